@@ -1,0 +1,44 @@
+"""What a stage is given: a folder of its own, the folders of the jobs it needs, and a way to report progress."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.files import write_json
+
+PROGRESS_FILE = "progress.json"
+SECONDS_BETWEEN_REPORTS = 0.5
+
+
+@dataclass
+class Workspace:
+    """The surroundings of one job.
+
+    A stage is a function ``run(config, workspace) -> metrics``. It may be killed at any moment and called again with
+    the same arguments: whatever it needs in order to go on, it keeps in ``folder``.
+
+    Attributes:
+        folder: the job's own folder; it exists.
+        inputs: folders of the finished jobs that this one needs, by role.
+        provenance: what the stage says about its inputs (fingerprints, digests, notes); it goes into the record.
+        reports_progress: whether this process writes the progress file (rank 0 of a job does).
+    """
+
+    folder: Path
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    reports_progress: bool = True
+    _last_report: float = 0.0
+
+    def dataset(self, folder: str) -> Path:
+        """The folder of a data set: an absolute path as it is, a relative one below the ``data`` job this one needs."""
+        return self.inputs.get("data", Path()) / folder
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        """Report that ``done`` of ``total`` units are finished; cheap enough to be called at every step."""
+        now = time.monotonic()
+        if self.reports_progress and (done == total or now - self._last_report > SECONDS_BETWEEN_REPORTS):
+            self._last_report = now
+            write_json(self.folder / PROGRESS_FILE, {"done": done, "total": total, "unit": unit})

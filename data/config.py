@@ -1,0 +1,32 @@
+"""Constants of the views; light to import."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from core.config import Config
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class TrainingViews(Config):
+    """Constants of the weak and the strong view (paper, appendix; values of the authors' implementation).
+
+    Attributes:
+        size: side of the square view, in pixels.
+        crop_scale: the crop's area as a fraction of the image's, smallest and largest.
+        jitter: strength of brightness, contrast, saturation and hue jitter in the strong view.
+        grayscale: probability that the strong view loses its colour.
+    """
+
+    size: int = Field(gt=0)
+    crop_scale: tuple[Fraction, Fraction]
+    jitter: float = Field(ge=0, le=0.5)
+    grayscale: Fraction
+
+
+class EvaluationView(Config):
+    """The central square of ``crop`` pixels after the shorter side was resized to ``resize`` pixels."""
+
+    resize: int = Field(gt=0)
+    crop: int = Field(gt=0)

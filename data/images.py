@@ -1,0 +1,70 @@
+"""A data set as a table: relative paths and labels, and the one place where an image file is opened."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTable:
+    """The images of one split of a data set.
+
+    Attributes:
+        root: the folder that the paths are relative to.
+        paths: ``[n]`` relative paths as bytes, one compact array that loader workers share without copying.
+        labels: ``[n]`` class indices, or ``[n, classes]`` with 1 where a class is present (multi-label data sets).
+        classes: how many classes there are.
+        source: the file or folder the table was read from, to be named in errors.
+    """
+
+    root: Path
+    paths: np.ndarray
+    labels: np.ndarray
+    classes: int
+    source: Path
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def open(self, index: int) -> Image.Image:
+        """Decode image ``index`` as RGB.
+
+        Raises:
+            InputError: the file is missing, or is not a whole image (a truncated one is refused, never padded).
+        """
+        path = self.root / self.paths[index].decode()
+        try:
+            with Image.open(path) as image:
+                return image.convert("RGB")
+        except FileNotFoundError:
+            raise InputError(
+                f"{self.source} names the image {path}, which does not exist: restore the file or its data set."
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"The image {path} (named in {self.source}) cannot be decoded ({error}): fetch it again."
+            ) from None
+
+    def fingerprint(self) -> dict[str, object]:
+        """What identifies the split in a record: its size and a digest of every path and label, in order."""
+        digest = hashlib.sha256(b"\n".join(self.paths.tolist()))
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
+        return {"images": len(self), "classes": self.classes, "sha256": digest.hexdigest()}
+
+
+def require_folder(folder: Path, data_set: str) -> Path:
+    """``folder`` itself, if it is there.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            f"The {data_set} folder {folder} does not exist: set its path in the profile, or with --set."
+        )
+    return folder

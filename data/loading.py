@@ -1,0 +1,113 @@
+"""From a table of images to batches of views, in an order that depends on the seed alone."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from core.seeds import generator
+from data.images import ImageTable
+from data.views import View
+
+Key = tuple[int, int]  # (epoch, index)
+Batch = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
+
+
+class ViewedImages(Dataset):
+    """Maps ``(epoch, index)`` to views of one image; one decode serves all views.
+
+    The augmentation is a function of (seed, epoch, index): it does not depend on workers, ranks or interruptions.
+    """
+
+    def __init__(self, images: ImageTable, views: Sequence[View], seed: int = 0) -> None:
+        self.images = images
+        self.views = views
+        self.seed = seed
+        self.labels = torch.from_numpy(images.labels)
+
+    def __getitem__(self, key: Key) -> tuple[list[torch.Tensor], torch.Tensor, int]:
+        epoch, index = key
+        rng = generator(self.seed, "views", epoch, index)
+        image = self.images.open(index)
+        return [view(image, rng) for view in self.views], self.labels[index], index
+
+
+class TrainingBatches(Sampler[list[Key]]):
+    """This rank's share of every remaining batch of a training run, from ``first_step`` to the end.
+
+    Each epoch is a fresh permutation; the last images that do not fill a batch are left out, as the authors do. The
+    global batch of a step is the same for every number of ranks; each rank takes a contiguous part.
+
+    Args:
+        images: size of the training set.
+        batch_size: of the global batch; the ranks must divide it.
+        epochs: how many in the whole run.
+        seed: determines the permutations.
+        first_step: number of steps that are already done.
+        rank: this process's number.
+        world_size: how many processes share each batch.
+    """
+
+    def __init__(
+        self,
+        images: int,
+        batch_size: int,
+        epochs: int,
+        seed: int,
+        *,
+        first_step: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.images = images
+        self.batch_size = batch_size
+        self.seed = seed
+        self.first_step = first_step
+        self.share = batch_size // world_size
+        self.offset = rank * self.share
+        self.steps_per_epoch = images // batch_size
+        self.epochs = epochs
+
+    def __len__(self) -> int:
+        return self.epochs * self.steps_per_epoch - self.first_step
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        first_epoch, position = divmod(self.first_step, self.steps_per_epoch)
+        for epoch in range(first_epoch, self.epochs):
+            order = generator(self.seed, "order", epoch).permutation(self.images)
+            for step in range(position, self.steps_per_epoch):
+                start = step * self.batch_size + self.offset
+                yield [(epoch, int(index)) for index in order[start : start + self.share]]
+            position = 0
+
+
+class EvaluationBatches(Sampler[list[Key]]):
+    """Every ``world_size``-th image, from ``rank``: over all ranks each image once, without padding."""
+
+    def __init__(self, images: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> None:
+        self.indices = range(rank, images, world_size)
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.indices) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for start in range(0, len(self.indices), self.batch_size):
+            yield [(0, index) for index in self.indices[start : start + self.batch_size]]
+
+
+def batches(dataset: ViewedImages, sampler: Sampler[list[Key]], workers: int) -> DataLoader[Batch]:
+    """Batches ``(views, labels, indices)``: a list of 8-bit ``[n, 3, size, size]`` tensors, then two ``[n]`` tensors.
+
+    Args:
+        dataset: the images and their views.
+        sampler: which images make up which batch.
+        workers: loading processes beside this one; with 0, images are loaded between the steps.
+    """
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+    )
+

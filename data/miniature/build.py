@@ -1,0 +1,80 @@
+"""The stage that builds the miniature: sources -> items -> data sets in their published layouts."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.files import sha256_of
+from core.seeds import generator
+from core.workspace import Workspace
+from data.miniature import layouts, sources
+from data.miniature.classes import CLASSES, SOURCE_ORDER
+from data.miniature.config import MiniatureConfig
+from data.miniature.scenes import Painter
+
+
+class ItemPool:
+    """Hands out each real picture at most once, so that no two images of the miniature share one.
+
+    Args:
+        pictures: for each class, ``[n, 28, 28]`` gray pictures.
+        rng: shuffles them.
+    """
+
+    def __init__(self, pictures: sources.Grays, rng: np.random.Generator) -> None:
+        self._left = [list(of_class[rng.permutation(len(of_class))]) for of_class in pictures]
+
+    def take(self, label: int) -> np.ndarray:
+        """A picture of the class that nobody was given before."""
+        return self._left[label].pop()
+
+
+def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Build the data sets ``webvision``, ``imagenet`` and ``VOCdevkit`` in the job's folder.
+
+    Gives the number of images of every data set. The provenance holds the copy of Fashion-MNIST that was read and a
+    digest over the names and contents of all files.
+    """
+    constants = MiniatureConfig.model_validate(config)
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mopro-reproduction"
+    cache.mkdir(parents=True, exist_ok=True)
+    clothing, workspace.provenance["fashion_mnist"] = sources.fashion_mnist(cache)
+    pictures = dict(zip(SOURCE_ORDER, clothing + sources.animals(), strict=True))
+    pool = ItemPool([pictures[item_class] for item_class in CLASSES], generator(constants.seed, "pool"))
+    photographs, digits = sources.photographs(), sources.digits()
+
+    def painter(purpose: str) -> Painter:
+        return Painter(photographs, generator(constants.seed, purpose))
+
+    size = constants.image_size
+    writers = {
+        "webvision": lambda folder: layouts.write_webvision(
+            folder, constants.webvision, size, pool, digits, painter("webvision")
+        ),
+        "imagenet": lambda folder: layouts.write_imagenet(folder, constants.imagenet, size, pool, painter("imagenet")),
+        "VOCdevkit": lambda folder: layouts.write_voc07(folder, constants.voc07, size, pool, painter("voc07")),
+    }
+    metrics = {}
+    for done, (name, write) in enumerate(writers.items()):
+        workspace.progress(done, len(writers), "data sets")
+        folder = workspace.folder / name
+        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted build left
+        images = write(folder)
+        print(f"{name}: {images} images of {len(CLASSES)} classes in {folder}")
+        metrics[f"{name}_images"] = {"value": images, "unit": "images", "n": 1}
+    workspace.progress(len(writers), len(writers), "data sets")
+    workspace.provenance["content_sha256"] = _digest([workspace.folder / name for name in writers])
+    return metrics
+
+
+def _digest(folders: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            digest.update(f"{path.relative_to(folder.parent)} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,47 @@
+"""What the miniature consists of."""
+
+from pydantic import Field
+
+from core.config import Config
+
+
+class WebVisionPart(Config):
+    """The web images, their noise, and a clean validation set.
+
+    A web image is out of distribution with probability ``out_of_distribution``: it shows a handwritten digit or no
+    item at all, under a random label. Any other shows an item of a class; with probability ``label_noise`` among
+    those, the label is another class than the item's, all others being equally likely.
+    """
+
+    images: int = Field(gt=0)
+    label_noise: float = Field(ge=0, lt=1)
+    out_of_distribution: float = Field(ge=0, lt=1)
+    validation_images: int = Field(gt=0)
+
+
+class ImageNetPart(Config):
+    """Clean images of the same classes."""
+
+    images: int = Field(gt=0)
+    validation_images: int = Field(gt=0)
+
+
+class VOCPart(Config):
+    """Canvases of 2 x 2 cells that hold 1 to 4 items each.
+
+    ``difficult`` is the probability that an item is painted half transparent and marked difficult.
+    """
+
+    trainval_images: int = Field(gt=0)
+    test_images: int = Field(gt=0)
+    difficult: float = Field(ge=0, lt=1)
+
+
+class MiniatureConfig(Config):
+    """The miniature world; ``image_size`` is the side of its square images in pixels (VOC canvases: twice that)."""
+
+    seed: int
+    image_size: int = Field(ge=28)
+    webvision: WebVisionPart
+    imagenet: ImageNetPart
+    voc07: VOCPart

@@ -1,0 +1,155 @@
+"""Writers of the miniature's data sets; each gives the number of images it wrote."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+from xml.etree import ElementTree
+
+import numpy as np
+from PIL import Image
+
+from core.files import write_text
+from data.miniature.classes import CLASSES
+from data.miniature.config import ImageNetPart, VOCPart, WebVisionPart
+from data.miniature.scenes import Box, Painter
+
+JPEG_QUALITY = 92
+OUT_OF_DISTRIBUTION = -1  # in the hidden truth
+
+
+class Items(Protocol):
+    """Hands out pictures of a class, each once."""
+
+    def take(self, label: int) -> np.ndarray: ...
+
+
+def write_webvision(
+    folder: Path, part: WebVisionPart, size: int, items: Items, digits: Sequence[np.ndarray], painter: Painter
+) -> int:
+    """``info/*.txt``, ``google/``, ``flickr/`` and ``val_images_256/``.
+
+    Beside the published lists stands ``info/hidden_truth.txt`` with the true label of every training image (-1: out
+    of distribution). It is for analysis alone; no training code reads it.
+    """
+    rng = painter.rng
+    lists: dict[str, list[str]] = {"google": [], "flickr": []}
+    truth = []
+    for number in range(part.images):
+        label = number % len(CLASSES)
+        true_label = _true_label(label, part, rng)
+        image = painter.background(size)
+        if true_label != OUT_OF_DISTRIBUTION:
+            painter.paint(image, items.take(true_label), Box(0, 0, size, size))
+        elif rng.random() < 0.5:
+            painter.paint(image, digits[rng.integers(len(digits))], Box(0, 0, size, size))
+        engine = "google" if number < part.images // 2 else "flickr"
+        name = f"{engine}/q{label:04d}/{number:07d}.jpg"
+        _save(image, folder / name)
+        lists[engine].append(f"{name} {label}")
+        truth.append(f"{name} {true_label}")
+    for engine, lines in lists.items():
+        _write_lines(folder / "info" / f"train_filelist_{engine}.txt", lines)
+    _write_lines(folder / "info" / "hidden_truth.txt", truth)
+
+    lines = []
+    for number in range(part.validation_images):
+        label = number % len(CLASSES)
+        name = f"val{number:06d}.jpg"
+        _save(_single_item(items, label, size, painter), folder / "val_images_256" / name)
+        lines.append(f"{name} {label}")
+    _write_lines(folder / "info" / "val_filelist.txt", lines)
+    return part.images + part.validation_images
+
+
+def write_imagenet(folder: Path, part: ImageNetPart, size: int, items: Items, painter: Painter) -> int:
+    """``train/<synset>/*.JPEG`` and ``val/<synset>/*.JPEG``."""
+    for split, images in (("train", part.images), ("val", part.validation_images)):
+        for number in range(images):
+            label = number % len(CLASSES)
+            synset = CLASSES[label].synset
+            _save(_single_item(items, label, size, painter), folder / split / synset / f"{synset}_{number}.JPEG")
+    return part.images + part.validation_images
+
+
+def write_voc07(folder: Path, part: VOCPart, size: int, items: Items, painter: Painter) -> int:
+    """``VOC2007/ImageSets/Main``, ``VOC2007/Annotations`` with boxes, ``VOC2007/JPEGImages``."""
+    year = folder / "VOC2007"
+    number = 0
+    for split, images in (("trainval", part.trainval_images), ("test", part.test_images)):
+        flags: dict[str, dict[str, int]] = {item_class.name: {} for item_class in CLASSES}
+        for _ in range(images):
+            number += 1
+            name = f"{number:06d}"
+            canvas, objects = _canvas(size, part.difficult, items, painter)
+            _save(canvas, year / "JPEGImages" / f"{name}.jpg")
+            _write_annotation(year / "Annotations" / f"{name}.xml", canvas, objects)
+            for item_class in CLASSES:
+                marks = [difficult for label, _, difficult in objects if CLASSES[label] is item_class]
+                flags[item_class.name][name] = -1 if not marks else int(not all(marks))
+        for class_name, of_image in flags.items():
+            path = year / "ImageSets" / "Main" / f"{class_name}_{split}.txt"
+            _write_lines(path, [f"{name} {flag:2d}" for name, flag in of_image.items()])
+        names = list(next(iter(flags.values())))
+        _write_lines(year / "ImageSets" / "Main" / f"{split}.txt", names)
+    return number
+
+
+def _true_label(label: int, part: WebVisionPart, rng: np.random.Generator) -> int:
+    if rng.random() < part.out_of_distribution:
+        return OUT_OF_DISTRIBUTION
+    if rng.random() < part.label_noise:
+        return int((label + rng.integers(1, len(CLASSES))) % len(CLASSES))
+    return label
+
+
+def _single_item(items: Items, label: int, size: int, painter: Painter) -> Image.Image:
+    image = painter.background(size)
+    painter.paint(image, items.take(label), Box(0, 0, size, size))
+    return image
+
+
+def _canvas(
+    size: int, difficult: float, items: Items, painter: Painter
+) -> tuple[Image.Image, list[tuple[int, Box, bool]]]:
+    """A canvas of 2 x 2 cells with its objects: label, box, difficult."""
+    canvas = painter.background(2 * size)
+    objects = []
+    for cell in painter.rng.choice(4, painter.rng.integers(1, 5), replace=False):
+        row, column = divmod(int(cell), 2)
+        label = int(painter.rng.integers(len(CLASSES)))
+        before = canvas.copy()
+        place = Box(column * size, row * size, (column + 1) * size, (row + 1) * size)
+        box = painter.paint(canvas, items.take(label), place)
+        is_difficult = bool(painter.rng.random() < difficult)
+        if is_difficult:
+            canvas = Image.blend(before, canvas, 0.4)
+        objects.append((label, box, is_difficult))
+    return canvas, objects
+
+
+def _write_annotation(path: Path, canvas: Image.Image, objects: list[tuple[int, Box, bool]]) -> None:
+    root = ElementTree.Element("annotation")
+    ElementTree.SubElement(root, "folder").text = "VOC2007"
+    ElementTree.SubElement(root, "filename").text = f"{path.stem}.jpg"
+    sizes = ElementTree.SubElement(root, "size")
+    for tag, value in (("width", canvas.width), ("height", canvas.height), ("depth", 3)):
+        ElementTree.SubElement(sizes, tag).text = str(value)
+    for label, box, is_difficult in objects:
+        node = ElementTree.SubElement(root, "object")
+        ElementTree.SubElement(node, "name").text = CLASSES[label].name
+        ElementTree.SubElement(node, "difficult").text = str(int(is_difficult))
+        corners = ElementTree.SubElement(node, "bndbox")
+        # VOC counts pixels from 1 and includes the last one.
+        for tag, value in (("xmin", box.left + 1), ("ymin", box.top + 1), ("xmax", box.right), ("ymax", box.bottom)):
+            ElementTree.SubElement(corners, tag).text = str(value)
+    ElementTree.indent(root)
+    write_text(path, ElementTree.tostring(root, encoding="unicode") + "\n")
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, "JPEG", quality=JPEG_QUALITY)
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    write_text(path, "".join(f"{line}\n" for line in lines))

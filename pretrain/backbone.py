@@ -1,0 +1,77 @@
+"""torchvision's ResNet with a classifier, and with MoPro's projection head."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from core.vision import resnet
+from pretrain.config import BackboneConfig
+
+BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class _ResNet(resnet.ResNet):
+    """A ResNet whose basic blocks may be narrower than the published ones."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        self._divisor = 64 / config.width
+        block = resnet.Bottleneck if config.depth == 50 else resnet.BasicBlock
+        super().__init__(block, list(BLOCKS[config.depth]))
+        if config.stem == "small":
+            self.conv1 = nn.Conv2d(3, config.width, kernel_size=3, stride=2, padding=1, bias=False)
+            self.maxpool = nn.Identity()
+        elif config.width != 64:
+            self.conv1 = nn.Conv2d(3, config.width, kernel_size=7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+        self.bn1 = nn.BatchNorm2d(config.width)
+
+    def _make_layer(self, block, planes, *args, **kwargs):  # the one hook through which torchvision sizes its stages
+        if planes == 64:
+            self.inplanes = round(self.inplanes / self._divisor)
+        return super()._make_layer(block, round(planes / self._divisor), *args, **kwargs)
+
+
+class Classifier(nn.Module):
+    """Images to class logits: ``[n, 3, height, width]`` to ``[n, classes]``.
+
+    Args:
+        config: the ResNet.
+        classes: number of classes.
+        precision: of the convolutions; logits are always float32 or wider.
+    """
+
+    def __init__(self, config: BackboneConfig, classes: int, precision: str = "float32") -> None:
+        super().__init__()
+        self.trunk = _ResNet(config)
+        self.feature_size = self.trunk.layer4[-1].bn2.num_features * self._expansion(config)
+        self.trunk.fc = nn.Identity()
+        self.classifier = nn.Linear(self.feature_size, classes)
+        self.precision = PRECISIONS[precision]
+
+    @staticmethod
+    def _expansion(config: BackboneConfig) -> int:
+        return resnet.Bottleneck.expansion if config.depth == 50 else resnet.BasicBlock.expansion
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Pooled features ``[n, feature_size]`` (2048 for ResNet-50)."""
+        narrow = self.precision != torch.float32
+        with torch.autocast(images.device.type, self.precision if narrow else torch.bfloat16, enabled=narrow):
+            return self.trunk(images).float()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.features(images))
+
+
+class ProjectingEncoder(Classifier):
+    """Images to (class logits ``[n, classes]``, unit embeddings ``[n, embedding_size]``), section 3.1."""
+
+    def __init__(self, config: BackboneConfig, classes: int, embedding_size: int, precision: str = "float32") -> None:
+        super().__init__(config, classes, precision)
+        self.projection = nn.Sequential(
+            nn.Linear(self.feature_size, self.feature_size), nn.ReLU(), nn.Linear(self.feature_size, embedding_size)
+        )
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.features(images)
+        return self.classifier(features), F.normalize(self.projection(features))

@@ -1,0 +1,160 @@
+"""Configurations of pretraining and of what is done with a checkpoint; light to import.
+
+The paper's constants stand in profiles/paper.yaml, with their sources.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.config import Config
+from data.config import EvaluationView, Fraction, TrainingViews
+
+
+class BackboneConfig(Config):
+    """A ResNet of torchvision.
+
+    Attributes:
+        depth: 50 for the paper; 10 has one basic block a stage.
+        width: channels of the first stage, 64 in the published networks (basic blocks alone can have another).
+        stem: ``imagenet`` is the 7 x 7 convolution with stride 2 and max-pooling; ``small`` a 3 x 3 convolution with
+            stride 2 for images of 32 pixels or so.
+    """
+
+    depth: Literal[10, 18, 34, 50]
+    width: int = Field(default=64, ge=8)
+    stem: Literal["imagenet", "small"] = "imagenet"
+
+
+class CrossEntropyConfig(Config):
+    """The baseline: cross-entropy on the labels as given (section 4)."""
+
+    objective: Literal["cross-entropy"]
+    view: Literal["weak", "strong"] = "weak"
+
+
+class MoProConfig(Config):
+    """Constants of MoPro (section 3).
+
+    Attributes:
+        embedding_size: size of the unit embedding.
+        temperature: tau of the instance and the prototypical loss.
+        encoder_momentum: m of the momentum encoder.
+        queue_size: number of negatives.
+        prototype_momentum: m of the prototypes.
+        alpha: weight of the classifier against the prototypes in the soft label.
+        threshold: T, the soft score above which a sample takes the highest-scoring class.
+        instance_weight, prototypical_weight: weights of the two contrastive losses.
+        prototypical_from_epoch: first epoch (from 0) with the prototypical loss.
+        correction_from_epoch: first epoch (from 0) with noise correction.
+    """
+
+    objective: Literal["mopro"]
+    embedding_size: int = Field(gt=0)
+    temperature: float = Field(gt=0)
+    encoder_momentum: Fraction
+    queue_size: int = Field(gt=0)
+    prototype_momentum: Fraction
+    alpha: Fraction
+    threshold: Fraction
+    instance_weight: float = Field(ge=0)
+    prototypical_weight: float = Field(ge=0)
+    prototypical_from_epoch: int = Field(ge=0)
+    correction_from_epoch: int = Field(ge=0)
+
+
+MethodConfig = Annotated[CrossEntropyConfig | MoProConfig, Field(discriminator="objective")]
+
+
+class ScheduleConfig(Config):
+    """SGD with a step schedule.
+
+    Attributes:
+        epochs: passes over the training set.
+        batch_size: of all processes together.
+        learning_rate: at the start, for this batch size.
+        decay_at: epochs (from 0) at whose start the learning rate is multiplied by ``decay``.
+        momentum, weight_decay: of SGD.
+    """
+
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    decay_at: tuple[int, ...]
+    decay: float = Field(gt=0, le=1)
+    momentum: Fraction
+    weight_decay: float = Field(ge=0)
+
+    def learning_rate_in(self, epoch: int) -> float:
+        """The learning rate of an epoch (from 0)."""
+        return self.learning_rate * self.decay ** sum(epoch >= milestone for milestone in self.decay_at)
+
+
+class ArithmeticConfig(Config):
+    """How the encoder computes; changes the figures in their last digits.
+
+    Attributes:
+        precision: ``float32`` is the reference; the others run the encoder under autocast.
+        channels_last: memory format of images and convolutions.
+    """
+
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    channels_last: bool = False
+
+
+class RuntimeConfig(Config):
+    """How a training job goes about its work; changes no figure, and no job's identity.
+
+    Attributes:
+        workers: image-loading processes for each training process.
+        checkpoint_every: steps between two writings of the training state.
+        log_every: steps between two lines of the log.
+    """
+
+    workers: int = Field(ge=0)
+    checkpoint_every: int = Field(gt=0)
+    log_every: int = Field(gt=0)
+
+
+class PretrainConfig(Config):
+    """Everything that determines a pretrained checkpoint.
+
+    Attributes:
+        seed: of initialisation, order and augmentation.
+        webvision: the data set's folder.
+        classes: number of classes of the data set.
+    """
+
+    seed: int = Field(ge=0)
+    webvision: str
+    classes: int = Field(gt=1)
+    method: MethodConfig
+    backbone: BackboneConfig
+    views: TrainingViews
+    schedule: ScheduleConfig
+    arithmetic: ArithmeticConfig
+    runtime: RuntimeConfig
+
+
+class EvaluationConfig(Config):
+    """How images are shown to a checkpoint.
+
+    Attributes:
+        backbone: of the checkpoint.
+        view: of the images.
+        batch_size: of each process.
+        workers: image-loading processes for each process; not part of the identity.
+    """
+
+    backbone: BackboneConfig
+    view: EvaluationView
+    batch_size: int = Field(gt=0)
+    workers: int = Field(ge=0)
+
+
+class AccuracyConfig(EvaluationConfig):
+    """Which validation set, in which layout."""
+
+    layout: Literal["webvision", "imagenet"]
+    folder: str
+    classes: int

@@ -1,0 +1,33 @@
+"""What every evaluation of a checkpoint shares: the model on a device, and one pass over a data set."""
+
+from collections.abc import Iterator
+
+import torch
+
+from core.distributed import rank, world_size
+from core.workspace import Workspace
+from data.images import ImageTable
+from data.loading import EvaluationBatches, ViewedImages, batches
+from data.views import centre_view, normalise
+from pretrain.backbone import Classifier
+from pretrain.checkpoints import MODEL_FILE, load_classifier
+from pretrain.config import EvaluationConfig
+
+
+def pretrained_classifier(workspace: Workspace, config: EvaluationConfig, device: torch.device) -> Classifier:
+    """The model that the job's ``checkpoint`` input exported, on the device, in evaluation mode."""
+    return load_classifier(workspace.inputs["checkpoint"] / MODEL_FILE, config.backbone).to(device)
+
+
+def centred_images(
+    images: ImageTable, config: EvaluationConfig, workspace: Workspace, device: torch.device
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """This rank's share of a data set in centre-crop view: normalised images, labels, indices, batch by batch.
+
+    Over all ranks every image comes exactly once.
+    """
+    sampler = EvaluationBatches(len(images), config.batch_size, rank=rank(), world_size=world_size())
+    loader = batches(ViewedImages(images, [centre_view(config.view)]), sampler, config.workers)
+    for done, ((view,), labels, indices) in enumerate(loader, start=1):
+        yield normalise(view.to(device, non_blocking=True)), labels, indices
+        workspace.progress(done, len(sampler), "batches")

@@ -1,0 +1,113 @@
+"""The training loop: any objective, one process or many, resumed where it was interrupted."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+
+from core.distributed import rank, world_size
+from core.workspace import Workspace
+from data.loading import Batch
+from data.views import normalise
+from pretrain.checkpoints import load_tensors, save_tensors
+from pretrain.config import PretrainConfig
+
+STATE_FILE = "state.pt"
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes while a run goes on."""
+
+    method: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    step: int = 0
+
+    def save(self, path: Path) -> None:
+        """Write the state, atomically."""
+        parts = {"method": self.method, "optimizer": self.optimizer, "scaler": self.scaler}
+        save_tensors(path, {"step": self.step} | {name: part.state_dict() for name, part in parts.items()})
+
+    def restore(self, path: Path) -> None:
+        """Continue from a written state, if there is one."""
+        if not path.exists():
+            return
+        saved = load_tensors(path)
+        self.step = saved["step"]
+        self.method.load_state_dict(saved["method"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.scaler.load_state_dict(saved["scaler"])
+
+
+def train(
+    state: TrainingState,
+    batches_from: Callable[[int], Iterable[Batch]],
+    steps_per_epoch: int,
+    constants: PretrainConfig,
+    workspace: Workspace,
+    device: torch.device,
+) -> None:
+    """Train to the end of the schedule, from wherever the workspace's state file says.
+
+    Losses are fetched from the device every ``log_every`` steps only, so that a step never waits for it.
+
+    Args:
+        state: of a fresh run; restored from the workspace if an earlier call was interrupted.
+        batches_from: gives this rank's batches from a step on, to the end of the run.
+        steps_per_epoch: how many batches make an epoch.
+        constants: schedule, memory format, how often state and log are written.
+        workspace: receives ``state.pt``, TensorBoard events and progress.
+        device: where the method lives.
+    """
+    schedule, runtime = constants.schedule, constants.runtime
+    state_file = workspace.folder / STATE_FILE
+    state.restore(state_file)
+    total = schedule.epochs * steps_per_epoch
+    memory_format = torch.channels_last if constants.arithmetic.channels_last else torch.contiguous_format
+    objective = _across_ranks(state.method, device)
+    state.method.train()
+    board = SummaryWriter(str(workspace.folder / "tensorboard"), purge_step=state.step) if rank() == 0 else None
+    for views, labels, _ in batches_from(state.step):
+        epoch = state.step // steps_per_epoch
+        learning_rate = schedule.learning_rate_in(epoch)
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate
+        images = [normalise(v.to(device, non_blocking=True)).contiguous(memory_format=memory_format) for v in views]
+        labels = labels.to(device, non_blocking=True)
+
+        outcome = objective(images, labels, epoch=epoch, step=state.step)
+        loss = torch.stack(list(outcome.losses.values())).sum()
+        state.optimizer.zero_grad()
+        state.scaler.scale(loss).backward()
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        state.step += 1
+
+        if board and (state.step % runtime.log_every == 0 or state.step == total):
+            scalars = {f"loss/{name}": value.item() for name, value in outcome.losses.items()}
+            scalars |= {"kept": outcome.kept.float().mean().item(), "learning_rate": learning_rate}
+            for name, value in scalars.items():
+                board.add_scalar(name, value, state.step)
+            print(f"epoch {epoch} step {state.step}/{total} " + " ".join(f"{k} {v:.4g}" for k, v in scalars.items()))
+        if board and (state.step % runtime.checkpoint_every == 0 or state.step == total):
+            state.save(state_file)
+        workspace.progress(state.step, total, "steps")
+    if board:
+        board.close()
+
+
+def _across_ranks(method: nn.Module, device: torch.device) -> Callable:
+    """The method as it is called in a step: gradients are averaged over ranks where there are several.
+
+    Buffers are not broadcast: the queue and the prototypes are equal on all ranks by construction, and BatchNorm
+    statistics are each rank's own, of which rank 0's are exported.
+    """
+    if world_size() == 1:
+        return method
+    return nn.parallel.DistributedDataParallel(
+        method, device_ids=[device] if device.type == "cuda" else None, forward_sync_buffers=False
+    )

@@ -1,0 +1,158 @@
+"""MoPro: learning from web labels with momentum prototypes (section 3 of the paper).
+
+The method knows its encoder only as a map from images to (class logits, unit embeddings). Nothing in a step waits for
+the device: samples that were found to be out of distribution are masked, not removed.
+"""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from core.distributed import gather, rank, world_size
+from core.seeds import generator
+from pretrain.config import MoProConfig
+from pretrain.objective import Outcome
+
+IGNORED = -100
+
+
+class MoPro(nn.Module):
+    """The encoder with its momentum copy, the queue of keys and the prototypes.
+
+    Args:
+        encoder: maps ``[n, ...]`` images to logits ``[n, classes]`` and unit embeddings ``[n, embedding_size]``.
+        classes: number of classes.
+        config: constants of the method.
+        seed: of the queue's first content and of the batch shuffling.
+    """
+
+    queue: torch.Tensor  # [queue_size, embedding_size], unit rows
+    queue_start: torch.Tensor  # [], where the next keys are written
+    prototypes: torch.Tensor  # [classes, embedding_size]; zeros, later unit rows
+
+    def __init__(self, encoder: nn.Module, classes: int, config: MoProConfig, seed: int) -> None:
+        super().__init__()
+        self.config = config
+        self.seed = seed
+        self.encoder = encoder
+        self.momentum_encoder = copy.deepcopy(encoder).requires_grad_(False)
+        self._average = get_ema_multi_avg_fn(config.encoder_momentum)
+        keys = torch.from_numpy(generator(seed, "queue").standard_normal((config.queue_size, config.embedding_size)))
+        self.register_buffer("queue", F.normalize(keys).to(torch.get_default_dtype()))
+        self.register_buffer("queue_start", torch.zeros((), dtype=torch.long))
+        self.register_buffer("prototypes", torch.zeros(classes, config.embedding_size))
+
+    def forward(self, views: list[torch.Tensor], labels: torch.Tensor, *, epoch: int, step: int) -> Outcome:
+        """Losses of a batch: ``views`` are the weak and the strong view, ``labels`` the web's, ``epoch`` from 0."""
+        weak, strong = views
+        all_keys = self._keys_of_all_ranks(strong, step)
+        keys = all_keys[rank() * len(strong) : (rank() + 1) * len(strong)]
+        logits, embeddings = self.encoder(weak)
+        prototype_logits = embeddings @ self.prototypes.T / self.config.temperature
+
+        kept = torch.ones_like(labels, dtype=torch.bool)
+        if epoch >= self.config.correction_from_epoch:
+            labels, kept = correct_labels(
+                logits.detach(), prototype_logits.detach(), labels, self.config.alpha, self.config.threshold
+            )
+        losses = {
+            "classification": masked_cross_entropy(logits, labels, kept),
+            "instance": self.config.instance_weight * self._instance_loss(embeddings, keys),
+        }
+        if epoch >= self.config.prototypical_from_epoch:
+            loss = masked_cross_entropy(prototype_logits, labels, kept)
+            losses["prototypical"] = self.config.prototypical_weight * loss
+
+        # New tensors, because the backward pass still needs the old ones.
+        self.queue, self.queue_start = self._enqueue(all_keys)
+        self.prototypes = move_prototypes(
+            self.prototypes, gather(embeddings), gather(labels), gather(kept), self.config.prototype_momentum
+        )
+        return Outcome(losses, labels, kept)
+
+    @torch.no_grad()
+    def _keys_of_all_ranks(self, images: torch.Tensor, step: int) -> torch.Tensor:
+        """Move the momentum encoder, then embed all ranks' images with it, in rank order.
+
+        With several ranks, each embeds a random part of the global batch, so that the statistics of its BatchNorm do
+        not tell which keys belong to its own queries (He et al. 2020). All ranks draw the same permutation.
+        """
+        self._average(list(self.momentum_encoder.parameters()), list(self.encoder.parameters()), None)
+        if world_size() == 1:
+            return self.momentum_encoder(images)[1]
+        order = generator(self.seed, "shuffle", step).permutation(world_size() * len(images))
+        shuffled = torch.from_numpy(order).to(images.device, non_blocking=True)
+        share = shuffled[rank() * len(images) : (rank() + 1) * len(images)]
+        keys = gather(self.momentum_encoder(gather(images)[share])[1])
+        return torch.empty_like(keys).index_copy_(0, shuffled, keys)
+
+    def _instance_loss(self, embeddings: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        """Contrast each embedding with its own key against the queue."""
+        positive = (embeddings * keys).sum(dim=1, keepdim=True)
+        logits = torch.cat([positive, embeddings @ self.queue.T], dim=1) / self.config.temperature
+        return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
+
+    def _enqueue(self, keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        places = (self.queue_start + torch.arange(len(keys), device=keys.device)) % len(self.queue)
+        return self.queue.index_copy(0, places, keys), (self.queue_start + len(keys)) % len(self.queue)
+
+
+def correct_labels(
+    logits: torch.Tensor, prototype_logits: torch.Tensor, labels: torch.Tensor, alpha: float, threshold: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise correction (section 3, "noise correction").
+
+    A sample is kept if the soft score of its label is above chance; it takes the highest-scoring class, and is kept,
+    if that class's score exceeds the threshold; any other sample counts as out of distribution.
+
+    Args:
+        logits: ``[n, classes]`` of the classifier.
+        prototype_logits: ``[n, classes]`` similarities to the prototypes, divided by the temperature.
+        labels: ``[n]`` as given.
+        alpha: weight of the classifier in the soft label.
+        threshold: T.
+
+    Returns:
+        Corrected labels ``[n]`` and a mask ``[n]`` that is True where the sample is kept.
+    """
+    soft = alpha * logits.softmax(dim=1) + (1 - alpha) * prototype_logits.softmax(dim=1)
+    of_given = soft.gather(1, labels.unsqueeze(1)).squeeze(1)
+    highest, highest_class = soft.max(dim=1)
+    confident = highest > threshold
+    return torch.where(confident, highest_class, labels), confident | (of_given > 1 / soft.shape[1])
+
+
+def masked_cross_entropy(logits: torch.Tensor, labels: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy over the kept samples; 0, with zero gradients, where none is kept."""
+    total = F.cross_entropy(logits, labels.where(kept, IGNORED), ignore_index=IGNORED, reduction="sum")
+    return total / kept.sum().clamp(min=1)
+
+
+def move_prototypes(
+    prototypes: torch.Tensor, embeddings: torch.Tensor, labels: torch.Tensor, kept: torch.Tensor, momentum: float
+) -> torch.Tensor:
+    """Move each kept sample's prototype towards its embedding, one sample after the other (section 3, "momentum prototypes").
+
+    For the embeddings e_1 ... e_n of a class, in order, the repeated step p <- m p + (1 - m) e has the closed form
+    p <- m^n p + (1 - m) (m^(n-1) e_1 + ... + m^0 e_n), which is one matrix product for all classes.
+
+    Args:
+        prototypes: ``[classes, d]``.
+        embeddings: ``[n, d]`` of all ranks, in order.
+        labels: ``[n]``.
+        kept: ``[n]`` boolean.
+        momentum: m.
+
+    Returns:
+        New prototypes ``[classes, d]``, rows scaled to unit length (a row of zeros stays).
+    """
+    classes = torch.arange(len(prototypes), device=labels.device)
+    moves = (labels == classes.unsqueeze(1)) & kept  # [classes, n]
+    moves = moves.to(embeddings.dtype)
+    counts = moves.sum(dim=1, keepdim=True)
+    moves_after = counts - moves.cumsum(dim=1)
+    weights = moves * (1 - momentum) * momentum**moves_after
+    return F.normalize(momentum**counts * prototypes + weights @ embeddings)

@@ -1,0 +1,1 @@
+"""Profiles: what a reproduction consists of, as validated YAML, and its expansion into jobs."""

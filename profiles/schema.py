@@ -1,0 +1,105 @@
+"""The model behind a profile's YAML file."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from core.config import Config
+from data.miniature.config import MiniatureConfig
+from data.config import EvaluationView, TrainingViews
+from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, RuntimeConfig, ScheduleConfig
+from slurm.jobs import Resources
+from transfer.config import SVMConfig
+
+
+class WebVisionSet(Config):
+    """A training set in WebVision's layout.
+
+    Attributes:
+        folder: where it lies.
+        classes: how many it has.
+        threshold: MoPro's T for it, where it differs from the method's.
+    """
+
+    folder: str
+    classes: int = Field(gt=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
+
+
+class DataSets(Config):
+    """Folders of the data sets: absolute, or relative to what the profile's miniature builds."""
+
+    webvision: dict[str, WebVisionSet]
+    imagenet: str
+    voc07: str
+
+
+class Pretraining(Config):
+    """What all pretraining jobs share."""
+
+    backbone: BackboneConfig
+    views: TrainingViews
+    schedule: ScheduleConfig
+    arithmetic: ArithmeticConfig
+    runtime: RuntimeConfig
+
+
+class LowShot(Config):
+    """The low-shot evaluation: ``draws`` repetitions for each number of shots."""
+
+    shots: tuple[int, ...]
+    draws: int = Field(gt=1)
+    svm: SVMConfig
+
+
+class Evaluation(Config):
+    """The evaluations, and what they share: the view, images at once, loading processes."""
+
+    view: EvaluationView
+    batch_size: int = Field(gt=0)
+    workers: int = Field(ge=0)
+    accuracy: tuple[Literal["webvision", "imagenet"], ...]
+    lowshot_voc07: LowShot | None = None
+
+
+class StageResources(Config):
+    """Resources of each kind of job."""
+
+    miniature: Resources = Resources()
+    pretrain: Resources
+    evaluate: Resources
+
+
+class Profile(Config):
+    """A reproduction.
+
+    Attributes:
+        name: also of its folder below ``runs``.
+        compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests the paper's claims instead.
+        seeds: of the pretraining runs.
+        miniature: built first, where there is one; the data sets are then relative to it.
+        data: the data sets.
+        methods: by name.
+        pretrain: constants that the methods share.
+        evaluate: the evaluations.
+        tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
+        resources: of each kind of job.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    compares_with: Literal["paper", "claims"]
+    seeds: tuple[int, ...] = Field(min_length=1)
+    miniature: MiniatureConfig | None = None
+    data: DataSets
+    methods: dict[str, MethodConfig] = Field(min_length=1)
+    pretrain: Pretraining
+    evaluate: Evaluation
+    tolerance: float = Field(ge=0)
+    resources: StageResources
+
+    @model_validator(mode="after")
+    def _tasks_divide_the_batch(self) -> "Profile":
+        tasks, batch_size = self.resources.pretrain.tasks, self.pretrain.schedule.batch_size
+        if batch_size % tasks:
+            raise ValueError(f"pretrain.schedule.batch_size {batch_size} is not divisible by {tasks} pretraining tasks")
+        return self

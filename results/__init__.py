@@ -1,0 +1,1 @@
+"""Records of finished jobs, the published figures, claims and tables. Never imports torch."""

@@ -1,0 +1,183 @@
+"""Tables as a pure function of records: ours alone, ours beside the paper's, and the paper's claims."""
+
+from dataclasses import dataclass
+
+import pandas
+
+from results.definitions import (
+    BASELINE,
+    CLAIMED_BETTER,
+    METHOD_TITLES,
+    PUBLISHED_METHODS,
+    SET_TITLES,
+    TABLES,
+    Column,
+    Table,
+)
+from results.plan import Results
+from results.published import UNKNOWN, Published, read_published
+from results.statistics import Summary, summarise
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A finished table: one string a cell."""
+
+    name: str
+    title: str
+    cells: pandas.DataFrame
+    notes: tuple[str, ...]
+
+
+def build_tables(results: Results) -> list[Rendered]:
+    """The tables of the plan: with the paper's figures or with its claims, as the profile says."""
+    measured = _measured(results)
+    rows = _rows(results)
+    shown = [table for table in TABLES if _is_planned(table, results)]
+    if results.profile["compares_with"] == "paper":
+        return [_beside_the_paper(table, rows, measured, results.profile["tolerance"]) for table in shown]
+    return [*(_ours(table, rows, measured) for table in shown), _claims(shown, rows, measured)]
+
+
+Rows = list[tuple[str, str]]  # (method, pretraining set)
+Measured = dict[tuple[str, str, str, str], dict[str, tuple[float, float | None]]]
+
+
+def _measured(results: Results) -> Measured:
+    """(method, set, evaluation, metric) -> seed -> (value, spread over the measurement's own repetitions)."""
+    measured: Measured = {}
+    for record in results.records:
+        tags = record.tags
+        if "evaluation" not in tags:
+            continue
+        for name, metric in record.metrics.items():
+            key = (tags["method"], tags["set"], tags["evaluation"], name)
+            measured.setdefault(key, {})[tags["seed"]] = (metric.value, metric.spread)
+    return measured
+
+
+def _rows(results: Results) -> Rows:
+    return list(dict.fromkeys((tags["method"], tags["set"]) for tags in results.tags if "method" in tags))
+
+
+def _is_planned(table: Table, results: Results) -> bool:
+    planned = {tags.get("evaluation") for tags in results.tags}
+    return any(column.evaluation in planned for column in table.columns)
+
+
+def _summary(measured: Measured, row: tuple[str, str], column: Column) -> Summary | None:
+    values = measured.get((*row, column.evaluation, column.metric))
+    return summarise([value for value, _ in values.values()]) if values else None
+
+
+def _cell(measured: Measured, row: tuple[str, str], column: Column) -> str:
+    """Mean ± standard deviation over seeds (their number); of a single seed, the spread over its own repetitions."""
+    summary = _summary(measured, row, column)
+    if summary is None:
+        return NOT_RUN
+    ((_, own_spread), *_) = measured[(*row, column.evaluation, column.metric)].values()
+    spread = summary.deviation if summary.deviation is not None else own_spread
+    return f"{summary.mean:.2f}" + (f" ± {spread:.2f}" if spread is not None else "") + f" ({summary.n})"
+
+
+def _titles(row: tuple[str, str]) -> dict[str, str]:
+    method, training_set = row
+    return {
+        "Method": METHOD_TITLES.get(method, method),
+        "Pretraining set": SET_TITLES.get(training_set, training_set),
+    }
+
+
+def _ours(table: Table, rows: Rows, measured: Measured) -> Rendered:
+    cells = [
+        _titles(row) | {column.title: _cell(measured, row, column) for column in table.columns} for row in rows
+    ]
+    notes = ("Mean ± sample standard deviation over seeds (number of seeds).",)
+    return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)
+
+
+def _beside_the_paper(table: Table, rows: Rows, measured: Measured, tolerance: float) -> Rendered:
+    figures = read_published()
+    cells = []
+    for row in rows:
+        method, training_set = row
+        for column in table.columns:
+            key = (
+                table.published,
+                PUBLISHED_METHODS.get((table.published, method), method),
+                SET_TITLES.get(training_set, training_set),
+                column.published,
+            )
+            published = figures.get(key, UNKNOWN)
+            summary = _summary(measured, row, column)
+            cells.append(
+                _titles(row)
+                | {
+                    "Figure": column.title,
+                    "Paper": " or ".join(f"{value:g}" for value in published.values) or "unknown",
+                    "Source": published.status,
+                    "Ours": _cell(measured, row, column),
+                    "Verdict": verdict(published, summary, tolerance),
+                }
+            )
+    notes = (
+        "Ours: mean ± sample standard deviation over seeds (number of seeds); of one seed, over its own draws.",
+        "Source: verified (official repository or the method's paper), secondary (quoted elsewhere), conflict (sources "
+        "disagree), missing (not found).",
+        f"Verdict: reproduced if the paper's figure lies within {tolerance:g} of our 95% interval (of our figure, for "
+        "one seed).",
+        *table.notes,
+    )
+    return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)
+
+
+def verdict(published: Published, ours: Summary | None, tolerance: float) -> str:
+    """``reproduced``, ``better``, ``worse``, ``not run``, ``paper's figure unknown`` or ``paper's figure disputed``.
+
+    Reproduced means that the paper's figure lies within ``tolerance`` of our 95% confidence interval; a single
+    measurement stands for itself. Higher figures are better.
+    """
+    if ours is None:
+        return NOT_RUN
+    if len(published.values) != 1:
+        return "paper's figure disputed" if published.values else "paper's figure unknown"
+    (paper,) = published.values
+    low, high = ours.interval if ours.n > 1 else (ours.mean, ours.mean)
+    if low - tolerance <= paper <= high + tolerance:
+        return "reproduced"
+    return "better" if ours.mean > paper else "worse"
+
+
+def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
+    """The paper's claim for every figure: MoPro above CE, by the difference of runs that share a seed."""
+    cells = []
+    for training_set in dict.fromkeys(training_set for _, training_set in rows):
+        for column in (column for table in tables for column in table.columns):
+            better, baseline = (
+                measured.get((method, training_set, column.evaluation, column.metric), {})
+                for method in (CLAIMED_BETTER, BASELINE)
+            )
+            differences = [better[seed][0] - baseline[seed][0] for seed in sorted(better.keys() & baseline.keys())]
+            summary = summarise(differences) if differences else None
+            cells.append({"Claim": f"MoPro above CE on {column.title}"} | _claim(summary))
+    notes = (
+        "Difference: mean over seeds of MoPro minus CE with the same seed, in percentage points, and its 95% "
+        "confidence interval (Student's t).",
+        "A claim holds if the whole interval is above 0, does not hold if it is below 0, and is undecided otherwise.",
+    )
+    return Rendered("claims", "The paper's claims, tested", pandas.DataFrame(cells), notes)
+
+
+def _claim(summary: Summary | None) -> dict[str, str]:
+    if summary is None or summary.n < 2:
+        return {"Difference": NOT_RUN, "95% interval": "", "n": str(summary.n if summary else 0), "Verdict": NOT_RUN}
+    low, high = summary.interval
+    outcome = "holds" if low > 0 else "does not hold" if high < 0 else "undecided"
+    return {
+        "Difference": f"{summary.mean:+.2f}",
+        "95% interval": f"[{low:+.2f}, {high:+.2f}]",
+        "n": str(summary.n),
+        "Verdict": outcome,
+    }

@@ -1,0 +1,1 @@
+"""Robustness to other renditions and to naturally hard images."""

@@ -1,0 +1,153 @@
+#!/usr/bin/env python
+"""Reproduces MoPro (ICLR 2021): plans a profile's jobs, runs what is not done, prints the tables."""
+
+import argparse
+import fcntl
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import InputError
+from profiles.expand import jobs_of
+from profiles.load import load_profile
+from profiles.schema import Profile
+from slurm.jobs import Job, in_order
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Gives the exit status: 0 if all is done, 1 if a job failed, 2 if something given cannot be used."""
+    try:
+        return _run(_parser().parse_args(arguments))
+    except InputError as error:
+        print(f"error: {error.sentence}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="Run the same command again to go on after an interruption: finished jobs stay."
+    )
+    parser.add_argument("--profile", default="mini", help="name, or path of a YAML file (default: %(default)s)")
+    parser.add_argument(
+        "--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help="change a value of the profile"
+    )
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods of the profile")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="these pretraining seeds")
+    parser.add_argument(
+        "--only", nargs="+", metavar="KIND", help="only jobs of these kinds (such as lowshot-voc07) and what they need"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes side by side (default: %(default)s)"
+    )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where everything is written (default: runs)")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    profile = _restricted(load_profile(arguments.profile, arguments.overrides), arguments)
+    planned = jobs_of(profile)
+    selected = _selected(planned, arguments.only)
+    runs = arguments.runs.absolute() / profile.name
+    _check_data(profile)
+    if arguments.dry_run:
+        _print_plan(selected, runs)
+        return 0
+    return _execute(profile, planned, selected, runs, arguments.jobs)
+
+
+def _restricted(profile: Profile, arguments: argparse.Namespace) -> Profile:
+    """The profile with the seeds and methods that were asked for."""
+    changes: dict = {}
+    if arguments.seeds:
+        changes["seeds"] = tuple(arguments.seeds)
+    if arguments.methods:
+        unknown = [name for name in arguments.methods if name not in profile.methods]
+        if unknown:
+            raise InputError(f"--methods {unknown[0]}: the profile has {', '.join(profile.methods)}.")
+        changes["methods"] = {name: profile.methods[name] for name in arguments.methods}
+    return profile.model_copy(update=changes)
+
+
+def _selected(jobs: Sequence[Job], kinds: Sequence[str] | None) -> list[Job]:
+    if not kinds:
+        return in_order(jobs)
+    known = list(dict.fromkeys(job.name.split("/")[0] for job in jobs))
+    for kind in kinds:
+        if kind not in known:
+            raise InputError(f"--only {kind}: the profile has {', '.join(known)}.")
+    return in_order([job for job in jobs if job.name.split("/")[0] in kinds])
+
+
+def _check_data(profile: Profile) -> None:
+    """Without a miniature, every data folder must be there before anything starts.
+
+    Raises:
+        InputError: one is not.
+    """
+    if profile.miniature is not None:
+        return
+    folders = {f"data.webvision.{name}.folder": part.folder for name, part in profile.data.webvision.items()}
+    folders |= {"data.imagenet": profile.data.imagenet, "data.voc07": profile.data.voc07}
+    for key, folder in folders.items():
+        if not Path(folder).is_dir():
+            raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")
+
+
+def _print_plan(jobs: Sequence[Job], runs: Path) -> None:
+    from tabulate import tabulate
+
+    rows = [
+        {
+            "job": job.name,
+            "state": "done" if job.record(runs) else "to do",
+            "needs": ", ".join(needed.name for needed in job.needs.values()),
+            "tasks": job.resources.tasks,
+            "GPU-hours": job.resources.gpu_hours,
+            "folder": job.folder(Path()),
+        }
+        for job in jobs
+    ]
+    print(tabulate(rows, headers="keys"))
+    total = sum(job.resources.gpu_hours for job in jobs if not job.record(runs))
+    print(f"{len(jobs)} jobs; {total:g} GPU-hours to do.")
+
+
+def _execute(profile: Profile, planned: Sequence[Job], selected: Sequence[Job], runs: Path, parallel: int) -> int:
+    from results.plan import read_results
+    from results.writing import write_tables
+    from slurm.display import TerminalDisplay
+    from slurm.local import run_jobs
+    from slurm.plan import write_plan
+
+    with _alone_in(runs):
+        write_plan(planned, profile.model_dump(mode="json"), runs)
+        to_do = [job for job in selected if job.record(runs) is None]
+        print(f"Profile {profile.name}: {len(selected)} jobs, {len(selected) - len(to_do)} of them done, in {runs}")
+        with TerminalDisplay(len(to_do)) as display:
+            failures = run_jobs(selected, runs, parallel, display)
+        print("\n" + write_tables(read_results(runs), runs))
+        print(f"Tables: {runs / 'tables'}")
+    for failure in failures:
+        print(f"error: {failure.job.name}: {failure.reason}" + (f" [{failure.log}]" if failure.log else ""), file=sys.stderr)
+    if any(failure.is_input_error for failure in failures):
+        return 2
+    return 1 if failures else 0
+
+
+@contextmanager
+def _alone_in(runs: Path):
+    """Hold the profile's folder, so that no second command plans or runs in it at the same time."""
+    runs.mkdir(parents=True, exist_ok=True)
+    with open(runs / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"Another run_all.py is at work in {runs}: wait for it, or end it.") from None
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

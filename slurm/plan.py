@@ -1,0 +1,18 @@
+"""The plan on disk: which jobs a reproduction consists of. Whoever reads results starts here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.files import write_json
+from results.plan import PLAN_FILE
+from slurm.jobs import Job
+
+
+def write_plan(jobs: Sequence[Job], profile: dict[str, Any], runs: Path) -> None:
+    """Write the resolved profile and the list of its jobs into ``runs``."""
+    entries = [
+        {"name": job.name, "identity": job.identity, "folder": str(job.folder(Path())), "tags": dict(job.tags)}
+        for job in jobs
+    ]
+    write_json(runs / PLAN_FILE, {"profile": profile, "jobs": entries})

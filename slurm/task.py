@@ -1,0 +1,158 @@
+"""What runs inside a job's process: set up, call the stage, write the record."""
+
+import contextlib
+import fcntl
+import importlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from core.files import write_json
+from core.workspace import Workspace
+from results.records import SCHEMA_VERSION, Cost, Record
+from slurm.jobs import Job
+
+CONFIG_FILE = "config.json"
+LOG_FILE = "log.txt"
+ERROR_FILE = "error.json"
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
+EXIT_FAILED, EXIT_INPUT_ERROR = 1, 2
+
+
+class Task:
+    """One job, picklable, called in each of its processes.
+
+    Args:
+        job: what to compute.
+        runs: the folder that job folders lie in.
+    """
+
+    def __init__(self, job: Job, runs: Path) -> None:
+        self.job = job
+        self.runs = runs
+
+    def __call__(self) -> int:
+        """Run the stage; rank 0 writes the record. Gives the exit status: 0, 1 (failed) or 2 (unusable input)."""
+        leads = int(os.environ.get("RANK", "0")) == 0
+        folder = self.job.folder(self.runs)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _output_to(folder / (LOG_FILE if leads else f"log.rank{os.environ['RANK']}.txt")):
+            print(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {self.job.name}", flush=True)
+            try:
+                with _locked(folder) if leads else contextlib.nullcontext():
+                    self._run_stage(folder, leads)
+            except InputError as error:
+                return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
+            except Exception as error:
+                traceback.print_exc()
+                return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
+        return 0
+
+    def _run_stage(self, folder: Path, leads: bool) -> None:
+        job = self.job
+        if leads:
+            (folder / ERROR_FILE).unlink(missing_ok=True)
+            write_json(folder / CONFIG_FILE, job.configuration)
+        module, function = job.stage.split(":")
+        stage = getattr(importlib.import_module(module), function)
+        inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
+        workspace = Workspace(folder, inputs, reports_progress=leads)
+        started, clock = datetime.now(UTC), time.monotonic()
+        with _threads(job.resources.cpus):
+            metrics = stage(job.configuration, workspace)
+        if leads:
+            seconds = time.monotonic() - clock
+            gpus = job.resources.tasks * job.resources.gpus
+            seed = job.tags.get("seed")
+            Record(
+                schema_version=SCHEMA_VERSION,
+                name=job.name,
+                identity=job.identity,
+                stage=job.stage,
+                tags=dict(job.tags),
+                seed=None if seed is None else int(seed),
+                config=job.configuration,
+                inputs={role: needed.identity for role, needed in job.needs.items()},
+                metrics=metrics,
+                provenance=workspace.provenance,
+                code=code_version(),
+                packages={name: importlib.metadata.version(name) for name in PACKAGES},
+                hardware=_hardware(job),
+                cost=Cost(started=started.isoformat(), seconds=seconds, gpu_hours=gpus * seconds / 3600),
+            ).write(folder)
+
+
+def code_version() -> dict[str, Any]:
+    """The commit of the running code, and whether tracked files differ from it; None outside a git checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(REPOSITORY), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def _hardware(job: Job) -> dict[str, Any]:
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+        "tasks": job.resources.tasks,
+        "cpus_per_task": job.resources.cpus,
+    }
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let the numerical libraries use ``count`` threads: with another count, sums round otherwise."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(count)
+    with threadpool_limits(count):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the job's folder; the lock goes with the process, however that ends."""
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"Another process works in {folder}: wait for it, or end it, and start again.") from None
+        yield
+
+
+@contextlib.contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Send all output of this process, also that of compiled code, to the end of a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(path, "a", buffering=1) as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            yield
+
+
+def _report(folder: Path, kind: str, sentence: str, status: int) -> int:
+    print(sentence, flush=True)
+    write_json(folder / ERROR_FILE, {"kind": kind, "sentence": sentence})
+    return status

@@ -1,0 +1,1 @@
+"""Transfer of pretrained features to other tasks."""

@@ -1,0 +1,42 @@
+"""The configuration that transfer stages share with profiles; light to import."""
+
+from pydantic import Field
+
+from core.config import Config
+from pretrain.config import EvaluationConfig
+
+
+class SVMConfig(Config):
+    """Constants of scikit-learn's LinearSVC (squared hinge loss, L2 penalty, dual problem).
+
+    Attributes:
+        cost: C.
+        tolerance: of the stopping criterion.
+        iterations: at most.
+        positive_weight: class weight of the positives; negatives have 1.
+    """
+
+    cost: float = Field(gt=0)
+    tolerance: float = Field(gt=0)
+    iterations: int = Field(gt=0)
+    positive_weight: float = Field(gt=0)
+
+
+class LowShotConfig(EvaluationConfig):
+    """Which devkit, how many shots.
+
+    Attributes:
+        seed: of the draws: every checkpoint that is evaluated with it sees the same images.
+        folder: the devkit's.
+        classes: how many it describes.
+        shots: values of k.
+        draws: how often images are drawn for each k.
+        svm: the classifiers.
+    """
+
+    seed: int
+    folder: str
+    classes: int
+    shots: tuple[int, ...]
+    draws: int = Field(gt=1)
+    svm: SVMConfig
