@@ -31,7 +31,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--profile", default="mini", help="name, or path of a YAML file (default: %(default)s)")
     parser.add_argument(
-        "--set", dest="overrides", metavar="KEY=VALUE", action="append", default=[], help="change a value of the profile"
+        "--set",
+        dest="overrides",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a value of the profile",
     )
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods of the profile")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="these pretraining seeds")
@@ -131,7 +136,10 @@ def _execute(profile: Profile, planned: Sequence[Job], selected: Sequence[Job], 
         print("\n" + write_tables(read_results(runs), runs))
         print(f"Tables: {runs / 'tables'}")
     for failure in failures:
-        print(f"error: {failure.job.name}: {failure.reason}" + (f" [{failure.log}]" if failure.log else ""), file=sys.stderr)
+        print(
+            f"error: {failure.job.name}: {failure.reason}" + (f" [{failure.log}]" if failure.log else ""),
+            file=sys.stderr,
+        )
     if any(failure.is_input_error for failure in failures):
         return 2
     return 1 if failures else 0

@@ -30,7 +30,7 @@ def _import_torchvision() -> None:
 
 _import_torchvision()
 
-from torchvision.models import resnet  # noqa: E402  (only importable after the line above)
-from torchvision.transforms import functional  # noqa: E402
+from torchvision import datasets  # noqa: E402  (only importable after the line above)
+from torchvision.models import resnet  # noqa: E402
 
-__all__ = ["functional", "resnet"]
+__all__ = ["datasets", "resnet"]

@@ -9,7 +9,7 @@ from typing import Any
 from core.files import write_json
 
 PROGRESS_FILE = "progress.json"
-SECONDS_BETWEEN_REPORTS = 0.5
+SECONDS_BETWEEN_REPORTS = 1.0
 
 
 @dataclass

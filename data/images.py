@@ -1,10 +1,12 @@
 """A data set as a table: relative paths and labels, and the one place where an image file is opened."""
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 from PIL import Image
 
 from core.errors import InputError
@@ -31,16 +33,15 @@ class ImageTable:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def open(self, index: int) -> Image.Image:
-        """Decode image ``index`` as RGB.
+    def decode(self, index: int) -> np.ndarray:
+        """Image ``index`` as 8-bit RGB, ``[height, width, 3]``.
 
         Raises:
             InputError: the file is missing, or is not a whole image (a truncated one is refused, never padded).
         """
         path = self.root / self.paths[index].decode()
         try:
-            with Image.open(path) as image:
-                return image.convert("RGB")
+            return _decode(path.read_bytes())
         except FileNotFoundError:
             raise InputError(
                 f"{self.source} names the image {path}, which does not exist: restore the file or its data set."
@@ -57,6 +58,15 @@ class ImageTable:
         return {"images": len(self), "classes": self.classes, "sha256": digest.hexdigest()}
 
 
+def _decode(content: bytes) -> np.ndarray:
+    """JPEG through libjpeg-turbo, which refuses damaged data; what it does not know (PNG, CMYK) through Pillow."""
+    try:
+        return simplejpeg.decode_jpeg(content, "RGB", strict=True)
+    except ValueError:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image.convert("RGB"))
+
+
 def require_folder(folder: Path, data_set: str) -> Path:
     """``folder`` itself, if it is there.
 
@@ -64,7 +74,5 @@ def require_folder(folder: Path, data_set: str) -> Path:
         InputError: it is not.
     """
     if not folder.is_dir():
-        raise InputError(
-            f"The {data_set} folder {folder} does not exist: set its path in the profile, or with --set."
-        )
+        raise InputError(f"The {data_set} folder {folder} does not exist: set its path in the profile, or with --set.")
     return folder

@@ -28,7 +28,7 @@ class ViewedImages(Dataset):
     def __getitem__(self, key: Key) -> tuple[list[torch.Tensor], torch.Tensor, int]:
         epoch, index = key
         rng = generator(self.seed, "views", epoch, index)
-        image = self.images.open(index)
+        image = self.images.decode(index)
         return [view(image, rng) for view in self.views], self.labels[index], index
 
 
@@ -110,4 +110,3 @@ def batches(dataset: ViewedImages, sampler: Sampler[list[Key]], workers: int) ->
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
     )
-

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.vision import resnet
-from pretrain.config import BackboneConfig
+from pretrain.config import ArithmeticConfig, BackboneConfig
 
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -15,7 +15,7 @@ class _ResNet(resnet.ResNet):
     """A ResNet whose basic blocks may be narrower than the published ones."""
 
     def __init__(self, config: BackboneConfig) -> None:
-        self._divisor = 64 / config.width
+        self._width = config.width
         block = resnet.Bottleneck if config.depth == 50 else resnet.BasicBlock
         super().__init__(block, list(BLOCKS[config.depth]))
         if config.stem == "small":
@@ -28,30 +28,20 @@ class _ResNet(resnet.ResNet):
 
     def _make_layer(self, block, planes, *args, **kwargs):  # the one hook through which torchvision sizes its stages
         if planes == 64:
-            self.inplanes = round(self.inplanes / self._divisor)
-        return super()._make_layer(block, round(planes / self._divisor), *args, **kwargs)
+            self.inplanes = self._width
+        return super()._make_layer(block, planes * self._width // 64, *args, **kwargs)
 
 
-class Classifier(nn.Module):
-    """Images to class logits: ``[n, 3, height, width]`` to ``[n, classes]``.
+class _Backbone(nn.Module):
+    """A trunk and a linear classifier."""
 
-    Args:
-        config: the ResNet.
-        classes: number of classes.
-        precision: of the convolutions; logits are always float32 or wider.
-    """
-
-    def __init__(self, config: BackboneConfig, classes: int, precision: str = "float32") -> None:
+    def __init__(self, config: BackboneConfig, classes: int, precision: str) -> None:
         super().__init__()
         self.trunk = _ResNet(config)
-        self.feature_size = self.trunk.layer4[-1].bn2.num_features * self._expansion(config)
+        self.feature_size = self.trunk.fc.in_features * config.width // 64
         self.trunk.fc = nn.Identity()
         self.classifier = nn.Linear(self.feature_size, classes)
         self.precision = PRECISIONS[precision]
-
-    @staticmethod
-    def _expansion(config: BackboneConfig) -> int:
-        return resnet.Bottleneck.expansion if config.depth == 50 else resnet.BasicBlock.expansion
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Pooled features ``[n, feature_size]`` (2048 for ResNet-50)."""
@@ -59,12 +49,32 @@ class Classifier(nn.Module):
         with torch.autocast(images.device.type, self.precision if narrow else torch.bfloat16, enabled=narrow):
             return self.trunk(images).float()
 
+
+class Classifier(_Backbone):
+    """Images to class logits: ``[n, 3, height, width]`` to ``[n, classes]``.
+
+    Args:
+        config: the ResNet.
+        classes: number of classes.
+        precision: of the trunk; logits are float32.
+    """
+
+    def __init__(self, config: BackboneConfig, classes: int, precision: str = "float32") -> None:
+        super().__init__(config, classes, precision)
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.features(images))
 
 
-class ProjectingEncoder(Classifier):
-    """Images to (class logits ``[n, classes]``, unit embeddings ``[n, embedding_size]``), section 3.1."""
+class ProjectingEncoder(_Backbone):
+    """Images to (class logits ``[n, classes]``, unit embeddings ``[n, embedding_size]``), section 3 of the paper.
+
+    Args:
+        config: the ResNet.
+        classes: number of classes.
+        embedding_size: of the embeddings; the projection's hidden layer has the features' size.
+        precision: of the trunk; logits and embeddings are float32.
+    """
 
     def __init__(self, config: BackboneConfig, classes: int, embedding_size: int, precision: str = "float32") -> None:
         super().__init__(config, classes, precision)
@@ -75,3 +85,8 @@ class ProjectingEncoder(Classifier):
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features = self.features(images)
         return self.classifier(features), F.normalize(self.projection(features))
+
+
+def memory_format(arithmetic: ArithmeticConfig) -> torch.memory_format:
+    """The layout of images and convolutions."""
+    return torch.channels_last if arithmetic.channels_last else torch.contiguous_format

@@ -12,6 +12,7 @@ from core.distributed import rank, world_size
 from core.workspace import Workspace
 from data.loading import Batch
 from data.views import normalise
+from pretrain.backbone import memory_format
 from pretrain.checkpoints import load_tensors, save_tensors
 from pretrain.config import PretrainConfig
 
@@ -29,8 +30,13 @@ class TrainingState:
 
     def save(self, path: Path) -> None:
         """Write the state, atomically."""
-        parts = {"method": self.method, "optimizer": self.optimizer, "scaler": self.scaler}
-        save_tensors(path, {"step": self.step} | {name: part.state_dict() for name, part in parts.items()})
+        state = {
+            "step": self.step,
+            "method": self.method.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+        save_tensors(path, state)
 
     def restore(self, path: Path) -> None:
         """Continue from a written state, if there is one."""
@@ -67,7 +73,7 @@ def train(
     state_file = workspace.folder / STATE_FILE
     state.restore(state_file)
     total = schedule.epochs * steps_per_epoch
-    memory_format = torch.channels_last if constants.arithmetic.channels_last else torch.contiguous_format
+    layout = memory_format(constants.arithmetic)
     objective = _across_ranks(state.method, device)
     state.method.train()
     board = SummaryWriter(str(workspace.folder / "tensorboard"), purge_step=state.step) if rank() == 0 else None
@@ -76,7 +82,7 @@ def train(
         learning_rate = schedule.learning_rate_in(epoch)
         for group in state.optimizer.param_groups:
             group["lr"] = learning_rate
-        images = [normalise(v.to(device, non_blocking=True)).contiguous(memory_format=memory_format) for v in views]
+        images = [normalise(v.to(device, non_blocking=True)).contiguous(memory_format=layout) for v in views]
         labels = labels.to(device, non_blocking=True)
 
         outcome = objective(images, labels, epoch=epoch, step=state.step)

@@ -134,7 +134,7 @@ def masked_cross_entropy(logits: torch.Tensor, labels: torch.Tensor, kept: torch
 def move_prototypes(
     prototypes: torch.Tensor, embeddings: torch.Tensor, labels: torch.Tensor, kept: torch.Tensor, momentum: float
 ) -> torch.Tensor:
-    """Move each kept sample's prototype towards its embedding, one sample after the other (section 3, "momentum prototypes").
+    """Move each kept sample's prototype towards its embedding, one by one (section 3, "momentum prototypes").
 
     For the embeddings e_1 ... e_n of a class, in order, the repeated step p <- m p + (1 - m) e has the closed form
     p <- m^n p + (1 - m) (m^(n-1) e_1 + ... + m^0 e_n), which is one matrix product for all classes.

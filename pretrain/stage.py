@@ -13,7 +13,7 @@ from core.workspace import Workspace
 from data.loading import TrainingBatches, ViewedImages, batches
 from data.views import View, strong_view, weak_view
 from data.webvision import read_train
-from pretrain.backbone import Classifier, ProjectingEncoder
+from pretrain.backbone import Classifier, ProjectingEncoder, memory_format
 from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
 from pretrain.config import CrossEntropyConfig, PretrainConfig
 from pretrain.cross_entropy import CrossEntropy
@@ -34,7 +34,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     with process_group() as device:
         if schedule.batch_size % world_size():
             raise InputError(
-                f"schedule.batch_size is {schedule.batch_size}, which {world_size()} processes do not divide: change one."
+                f"schedule.batch_size {schedule.batch_size} is not divisible by {world_size()} processes: change one."
             )
         images = read_train(workspace.dataset(constants.webvision), constants.classes)
         steps_per_epoch = len(images) // schedule.batch_size
@@ -42,9 +42,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
             raise InputError(
                 f"schedule.batch_size is {schedule.batch_size}, but {images.source} names {len(images)} images only."
             )
-        method = build_method(constants).to(device)
-        if constants.arithmetic.channels_last:
-            method = method.to(memory_format=torch.channels_last)
+        method = build_method(constants)
+        method.to(device=device, memory_format=memory_format(constants.arithmetic))  # type: ignore[call-overload]
         state = TrainingState(
             method,
             torch.optim.SGD(
@@ -82,11 +81,12 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
 def build_method(constants: PretrainConfig) -> nn.Module:
     """The method of the configuration, initialised from its seed."""
     torch.manual_seed(constants.seed)
-    precision = constants.arithmetic.precision
-    if isinstance(constants.method, CrossEntropyConfig):
-        return CrossEntropy(Classifier(constants.backbone, constants.classes, precision))
-    encoder = ProjectingEncoder(constants.backbone, constants.classes, constants.method.embedding_size, precision)
-    return MoPro(encoder, constants.classes, constants.method, constants.seed)
+    arithmetic, classes, method = constants.arithmetic, constants.classes, constants.method
+    if isinstance(method, CrossEntropyConfig):
+        classifier = Classifier(constants.backbone, classes, arithmetic.precision)
+        return CrossEntropy(classifier)
+    encoder = ProjectingEncoder(constants.backbone, classes, method.embedding_size, arithmetic.precision)
+    return MoPro(encoder, classes, method, constants.seed)
 
 
 def _views(constants: PretrainConfig) -> list[View]:

@@ -1,8 +1,8 @@
 """From a profile to jobs: pretraining for every method, training set and seed, then every evaluation of each."""
 
-from slurm.jobs import Job, Resources
-from profiles.schema import Profile, WebVisionSet
 from pretrain.config import MethodConfig, MoProConfig
+from profiles.schema import Profile, WebVisionSet
+from slurm.jobs import Job, Resources
 
 VOC_CLASSES = 20
 
@@ -17,7 +17,10 @@ def jobs_of(profile: Profile) -> list[Job]:
                 place = f"{method_name}/{set_name}/seed{seed}"
                 tags = {"method": method_name, "set": set_name, "seed": str(seed)}
                 checkpoint = _pretraining(profile, training_set, method, seed, place, tags, data)
-                jobs += [checkpoint, *_evaluations(profile, training_set, seed, place, tags, data | {"checkpoint": checkpoint})]
+                jobs += [
+                    checkpoint,
+                    *_evaluations(profile, training_set, seed, place, tags, data | {"checkpoint": checkpoint}),
+                ]
     return jobs
 
 

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from core.config import Config
-from data.miniature.config import MiniatureConfig
 from data.config import EvaluationView, TrainingViews
+from data.miniature.config import MiniatureConfig
 from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, RuntimeConfig, ScheduleConfig
 from slurm.jobs import Resources
 from transfer.config import SVMConfig

@@ -13,7 +13,11 @@ def main() -> int:
     """Gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m results", description=__doc__)
     parser.add_argument(
-        "runs", nargs="?", type=Path, default=Path("runs/mini"), help="folder of a profile's runs (default: %(default)s)"
+        "runs",
+        nargs="?",
+        type=Path,
+        default=Path("runs/mini"),
+        help="folder of a profile's runs (default: %(default)s)",
     )
     arguments = parser.parse_args()
     try:

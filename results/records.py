@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.files import write_text
 
 RECORD_FILE = "record.json"
-SCHEMA_VERSION = 1
 
 
 class Metric(BaseModel):

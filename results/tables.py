@@ -91,9 +91,7 @@ def _titles(row: tuple[str, str]) -> dict[str, str]:
 
 
 def _ours(table: Table, rows: Rows, measured: Measured) -> Rendered:
-    cells = [
-        _titles(row) | {column.title: _cell(measured, row, column) for column in table.columns} for row in rows
-    ]
+    cells = [_titles(row) | {column.title: _cell(measured, row, column) for column in table.columns} for row in rows]
     notes = ("Mean ± sample standard deviation over seeds (number of seeds).",)
     return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)
 

@@ -18,7 +18,7 @@ from typing import Any
 from core.errors import InputError
 from core.files import write_json
 from core.workspace import Workspace
-from results.records import SCHEMA_VERSION, Cost, Record
+from results.records import Cost, Record
 from slurm.jobs import Job
 
 CONFIG_FILE = "config.json"
@@ -75,7 +75,7 @@ class Task:
             gpus = job.resources.tasks * job.resources.gpus
             seed = job.tags.get("seed")
             Record(
-                schema_version=SCHEMA_VERSION,
+                schema_version=1,
                 name=job.name,
                 identity=job.identity,
                 stage=job.stage,

@@ -12,7 +12,12 @@ from pretrain.evaluation import EvaluationConfig, centred_images
 
 
 def pooled_features(
-    model: Classifier, images: ImageTable, name: str, config: EvaluationConfig, workspace: Workspace, device: torch.device
+    model: Classifier,
+    images: ImageTable,
+    name: str,
+    config: EvaluationConfig,
+    workspace: Workspace,
+    device: torch.device,
 ) -> np.ndarray:
     """Pooled features ``[n, feature_size]``, float32, row i for image i.
 

@@ -1,6 +1,5 @@
 """Writers of the miniature's data sets; each gives the number of images it wrote."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 from xml.etree import ElementTree
@@ -8,7 +7,6 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from core.files import write_text
 from data.miniature.classes import CLASSES
 from data.miniature.config import ImageNetPart, VOCPart, WebVisionPart
 from data.miniature.scenes import Box, Painter
@@ -24,7 +22,7 @@ class Items(Protocol):
 
 
 def write_webvision(
-    folder: Path, part: WebVisionPart, size: int, items: Items, digits: Sequence[np.ndarray], painter: Painter
+    folder: Path, part: WebVisionPart, size: int, items: Items, digits: np.ndarray, painter: Painter
 ) -> int:
     """``info/*.txt``, ``google/``, ``flickr/`` and ``val_images_256/``.
 
@@ -41,7 +39,7 @@ def write_webvision(
         if true_label != OUT_OF_DISTRIBUTION:
             painter.paint(image, items.take(true_label), Box(0, 0, size, size))
         elif rng.random() < 0.5:
-            painter.paint(image, digits[rng.integers(len(digits))], Box(0, 0, size, size))
+            painter.paint(image, digits[int(rng.integers(len(digits)))], Box(0, 0, size, size))
         engine = "google" if number < part.images // 2 else "flickr"
         name = f"{engine}/q{label:04d}/{number:07d}.jpg"
         _save(image, folder / name)
@@ -143,7 +141,8 @@ def _write_annotation(path: Path, canvas: Image.Image, objects: list[tuple[int, 
         for tag, value in (("xmin", box.left + 1), ("ymin", box.top + 1), ("xmax", box.right), ("ymax", box.bottom)):
             ElementTree.SubElement(corners, tag).text = str(value)
     ElementTree.indent(root)
-    write_text(path, ElementTree.tostring(root, encoding="unicode") + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(root).write(path)
 
 
 def _save(image: Image.Image, path: Path) -> None:
@@ -152,4 +151,5 @@ def _save(image: Image.Image, path: Path) -> None:
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:
-    write_text(path, "".join(f"{line}\n" for line in lines))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))

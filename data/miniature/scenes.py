@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 OPAQUE_FROM = 48  # gray level from which an item hides its background
+OPACITY = [min(255, level * 255 // OPAQUE_FROM) for level in range(256)]
+MORE_THAN_HALF = [255 * (level > 127) for level in range(256)]
 
 
 class Box(NamedTuple):
@@ -33,13 +35,12 @@ class Painter:
 
     def background(self, size: int) -> Image.Image:
         """A square piece of a photograph, at a random scale, with random brightness."""
-        photograph = self.photographs[self.rng.integers(len(self.photographs))]
+        photograph = self.photographs[int(self.rng.integers(len(self.photographs)))]
         side = int(self.rng.integers(size, min(photograph.size) // 2))
         left = int(self.rng.integers(photograph.width - side + 1))
         top = int(self.rng.integers(photograph.height - side + 1))
         piece = photograph.resize((size, size), Image.Resampling.BILINEAR, (left, top, left + side, top + side))
-        brightness = self.rng.uniform(0.4, 1.1)
-        return piece.point(lambda value: min(255, round(value * brightness)))
+        return ImageEnhance.Brightness(piece).enhance(self.rng.uniform(0.4, 1.1))
 
     def paint(self, canvas: Image.Image, item: np.ndarray, cell: Box) -> Box:
         """Paint an item in a random colour, size and place within ``cell``; gives the box of its visible part."""
@@ -50,12 +51,12 @@ class Painter:
         gray = Image.fromarray(item).resize((side, side), Image.Resampling.BILINEAR)
         if self.rng.random() < 0.5:
             gray = gray.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        mask = gray.point(lambda value: min(255, value * 255 // OPAQUE_FROM))
+        mask = gray.point(OPACITY)
         canvas.paste(self._colourise(gray), (left, top), mask)
-        visible = mask.point(lambda value: 255 if value > 127 else 0).getbbox() or (0, 0, side, side)
+        visible = mask.point(MORE_THAN_HALF).getbbox() or (0, 0, side, side)
         return Box(left + visible[0], top + visible[1], left + visible[2], top + visible[3])
 
     def _colourise(self, gray: Image.Image) -> Image.Image:
         colour = colorsys.hsv_to_rgb(self.rng.random(), self.rng.uniform(0.1, 0.9), self.rng.uniform(0.5, 1.0))
         shade = np.asarray(gray, np.float32)[..., None] / 255 * 0.75 + 0.25
-        return Image.fromarray((255 * shade * np.float32(colour)).astype(np.uint8))
+        return Image.fromarray((255 * shade * np.array(colour, np.float32)).astype(np.uint8))

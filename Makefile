@@ -1,0 +1,38 @@
+# 'make reproduce' sets the environment up, runs the miniature and prints its tables; 'make test' runs the tests.
+# Both need Python 3.11 and make, and work again on what an earlier call left.
+
+PYTHON ?= $(firstword $(shell command -v python3.11) python3)
+ENVIRONMENT := .venv
+INSTALLED := $(ENVIRONMENT)/installed-from-lock
+RUN := $(ENVIRONMENT)/bin/python
+
+.PHONY: reproduce test lint tables environment clean
+
+reproduce: environment
+	$(RUN) run_all.py
+
+test: environment
+	$(RUN) -m pytest
+
+lint: environment
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+
+tables: environment
+	$(RUN) -m results
+
+environment: $(INSTALLED)
+
+# torch and torchvision first, with what their metadata asks for on this platform (CUDA libraries, on Linux); then the
+# lock file, which names every other package, so that no resolver adds to it.
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo 'error: Python 3.11 is needed: make PYTHON=/path/to/python3.11'; exit 2; }
+	$(PYTHON) -m venv --clear $(ENVIRONMENT)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock torch torchvision
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
+	@cp requirements.lock $@
+
+clean:
+	rm -rf $(ENVIRONMENT)
