@@ -1,0 +1,24 @@
+"""Fixtures that several test modules share."""
+
+from pathlib import Path
+
+import pytest
+
+from core.workspace import Workspace
+from data.miniature import build
+
+TINY = {
+    "seed": 0,
+    "image_size": 40,
+    "webvision": {"images": 200, "label_noise": 0.4, "out_of_distribution": 0.25, "validation_images": 41},
+    "imagenet": {"images": 40, "validation_images": 41},
+    "voc07": {"trainval_images": 120, "test_images": 41, "difficult": 0.2},
+}
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny miniature; tests must not write into it."""
+    folder = tmp_path_factory.mktemp("miniature")
+    build.run(TINY, Workspace(folder))
+    return folder

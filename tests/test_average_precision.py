@@ -1,0 +1,49 @@
+"""Average precision against figures measured on the authors' implementation, and against its definition."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transfer.average_precision import average_precision
+
+MEASURED = json.loads((Path(__file__).parent / "parity" / "metrics.json").read_text())["ap"]
+
+
+@pytest.mark.parametrize("case", MEASURED, ids=lambda case: f"seed{case['seed']}")
+def test_as_measured(case):
+    rng = np.random.RandomState(case["seed"])
+    present = rng.rand(case["n"]) < 0.2
+    present[0] = True
+    scores = rng.standard_normal(case["n"]) + present * (0.2 * case["seed"])
+    assert average_precision(present, scores) == pytest.approx(case["ap"], abs=1e-12)
+
+
+def by_definition(present, scores):
+    """Integrate, over recall, the best precision at that recall or a higher one."""
+    ranked = present[np.argsort(-scores, kind="stable")]
+    hits = np.cumsum(ranked)
+    precision = hits / np.arange(1, len(ranked) + 1)
+    recall = hits / hits[-1]
+    area, before = 0.0, 0.0
+    for rank in range(len(ranked)):
+        area += (recall[rank] - before) * precision[rank:].max()
+        before = recall[rank]
+    return area
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(-5, 5)), min_size=1, max_size=40))
+def test_equals_the_definition(samples):
+    present = np.array([flag for flag, _ in samples])
+    scores = np.array([score for _, score in samples])
+    present[0] = True
+    assert average_precision(present, scores) == pytest.approx(by_definition(present, scores))
+
+
+def test_perfect_and_worst_ranking():
+    present = np.array([True, True, False, False])
+    assert average_precision(present, np.array([4.0, 3.0, 2.0, 1.0])) == 1
+    assert average_precision(present, np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(1 / 2)
