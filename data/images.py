@@ -59,7 +59,7 @@ class ImageTable:
 
 
 def _decode(content: bytes) -> np.ndarray:
-    """JPEG through libjpeg-turbo, which refuses damaged data; what it does not know (PNG, CMYK) through Pillow."""
+    """JPEG through libjpeg-turbo, which refuses damaged data; what it does not know (PNG, ...) through Pillow."""
     try:
         return simplejpeg.decode_jpeg(content, "RGB", strict=True)
     except ValueError:

@@ -69,7 +69,6 @@ def _evaluations(
     evaluate = profile.evaluate
     shown = {
         "backbone": profile.pretrain.backbone.model_dump(mode="json"),
-        "view": evaluate.view.model_dump(mode="json"),
         "batch_size": evaluate.batch_size,
     }
     options = {"workers": evaluate.workers}
@@ -80,13 +79,14 @@ def _evaluations(
         return Job(name, stage, shown | config, options, needs, resources, tags | {"evaluation": evaluation})
 
     folders = {"webvision": training_set.folder, "imagenet": profile.data.imagenet}
+    view = evaluate.accuracy.view.model_dump(mode="json")
     jobs = [
         job(
             f"accuracy-{layout}",
             "pretrain.accuracy:run",
-            {"layout": layout, "folder": folders[layout], "classes": training_set.classes},
+            {"layout": layout, "folder": folders[layout], "classes": training_set.classes, "view": view},
         )
-        for layout in evaluate.accuracy
+        for layout in evaluate.accuracy.sets
     ]
     if evaluate.lowshot_voc07:
         lowshot = evaluate.lowshot_voc07.model_dump(mode="json")

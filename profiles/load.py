@@ -62,41 +62,46 @@ def _explanation(error: ValidationError) -> str:
     problem = error.errors()[0]
     place = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        *parents, key = place
-        known = _fields_at(Profile, parents)
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-        return f"unknown key {'.'.join(_keys(place))!r}; did you mean {'.'.join([*_keys(parents), *near])!r}?"
+        parents, model = _resolved(place[:-1])
+        near = difflib.get_close_matches(place[-1], model.model_fields, n=1, cutoff=0.0)
+        return f"unknown key {'.'.join([*parents, place[-1]])!r}; did you mean {'.'.join([*parents, *near])!r}?"
+    keys, _ = _resolved(place)
     found = f", found {problem['input']!r}" if problem["type"] not in ("missing", "value_error") else ""
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(_keys(place)) or 'the whole'}: {message[0].lower()}{message[1:]}{found}."
+    return f"{'.'.join(keys) or 'the whole'}: {message[0].lower()}{message[1:]}{found}."
 
 
-def _keys(place: Sequence[str]) -> list[str]:
-    """The place without the tags that a choice between models adds to it."""
-    return [part for part in place if part not in ("cross-entropy", "mopro") or part == place[-1]]
+def _resolved(place: Sequence[str]) -> tuple[list[str], Any]:
+    """The keys of a place in the profile, and the model or type that stands there.
 
-
-def _fields_at(model: Any, place: Sequence[str]) -> list[str]:
-    """The keys that the model accepts at a place."""
+    Where a value can be one of several models, pydantic names the chosen one in the place; that is no key.
+    """
+    keys: list[str] = []
+    annotation: Any = Profile
     for part in place:
-        model = _step_into(model, part)
-    return sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        options = _tagged_models(annotation)
+        if part in options:
+            annotation = options[part]
+            continue
+        keys.append(part)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = annotation.model_fields[part].annotation if part in annotation.model_fields else None
+        elif typing.get_origin(annotation) is dict:
+            annotation = typing.get_args(annotation)[1]
+        annotation = _without_none(annotation)
+    return keys, annotation
 
 
-def _step_into(annotation: Any, part: str) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation.model_fields[part].annotation
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is dict:
-        return arguments[1]
-    if origin is typing.Annotated:
-        return _step_into(arguments[0], part)
-    if origin in (typing.Union, types.UnionType):
-        models = [option for option in arguments if isinstance(option, type) and issubclass(option, BaseModel)]
-        tagged = [option for option in models if part in typing.get_args(_tag(option))]
-        return tagged[0] if tagged else _step_into(models[0], part)
-    return annotation
+def _without_none(annotation: Any) -> Any:
+    options = [option for option in typing.get_args(annotation) if option is not type(None)]
+    return options[0] if isinstance(annotation, types.UnionType) and len(options) == 1 else annotation
 
 
-def _tag(model: type[BaseModel]) -> Any:
-    return model.model_fields["objective"].annotation if "objective" in model.model_fields else None
+def _tagged_models(annotation: Any) -> dict[str, type[BaseModel]]:
+    """The models of a choice, by the value of the key that tells them apart."""
+    if typing.get_origin(annotation) is not typing.Annotated:
+        return {}
+    union, *metadata = typing.get_args(annotation)
+    key = next((field.discriminator for field in metadata if getattr(field, "discriminator", None)), None)
+    models = typing.get_args(union) if key else ()
+    return {tag: model for model in models for tag in typing.get_args(model.model_fields[key].annotation)}

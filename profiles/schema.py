@@ -44,21 +44,28 @@ class Pretraining(Config):
     runtime: RuntimeConfig
 
 
-class LowShot(Config):
-    """The low-shot evaluation: ``draws`` repetitions for each number of shots."""
+class Accuracy(Config):
+    """The accuracy of the pretrained classifier: the view of the images, and the validation sets."""
 
+    view: EvaluationView
+    sets: tuple[Literal["webvision", "imagenet"], ...]
+
+
+class LowShot(Config):
+    """The low-shot evaluation: its own view of the images, ``draws`` repetitions for each number of shots."""
+
+    view: EvaluationView
     shots: tuple[int, ...]
     draws: int = Field(gt=1)
     svm: SVMConfig
 
 
 class Evaluation(Config):
-    """The evaluations, and what they share: the view, images at once, loading processes."""
+    """The evaluations, and what they share: images at once, loading processes."""
 
-    view: EvaluationView
     batch_size: int = Field(gt=0)
     workers: int = Field(ge=0)
-    accuracy: tuple[Literal["webvision", "imagenet"], ...]
+    accuracy: Accuracy
     lowshot_voc07: LowShot | None = None
 
 

@@ -17,7 +17,7 @@ CONSTANTS = TrainingViews(size=28, crop_scale=(0.2, 1.0), jitter=0.4, grayscale=
 def test_ranks_share_the_batches_of_one_process(images, ranks, seed):
     alone = list(TrainingBatches(images, 8, 3, seed))
     shares = [list(TrainingBatches(images, 8, 3, seed, rank=rank, world_size=ranks)) for rank in range(ranks)]
-    assert [sum(parts, []) for parts in zip(*shares, strict=True)] == alone
+    assert [[key for part in parts for key in part] for parts in zip(*shares, strict=True)] == alone
 
 
 @given(images=st.integers(8, 60), first=st.integers(0, 30))
@@ -45,7 +45,7 @@ def test_evaluation_sees_every_image_once(images, ranks, batch_size):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_augmentation_does_not_depend_on_workers_or_start(miniature, workers):
-    images = read_train(miniature / "webvision", 20)
+    images = read_train(miniature / "webvision", 10)
     dataset = ViewedImages(images, [weak_view(CONSTANTS), strong_view(CONSTANTS)], seed=4)
     sampler = TrainingBatches(len(images), 20, 1, seed=4)
     reference = list(batches(dataset, sampler, workers=0))

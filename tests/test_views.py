@@ -54,7 +54,7 @@ def test_centre_view_is_that_of_torchvision(photograph):
 )
 def test_crops_lie_inside_the_image(width, height, seed, scale):
     left, top, crop_width, crop_height = views.draw_crop(width, height, scale, generator(seed, "crop"))
-    assert 0 <= left and 0 <= top and crop_width >= 1 and crop_height >= 1
+    assert left >= 0 and top >= 0 and crop_width >= 1 and crop_height >= 1
     assert left + crop_width <= width and top + crop_height <= height
 
 

@@ -13,7 +13,7 @@ from core.files import sha256_of
 from core.seeds import generator
 from core.workspace import Workspace
 from data.miniature import layouts, sources
-from data.miniature.classes import CLASSES, SOURCE_ORDER
+from data.miniature.classes import ANIMALS, CLOTHING, ItemClass
 from data.miniature.config import MiniatureConfig
 from data.miniature.scenes import Painter
 
@@ -26,12 +26,12 @@ class ItemPool:
         rng: shuffles them.
     """
 
-    def __init__(self, pictures: sources.Grays, rng: np.random.Generator) -> None:
-        self._left = [list(of_class[rng.permutation(len(of_class))]) for of_class in pictures]
+    def __init__(self, pictures: Mapping[ItemClass, np.ndarray], rng: np.random.Generator) -> None:
+        self._left = {kind: list(of_class[rng.permutation(len(of_class))]) for kind, of_class in pictures.items()}
 
-    def take(self, label: int) -> np.ndarray:
+    def take(self, kind: ItemClass) -> np.ndarray:
         """A picture of the class that nobody was given before."""
-        return self._left[label].pop()
+        return self._left[kind].pop()
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -44,8 +44,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mopro-reproduction"
     cache.mkdir(parents=True, exist_ok=True)
     clothing, workspace.provenance["fashion_mnist"] = sources.fashion_mnist(cache)
-    pictures = dict(zip(SOURCE_ORDER, clothing + sources.animals(), strict=True))
-    pool = ItemPool([pictures[item_class] for item_class in CLASSES], generator(constants.seed, "pool"))
+    pictures = dict(zip(CLOTHING + ANIMALS, clothing + sources.animals(), strict=True))
+    pool = ItemPool(pictures, generator(constants.seed, "pool"))
     photographs, digits = sources.photographs(), sources.digits()
 
     def painter(purpose: str) -> Painter:
@@ -65,7 +65,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         folder = workspace.folder / name
         shutil.rmtree(folder, ignore_errors=True)  # what an interrupted build left
         images = write(folder)
-        print(f"{name}: {images} images of {len(CLASSES)} classes in {folder}")
+        print(f"{name}: {images} images in {folder}")
         metrics[f"{name}_images"] = {"value": images, "unit": "images", "n": 1}
     workspace.progress(len(writers), len(writers), "data sets")
     workspace.provenance["content_sha256"] = _digest([workspace.folder / name for name in writers])

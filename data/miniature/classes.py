@@ -1,4 +1,4 @@
-"""The miniature's twenty classes, with their WordNet synsets."""
+"""The miniature's twenty classes, with their WordNet synsets: ten to pretrain on, all twenty to transfer to."""
 
 from typing import NamedTuple
 
@@ -10,8 +10,8 @@ class ItemClass(NamedTuple):
     name: str
 
 
-# In the order of the sources: Fashion-MNIST's ten, then animal-mnist's ten.
-SOURCE_ORDER = (
+# In the order of their labels in the sources.
+CLOTHING = (
     ItemClass("n03595614", "tshirt"),
     ItemClass("n04489008", "trouser"),
     ItemClass("n04021028", "pullover"),
@@ -22,6 +22,8 @@ SOURCE_ORDER = (
     ItemClass("n03472535", "sneaker"),
     ItemClass("n02774152", "bag"),
     ItemClass("n02872752", "boot"),
+)
+ANIMALS = (
     ItemClass("n02131653", "bear"),
     ItemClass("n01503061", "bird"),
     ItemClass("n02121620", "cat"),
@@ -33,4 +35,6 @@ SOURCE_ORDER = (
     ItemClass("n02411705", "sheep"),
     ItemClass("n02391049", "zebra"),
 )
-CLASSES = tuple(sorted(SOURCE_ORDER))  # class i is the i-th synset in sorted order, as in ImageNet
+
+IMAGENET_CLASSES = tuple(sorted(CLOTHING))  # class i is the i-th synset in sorted order, as in ImageNet
+VOC_CLASSES = tuple(sorted(CLOTHING + ANIMALS, key=lambda item_class: item_class.name))

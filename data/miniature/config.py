@@ -8,9 +8,9 @@ from core.config import Config
 class WebVisionPart(Config):
     """The web images, their noise, and a clean validation set.
 
-    A web image is out of distribution with probability ``out_of_distribution``: it shows a handwritten digit or no
-    item at all, under a random label. Any other shows an item of a class; with probability ``label_noise`` among
-    those, the label is another class than the item's, all others being equally likely.
+    A web image is out of distribution with probability ``out_of_distribution``: it shows an animal, a handwritten
+    digit or no item at all. Any other shows an item of a class; with probability ``label_noise`` among those, that is
+    another class than the label says, all others being equally likely.
     """
 
     images: int = Field(gt=0)

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from data.miniature.classes import CLASSES
+from data.miniature.classes import ANIMALS, IMAGENET_CLASSES, VOC_CLASSES, ItemClass
 from data.miniature.config import ImageNetPart, VOCPart, WebVisionPart
 from data.miniature.scenes import Box, Painter
 
@@ -18,7 +18,7 @@ OUT_OF_DISTRIBUTION = -1  # in the hidden truth
 class Items(Protocol):
     """Hands out pictures of a class, each once."""
 
-    def take(self, label: int) -> np.ndarray: ...
+    def take(self, kind: ItemClass) -> np.ndarray: ...
 
 
 def write_webvision(
@@ -33,13 +33,13 @@ def write_webvision(
     lists: dict[str, list[str]] = {"google": [], "flickr": []}
     truth = []
     for number in range(part.images):
-        label = number % len(CLASSES)
+        label = number % len(IMAGENET_CLASSES)
         true_label = _true_label(label, part, rng)
         image = painter.background(size)
         if true_label != OUT_OF_DISTRIBUTION:
-            painter.paint(image, items.take(true_label), Box(0, 0, size, size))
-        elif rng.random() < 0.5:
-            painter.paint(image, digits[int(rng.integers(len(digits)))], Box(0, 0, size, size))
+            painter.paint(image, items.take(IMAGENET_CLASSES[true_label]), Box(0, 0, size, size))
+        else:
+            _paint_a_stranger(image, items, digits, painter)
         engine = "google" if number < part.images // 2 else "flickr"
         name = f"{engine}/q{label:04d}/{number:07d}.jpg"
         _save(image, folder / name)
@@ -51,7 +51,7 @@ def write_webvision(
 
     lines = []
     for number in range(part.validation_images):
-        label = number % len(CLASSES)
+        label = number % len(IMAGENET_CLASSES)
         name = f"val{number:06d}.jpg"
         _save(_single_item(items, label, size, painter), folder / "val_images_256" / name)
         lines.append(f"{name} {label}")
@@ -63,8 +63,8 @@ def write_imagenet(folder: Path, part: ImageNetPart, size: int, items: Items, pa
     """``train/<synset>/*.JPEG`` and ``val/<synset>/*.JPEG``."""
     for split, images in (("train", part.images), ("val", part.validation_images)):
         for number in range(images):
-            label = number % len(CLASSES)
-            synset = CLASSES[label].synset
+            label = number % len(IMAGENET_CLASSES)
+            synset = IMAGENET_CLASSES[label].synset
             _save(_single_item(items, label, size, painter), folder / split / synset / f"{synset}_{number}.JPEG")
     return part.images + part.validation_images
 
@@ -74,15 +74,15 @@ def write_voc07(folder: Path, part: VOCPart, size: int, items: Items, painter: P
     year = folder / "VOC2007"
     number = 0
     for split, images in (("trainval", part.trainval_images), ("test", part.test_images)):
-        flags: dict[str, dict[str, int]] = {item_class.name: {} for item_class in CLASSES}
+        flags: dict[str, dict[str, int]] = {item_class.name: {} for item_class in VOC_CLASSES}
         for _ in range(images):
             number += 1
             name = f"{number:06d}"
             canvas, objects = _canvas(size, part.difficult, items, painter)
             _save(canvas, year / "JPEGImages" / f"{name}.jpg")
             _write_annotation(year / "Annotations" / f"{name}.xml", canvas, objects)
-            for item_class in CLASSES:
-                marks = [difficult for label, _, difficult in objects if CLASSES[label] is item_class]
+            for item_class in VOC_CLASSES:
+                marks = [difficult for label, _, difficult in objects if VOC_CLASSES[label] is item_class]
                 flags[item_class.name][name] = -1 if not marks else int(not all(marks))
         for class_name, of_image in flags.items():
             path = year / "ImageSets" / "Main" / f"{class_name}_{split}.txt"
@@ -96,13 +96,23 @@ def _true_label(label: int, part: WebVisionPart, rng: np.random.Generator) -> in
     if rng.random() < part.out_of_distribution:
         return OUT_OF_DISTRIBUTION
     if rng.random() < part.label_noise:
-        return int((label + rng.integers(1, len(CLASSES))) % len(CLASSES))
+        return int((label + rng.integers(1, len(IMAGENET_CLASSES))) % len(IMAGENET_CLASSES))
     return label
+
+
+def _paint_a_stranger(image: Image.Image, items: Items, digits: np.ndarray, painter: Painter) -> None:
+    """What an out-of-distribution image shows: an animal, a digit, or nothing but background."""
+    kind = painter.rng.integers(3)
+    if kind == 0:
+        animal = ANIMALS[int(painter.rng.integers(len(ANIMALS)))]
+        painter.paint(image, items.take(animal), Box(0, 0, *image.size))
+    elif kind == 1:
+        painter.paint(image, digits[int(painter.rng.integers(len(digits)))], Box(0, 0, *image.size))
 
 
 def _single_item(items: Items, label: int, size: int, painter: Painter) -> Image.Image:
     image = painter.background(size)
-    painter.paint(image, items.take(label), Box(0, 0, size, size))
+    painter.paint(image, items.take(IMAGENET_CLASSES[label]), Box(0, 0, size, size))
     return image
 
 
@@ -114,10 +124,10 @@ def _canvas(
     objects = []
     for cell in painter.rng.choice(4, painter.rng.integers(1, 5), replace=False):
         row, column = divmod(int(cell), 2)
-        label = int(painter.rng.integers(len(CLASSES)))
+        label = int(painter.rng.integers(len(VOC_CLASSES)))
         before = canvas.copy()
         place = Box(column * size, row * size, (column + 1) * size, (row + 1) * size)
-        box = painter.paint(canvas, items.take(label), place)
+        box = painter.paint(canvas, items.take(VOC_CLASSES[label]), place)
         is_difficult = bool(painter.rng.random() < difficult)
         if is_difficult:
             canvas = Image.blend(before, canvas, 0.4)
@@ -134,7 +144,7 @@ def _write_annotation(path: Path, canvas: Image.Image, objects: list[tuple[int, 
         ElementTree.SubElement(sizes, tag).text = str(value)
     for label, box, is_difficult in objects:
         node = ElementTree.SubElement(root, "object")
-        ElementTree.SubElement(node, "name").text = CLASSES[label].name
+        ElementTree.SubElement(node, "name").text = VOC_CLASSES[label].name
         ElementTree.SubElement(node, "difficult").text = str(int(is_difficult))
         corners = ElementTree.SubElement(node, "bndbox")
         # VOC counts pixels from 1 and includes the last one.

@@ -45,7 +45,7 @@ class Painter:
     def paint(self, canvas: Image.Image, item: np.ndarray, cell: Box) -> Box:
         """Paint an item in a random colour, size and place within ``cell``; gives the box of its visible part."""
         room = min(cell.right - cell.left, cell.bottom - cell.top)
-        side = int(self.rng.integers(int(0.65 * room), room + 1))
+        side = int(self.rng.integers(int(0.75 * room), room + 1))
         left = cell.left + int(self.rng.integers(cell.right - cell.left - side + 1))
         top = cell.top + int(self.rng.integers(cell.bottom - cell.top - side + 1))
         gray = Image.fromarray(item).resize((side, side), Image.Resampling.BILINEAR)

@@ -1,0 +1,56 @@
+"""The floors of the house: what may stand on what."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MAY_IMPORT = {
+    "core": set(),
+    "results": {"core"},
+    "data": {"core"},
+    "slurm": {"core", "results"},
+    "pretrain": {"core", "data"},
+    "transfer": {"core", "data", "pretrain"},
+    "robustness": {"core", "data", "pretrain"},
+    "profiles": {"core", "data", "pretrain", "transfer", "robustness", "slurm"},
+    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness"},
+}
+LIGHT = ("run_all", "profiles.expand", "profiles.load", "results.writing", "slurm.local", "slurm.task")
+
+
+def imported_packages(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_stands_on_lower_floors_alone(package):
+    for path in (REPOSITORY / package).rglob("*.py"):
+        found = imported_packages(path) & (MAY_IMPORT.keys() | {"run_all"})
+        assert found <= MAY_IMPORT[package] | {package}, path
+
+
+def test_nothing_imports_the_command():
+    assert not any(
+        "run_all" in imported_packages(path) for path in REPOSITORY.glob("*/*.py") if "tests" not in str(path)
+    )
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_planning_and_tables_do_not_import_torch(module):
+    program = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY).returncode == 0
+
+
+def test_every_package_is_described():
+    for path in REPOSITORY.glob("*/__init__.py"):
+        assert path.parent.name == "tests" or ast.get_docstring(ast.parse(path.read_text())), path

@@ -1,0 +1,83 @@
+"""Exported models: read whole or refused; the training state survives exactly."""
+
+import pickle
+
+import pytest
+import torch
+
+from core.errors import InputError
+from core.vision import resnet
+from pretrain.backbone import Classifier, ProjectingEncoder
+from pretrain.checkpoints import exported, load_classifier, load_tensors, save_tensors
+from pretrain.config import BackboneConfig, MoProConfig
+from pretrain.cross_entropy import CrossEntropy
+from pretrain.mopro import MoPro
+from tests.toy_world import CONSTANTS
+
+SMALL = BackboneConfig(depth=10, width=16, stem="small")
+
+
+def mopro() -> MoPro:
+    torch.manual_seed(0)
+    constants: MoProConfig = CONSTANTS
+    return MoPro(ProjectingEncoder(SMALL, 10, constants.embedding_size), 10, constants, seed=0)
+
+
+def test_an_exported_model_gives_the_same_logits(tmp_path):
+    method = mopro().eval()
+    save_tensors(tmp_path / "model.pt", exported(method))
+    images = torch.randn(3, 3, 28, 28)
+    assert torch.equal(load_classifier(tmp_path / "model.pt", SMALL)(images), method.encoder(images)[0])
+
+
+def test_equal_models_give_equal_files(tmp_path):
+    save_tensors(tmp_path / "a.pt", exported(mopro()))
+    save_tensors(tmp_path / "b.pt", exported(mopro()))
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+def test_published_sizes_have_torchvisions_names_and_shapes(depth):
+    ours = exported(CrossEntropy(Classifier(BackboneConfig(depth=depth), classes=1000)))
+    theirs = getattr(resnet, f"resnet{depth}")().state_dict()
+    assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
+
+
+@pytest.mark.parametrize("change", ["missing", "strange", "shape"])
+def test_a_trunk_that_does_not_fit_is_refused(tmp_path, change):
+    tensors = exported(mopro())
+    if change == "missing":
+        del tensors["layer2.0.conv1.weight"]
+    elif change == "strange":
+        tensors["layer5.0.conv1.weight"] = torch.zeros(1)
+    else:
+        tensors["layer2.0.conv1.weight"] = torch.zeros(3)
+    save_tensors(tmp_path / "model.pt", tensors)
+    with pytest.raises(InputError, match=r"does not fit a ResNet-10 of width 16: layer\d\.0\.conv1\.weight"):
+        load_classifier(tmp_path / "model.pt", SMALL)
+
+
+class Malicious:
+    def __reduce__(self):
+        return (open, ("executed", "w"))
+
+
+def test_pickled_code_is_not_executed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.pt").write_bytes(pickle.dumps(Malicious()))
+    with pytest.raises(InputError, match="not a file of tensors"):
+        load_tensors(tmp_path / "model.pt")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nothing\.pt does not exist"):
+        load_tensors(tmp_path / "nothing.pt")
+
+
+def test_a_broken_checkpoint_is_named(tmp_path):
+    save_tensors(tmp_path / "model.pt", {"a": torch.zeros(100)})
+    content = (tmp_path / "model.pt").read_bytes()
+    (tmp_path / "model.pt").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"model\.pt is not a file of tensors"):
+        load_tensors(tmp_path / "model.pt")

@@ -1,0 +1,52 @@
+"""The miniature is what its configuration says, and the same each time."""
+
+import numpy as np
+
+from core.workspace import Workspace
+from data import webvision
+from data.miniature import build
+from data.miniature.build import ItemPool
+from data.miniature.classes import CLOTHING, IMAGENET_CLASSES
+from data.miniature.layouts import OUT_OF_DISTRIBUTION
+from tests.conftest import TINY
+
+
+def hidden_truth(folder):
+    lines = (folder / "webvision/info/hidden_truth.txt").read_text().split()
+    return lines[::2], np.array(lines[1::2], dtype=int)
+
+
+def test_hidden_truth_has_the_noise_that_was_asked_for(miniature):
+    images = webvision.read_train(miniature / "webvision", len(IMAGENET_CLASSES))
+    names, truth = hidden_truth(miniature)
+    assert names == [path.decode() for path in images.paths]
+    strange = truth == OUT_OF_DISTRIBUTION
+    assert abs(strange.mean() - 0.25) < 0.1
+    assert abs((truth != images.labels)[~strange].mean() - 0.4) < 0.12
+
+
+def test_two_builds_are_equal(miniature, tmp_path):
+    first, second = Workspace(tmp_path / "a"), Workspace(tmp_path / "b")
+    for workspace in (first, second):
+        workspace.folder.mkdir()
+        build.run(TINY, workspace)
+    assert first.provenance == second.provenance
+    files = [sorted(p.relative_to(w.folder) for p in w.folder.rglob("*.*")) for w in (first, second)]
+    assert files[0] == files[1]
+    assert all((first.folder / path).read_bytes() == (second.folder / path).read_bytes() for path in files[0][:300])
+
+
+def test_an_interrupted_build_is_started_over(tmp_path):
+    workspace = Workspace(tmp_path)
+    stray = tmp_path / "webvision/google/q0000/stray.jpg"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("half")
+    build.run(TINY, workspace)
+    assert not stray.exists()
+
+
+def test_no_picture_is_handed_out_twice():
+    pictures = np.arange(30, dtype=np.uint8).reshape(30, 1, 1)
+    pool = ItemPool({CLOTHING[0]: pictures}, np.random.default_rng(0))
+    taken = [int(pool.take(CLOTHING[0])[0, 0]) for _ in range(30)]
+    assert sorted(taken) == list(range(30))
