@@ -39,10 +39,9 @@ def process_group() -> Iterator[torch.device]:
         yield device
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield device
-    finally:
-        dist.destroy_process_group()
+    yield device
+    # Not after an exception: closing the connections would make the other ranks fail first, and hide the cause.
+    dist.destroy_process_group()
 
 
 def gather(tensor: torch.Tensor) -> torch.Tensor:

@@ -109,4 +109,5 @@ def batches(dataset: ViewedImages, sampler: Sampler[list[Key]], workers: int) ->
         batch_sampler=sampler,
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
+        multiprocessing_context="fork" if workers else None,  # the table of images is shared, not copied
     )

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from core.config import Config
 from data.config import EvaluationView, TrainingViews
 from data.miniature.config import MiniatureConfig
-from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, RuntimeConfig, ScheduleConfig
+from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
 from slurm.jobs import Resources
 from transfer.config import SVMConfig
 
@@ -55,7 +55,7 @@ class LowShot(Config):
     """The low-shot evaluation: its own view of the images, ``draws`` repetitions for each number of shots."""
 
     view: EvaluationView
-    shots: tuple[int, ...]
+    shots: tuple[int, ...] = Field(min_length=1)
     draws: int = Field(gt=1)
     svm: SVMConfig
 
@@ -105,8 +105,13 @@ class Profile(Config):
     resources: StageResources
 
     @model_validator(mode="after")
-    def _tasks_divide_the_batch(self) -> "Profile":
+    def _batch_fits(self) -> "Profile":
         tasks, batch_size = self.resources.pretrain.tasks, self.pretrain.schedule.batch_size
         if batch_size % tasks:
             raise ValueError(f"pretrain.schedule.batch_size {batch_size} is not divisible by {tasks} pretraining tasks")
+        for name, method in self.methods.items():
+            if isinstance(method, MoProConfig) and method.queue_size < batch_size:
+                raise ValueError(
+                    f"methods.{name}.queue_size {method.queue_size} is smaller than a batch of {batch_size} keys"
+                )
         return self

@@ -61,7 +61,6 @@ class Task:
     def _run_stage(self, folder: Path, leads: bool) -> None:
         job = self.job
         if leads:
-            (folder / ERROR_FILE).unlink(missing_ok=True)
             write_json(folder / CONFIG_FILE, job.configuration)
         module, function = job.stage.split(":")
         stage = getattr(importlib.import_module(module), function)
@@ -154,5 +153,6 @@ def _output_to(path: Path) -> Iterator[None]:
 
 def _report(folder: Path, kind: str, sentence: str, status: int) -> int:
     print(sentence, flush=True)
-    write_json(folder / ERROR_FILE, {"kind": kind, "sentence": sentence})
+    if not (folder / ERROR_FILE).exists():  # the first rank that fails is the cause, the others follow from it
+        write_json(folder / ERROR_FILE, {"kind": kind, "sentence": sentence})
     return status

@@ -34,13 +34,13 @@ class Painter:
         self.rng = rng
 
     def background(self, size: int) -> Image.Image:
-        """A square piece of a photograph, at a random scale, with random brightness."""
+        """A square piece of a photograph, at a random scale, darkened at random so that items stand out."""
         photograph = self.photographs[int(self.rng.integers(len(self.photographs)))]
         side = int(self.rng.integers(size, min(photograph.size) // 2))
         left = int(self.rng.integers(photograph.width - side + 1))
         top = int(self.rng.integers(photograph.height - side + 1))
         piece = photograph.resize((size, size), Image.Resampling.BILINEAR, (left, top, left + side, top + side))
-        return ImageEnhance.Brightness(piece).enhance(self.rng.uniform(0.4, 1.1))
+        return ImageEnhance.Brightness(piece).enhance(self.rng.uniform(0.15, 0.6))
 
     def paint(self, canvas: Image.Image, item: np.ndarray, cell: Box) -> Box:
         """Paint an item in a random colour, size and place within ``cell``; gives the box of its visible part."""

@@ -1,0 +1,193 @@
+"""The command on a reduced miniature: from images to tables, twice, interrupted, changed, and with mistakes in it."""
+
+import random
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.commands import command, environment, records, run_all
+
+JOBS = 9  # the miniature, and two methods with three evaluations each
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess]:
+    """A finished reproduction; tests must not change its records."""
+    runs = tmp_path_factory.mktemp("runs")
+    return runs, run_all(runs)
+
+
+def test_one_command_gives_records_and_tables(finished):
+    runs, run = finished
+    assert run.returncode == 0, run.stderr
+    assert len(records(runs)) == JOBS
+    for title in ("Accuracy of the pretrained classifier", "Low-shot classification", "The paper's claims, tested"):
+        assert f"## {title}" in run.stdout
+    assert "not run" not in (runs / "mini/tables/accuracy.md").read_text()
+    assert list((runs / "mini").glob("pretrain/mopro/*/*/tensorboard/events*"))
+
+
+def test_figures_have_units_and_counts(finished):
+    runs, _ = finished
+    for name, record in records(runs).items():
+        if name.startswith("mini/accuracy"):
+            assert {metric["n"] for metric in record["metrics"].values()} == {101}
+            assert all(0 <= metric["value"] <= 100 for metric in record["metrics"].values())
+            (fingerprint,) = (value for key, value in record["provenance"].items() if key in ("webvision", "imagenet"))
+            assert fingerprint["images"] == 101
+        if name.startswith("mini/lowshot"):
+            assert all(metric["n"] == 5 and metric["spread"] is not None for metric in record["metrics"].values())
+
+
+def test_again_nothing_is_computed(finished):
+    runs, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in runs.rglob("record.json")}
+    again = run_all(runs)
+    assert again.returncode == 0
+    assert f"{JOBS} jobs, {JOBS} of them done" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in runs.rglob("record.json")} == before
+
+
+def test_the_same_seed_gives_the_same_records(finished, tmp_path):
+    run_all(tmp_path)
+    assert records(tmp_path) == records(finished[0])
+
+
+def test_dry_run_shows_what_a_change_makes_new_and_touches_nothing(finished, tmp_path):
+    runs, _ = finished
+    before = sorted(runs.rglob("*"))
+    plan = run_all(runs, "--dry-run", pretrain__schedule__epochs="4").stdout.splitlines()
+    states = {line.split()[0]: " to do " not in line for line in plan[2:-1]}
+    assert [name for name, done in states.items() if done] == ["miniature"]
+    assert len(states) == JOBS
+    assert sorted(runs.rglob("*")) == before
+    assert run_all(tmp_path / "new", "--dry-run").returncode == 0
+    assert not (tmp_path / "new").exists()
+
+
+def test_only_some_jobs(tmp_path):
+    run = run_all(tmp_path, "--only", "accuracy-imagenet", "--methods", "ce")
+    assert run.returncode == 0, run.stderr
+    kinds = {name.split("/")[1].split("-")[0] for name in records(tmp_path)}
+    assert kinds == {"miniature", "pretrain", "accuracy"}
+    assert "not run" in run.stdout
+
+
+LONGER = {"pretrain__schedule__epochs": "12", "pretrain__schedule__decay_at": "[8]"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    runs = tmp_path_factory.mktemp("undisturbed")
+    assert run_all(runs, "--only", "accuracy-imagenet", "--methods", "mopro", **LONGER).returncode == 0
+    return runs
+
+
+@pytest.mark.parametrize("attempt", range(2))
+def test_killed_in_pretraining_and_started_again(undisturbed, tmp_path, attempt):
+    """Kills everything at a random moment after the first training state was written."""
+    arguments = ("--only", "accuracy-imagenet", "--methods", "mopro")
+    process = subprocess.Popen(command(tmp_path, *arguments, **LONGER), env=environment(), stdout=subprocess.DEVNULL)
+    while not list(tmp_path.glob("mini/pretrain/*/*/*/state.pt")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(random.uniform(0, 2))
+    process.kill()
+    process.wait()
+    (log,) = tmp_path.glob("mini/pretrain/*/*/*/log.txt")
+    time.sleep(0.5)  # the job's process notices that the command is gone
+    assert "step 120/120" not in log.read_text(), "it was not interrupted"
+    run = run_all(tmp_path, *arguments, **LONGER)
+    assert run.returncode == 0, run.stderr
+    assert log.read_text().count("---") == 2
+    assert records(tmp_path) == records(undisturbed)
+
+
+def test_two_processes_train_together(tmp_path):
+    arguments = ("--only", "accuracy-imagenet", "--methods", "mopro")
+    run = run_all(tmp_path, *arguments, resources__pretrain__tasks="2", resources__evaluate__tasks="2")
+    assert run.returncode == 0, run.stderr + run.stdout
+    (record,) = (record for name, record in records(tmp_path).items() if "accuracy" in name)
+    assert record["metrics"]["top1"]["n"] == 101
+
+
+@pytest.fixture
+def data(finished, tmp_path) -> Path:
+    """A copy of the reduced miniature that a test may damage."""
+    (built,) = finished[0].glob("mini/miniature-*")
+    return shutil.copytree(built, tmp_path / "data")
+
+
+def run_on(data: Path, runs: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess:
+    """Train CE on data sets that stand somewhere on disk."""
+    folders = {
+        "miniature": "null",
+        "data.webvision.webvision.folder": str(data / "webvision"),
+        "data.imagenet": str(data / "imagenet"),
+        "data.voc07": str(data / "VOCdevkit"),
+    }
+    overrides = [part for key, value in folders.items() for part in ("--set", f"{key}={value}")]
+    return run_all(runs, "--methods", "ce", *overrides, *arguments, **changes)
+
+
+def assert_refused(run: subprocess.CompletedProcess, runs: Path, *parts: str) -> None:
+    """One sentence names what is wrong, the status is 2, and no record was written for what failed."""
+    assert run.returncode == 2, run.stdout + run.stderr
+    first, *blocked = run.stderr.strip().splitlines()
+    assert first.startswith("error: ") and all(part in first for part in parts), first
+    assert all("which failed" in line for line in blocked), run.stderr
+    assert "Traceback" not in run.stderr + run.stdout
+    assert not [name for name in records(runs) if "/pretrain/" in name]
+    assert not list(runs.rglob("model.pt"))
+
+
+def test_data_sets_on_disk(data, tmp_path):
+    run = run_on(data, tmp_path / "runs", "--only", "accuracy-webvision")
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_missing_data_folder(data, tmp_path):
+    shutil.rmtree(data / "imagenet")
+    assert_refused(run_on(data, tmp_path / "runs"), tmp_path / "runs", "data.imagenet", "does not exist")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unreadable_image(data, tmp_path):
+    image = sorted(data.glob("webvision/google/*/*.jpg"))[3]
+    image.write_bytes(image.read_bytes()[:300])
+    assert_refused(run_on(data, tmp_path / "runs"), tmp_path / "runs", str(image), "cannot be decoded")
+
+
+def test_a_list_that_names_a_missing_image(data, tmp_path):
+    image = sorted(data.glob("webvision/flickr/*/*.jpg"))[3]
+    image.unlink()
+    run = run_on(data, tmp_path / "runs", pretrain__runtime__workers="1")
+    assert_refused(run, tmp_path / "runs", str(image), "does not exist")
+
+
+def test_a_label_outside_the_range(data, tmp_path):
+    path = data / "webvision/info/train_filelist_google.txt"
+    path.write_text(path.read_text().replace(" 7\n", " 12\n", 1))
+    assert_refused(run_on(data, tmp_path / "runs"), tmp_path / "runs", str(path), "label 12", "[0, 10)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--set", "pretrain.schedule.epoch=3"], ["'pretrain.schedule.epochs'"]),
+        (["--profile", "huge"], ["no profile", "mini"]),
+        (["--methods", "simclr"], ["--methods simclr", "ce, mopro"]),
+        (["--only", "lowshot"], ["--only lowshot", "lowshot-voc07"]),
+        (["--set", "methods.mopro.queue_size=7"], ["queue_size", "7"]),
+        (["--set", "evaluate.lowshot_voc07.shots=[]"], ["shots"]),
+    ],
+)
+def test_mistakes_on_the_command_line(tmp_path, arguments, parts):
+    run = run_all(tmp_path / "runs", *arguments)
+    assert run.returncode == 2
+    (line,) = run.stderr.strip().splitlines()
+    assert all(part in line for part in parts), line
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,158 @@
+"""Plans of toy stages on the local executor, in real processes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from slurm.jobs import Job, Resources, in_order
+from slurm.local import Failure, run_jobs
+
+
+class Events:
+    """A display that remembers."""
+
+    def __init__(self):
+        self.ended: list[tuple[str, str]] = []
+
+    def started(self, job):
+        pass
+
+    def progress(self, job, done, total, unit):
+        pass
+
+    def finished(self, job):
+        self.ended.append((job.name, "done"))
+
+    def failed(self, failure: Failure):
+        self.ended.append((failure.job.name, "failed"))
+
+
+def toy(name: str, stage: str = "add", number: int = 1, needs=(), **resources) -> Job:
+    inputs = {job.name: job for job in needs}
+    return Job(name, f"tests.toy_stages:{stage}", {"number": number}, needs=inputs, resources=Resources(**resources))
+
+
+def run(jobs: list[Job], runs: Path, parallel: int = 2) -> tuple[list[Failure], list[tuple[str, str]]]:
+    events = Events()
+    return run_jobs(in_order(jobs), runs, parallel, events), events.ended
+
+
+def calls(job: Job, runs: Path) -> int:
+    return len((job.folder(runs) / "calls").read_text().split())
+
+
+def test_results_flow_from_job_to_job_and_nothing_runs_twice(tmp_path):
+    first = toy("first")
+    second, third = toy("second", number=10, needs=[first]), toy("third", number=100, needs=[first])
+    last = toy("last", number=1000, needs=[second, third])
+    failures, ended = run([last], tmp_path)
+    assert not failures
+    assert (ended[0][0], ended[-1][0]) == ("first", "last")
+    assert last.record(tmp_path).metrics["sum"].value == 1000 + (10 + 1) + (100 + 1)
+    assert run([last], tmp_path) == ([], [])
+    changed = toy("third", number=200, needs=[first])
+    run([toy("last", number=1000, needs=[second, changed])], tmp_path)
+    assert [calls(job, tmp_path) for job in (first, second, third, changed)] == [1, 1, 1, 1]
+
+
+def test_a_record_says_where_it_comes_from(tmp_path):
+    first = toy("first")
+    second = toy("second", needs=[first])
+    run([second], tmp_path)
+    record = second.record(tmp_path)
+    assert record.inputs == {"first": first.identity}
+    assert record.identity == second.identity
+    assert record.provenance == {"note": "added"}
+    assert record.code["commit"] is None or len(record.code["commit"]) == 40
+    assert {"torch", "numpy"} <= record.packages.keys()
+    assert record.cost.seconds >= 0
+
+
+def test_a_failure_stops_what_needs_it_and_nothing_else(tmp_path):
+    broken = toy("broken", "crash")
+    blocked = toy("blocked", needs=[broken])
+    failures, ended = run([toy("blocked-twice", needs=[blocked]), toy("independent")], tmp_path)
+    assert ("independent", "done") in ended
+    reasons = {failure.job.name: failure.reason for failure in failures}
+    assert reasons == {
+        "broken": "ZeroDivisionError: a defect",
+        "blocked": "needs broken, which failed",
+        "blocked-twice": "needs blocked, which failed",
+    }
+    assert "Traceback" in next(f.log for f in failures if f.job is broken).read_text()
+    assert not blocked.folder(tmp_path).exists()
+
+
+def test_unusable_input_gives_its_sentence_without_a_traceback(tmp_path):
+    ((failure,), _) = run([toy("refused", "refuse")], tmp_path)
+    assert failure.is_input_error
+    assert failure.reason == "The file x holds y, expected z."
+    assert "Traceback" not in failure.log.read_text()
+
+
+def test_a_killed_job_is_named_and_runs_again(tmp_path):
+    job = toy("killed", "be_killed")
+    ((failure,), _) = run([job], tmp_path)
+    assert failure.reason == "ended by SIGKILL"
+    assert job.record(tmp_path) is None
+    assert run([job], tmp_path)[0] == []
+
+
+def test_a_record_of_another_identity_or_half_a_record_is_no_record(tmp_path):
+    job = toy("first")
+    run([job], tmp_path)
+    path = job.folder(tmp_path) / "record.json"
+    whole = path.read_text()
+    path.write_text(whole[: len(whole) // 2])
+    assert job.record(tmp_path) is None
+    path.write_text(json.dumps(json.loads(whole) | {"identity": "other"}))
+    assert job.record(tmp_path) is None
+
+
+def test_processes_of_a_job_find_each_other(tmp_path):
+    job = toy("met", "meet", tasks=3)
+    failures, _ = run([job], tmp_path)
+    assert not failures
+    assert job.record(tmp_path).metrics["ranks"].value == 0 + 1 + 2
+
+
+def test_a_lost_rank_ends_the_others(tmp_path):
+    started = time.monotonic()
+    ((failure,), _) = run([toy("lost", "lose_a_rank", tasks=2)], tmp_path)
+    assert failure.reason == "ZeroDivisionError: rank 1 fails"
+    assert time.monotonic() - started < 45, "the remaining rank was waited for"
+
+
+def test_jobs_do_not_outlive_the_command(tmp_path):
+    program = (
+        "from pathlib import Path; from tests.test_executor import *;"
+        f"run([toy('waiting', 'wait')], Path({str(tmp_path)!r}))"
+    )
+    command = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent.parent)
+    marker = toy("waiting", "wait").folder(tmp_path) / "pid"
+    pid = int(wait_for(lambda: marker.exists() and marker.read_text()))
+    command.kill()
+    command.wait()
+    wait_for(lambda: not is_alive(pid))
+
+
+def wait_for(condition, seconds: float = 30):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    return pytest.fail("waited in vain")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]

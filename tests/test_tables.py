@@ -1,0 +1,140 @@
+"""Tables from records: figures, verdicts, claims; a golden table from a small set of records."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import InputError
+from profiles.load import load_profile
+from results.plan import PLAN_FILE, read_results
+from results.published import Published, read_published
+from results.records import Record
+from results.statistics import summarise
+from results.tables import verdict
+from results.writing import write_tables
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def write_job(runs: Path, evaluation: str, method: str, seed: int, metrics: dict, spread: float | None = None) -> dict:
+    """A job's entry in the plan, and its record in the folder where there are metrics."""
+    name = f"{evaluation}/{method}/webvision-v1/seed{seed}"
+    tags = {"method": method, "set": "webvision-v1", "seed": str(seed), "evaluation": evaluation}
+    if metrics:
+        Record(
+            schema_version=1,
+            name=name,
+            identity=name,
+            stage="tests:none",
+            tags=tags,
+            seed=seed,
+            config={},
+            inputs={},
+            metrics={key: {"value": value, "unit": "%", "n": 5, "spread": spread} for key, value in metrics.items()},
+            provenance={},
+            code={"commit": "0123456789abcdef", "dirty": False},
+            packages={},
+            hardware={},
+            cost={"started": "", "seconds": 0, "gpu_hours": 0},
+        ).write(runs / name)
+    return {"name": name, "identity": name, "folder": name, "tags": tags}
+
+
+def write_runs(runs: Path, compares_with: str) -> Path:
+    """Three seeds of both methods; MoPro's low-shot evaluation has one seed, CE's none."""
+    jobs = []
+    for seed in range(3):
+        for method, top1 in (("ce", 66.0 + seed), ("mopro", 73.0 + 1.1 * seed)):
+            metrics = {"top1": top1, "top5": 90.0}
+            jobs.append(write_job(runs, "accuracy-webvision", method, seed, metrics))
+            jobs.append(write_job(runs, "accuracy-imagenet", method, seed, {"top1": top1 - 6, "top5": 80.0 - seed}))
+    lowshot = {f"k{k}": 50.0 + k for k in (1, 2, 4, 8, 16)}
+    jobs.append(write_job(runs, "lowshot-voc07", "mopro", 0, lowshot, spread=2.5))
+    jobs.append(write_job(runs, "lowshot-voc07", "ce", 0, {}))
+    profile = {"name": "golden", "compares_with": compares_with, "tolerance": 0.5}
+    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    return runs
+
+
+@pytest.mark.parametrize("compares_with", ["paper", "claims"])
+def test_golden_tables(tmp_path, compares_with):
+    """To regenerate: write_tables(read_results(write_runs(folder, ...)), folder), and read the difference."""
+    runs = write_runs(tmp_path, compares_with)
+    assert write_tables(read_results(runs), runs) == (GOLDEN / f"{compares_with}.md").read_text()
+
+
+def test_tables_are_written_in_three_forms(tmp_path):
+    runs = write_runs(tmp_path, "claims")
+    write_tables(read_results(runs), runs)
+    written = sorted(path.name for path in (runs / "tables").iterdir())
+    assert written == [f"{name}.{form}" for name in ("accuracy", "claims", "lowshot") for form in ("csv", "md", "tex")]
+    assert r"\toprule" in (runs / "tables/claims.tex").read_text()
+
+
+def test_records_of_another_plan_are_left_out(tmp_path):
+    runs = write_runs(tmp_path, "claims")
+    plan = json.loads((runs / PLAN_FILE).read_text())
+    plan["jobs"][0]["identity"] = "changed"
+    (runs / PLAN_FILE).write_text(json.dumps(plan))
+    results = read_results(runs)
+    assert results.missing == [plan["jobs"][0]["name"], "lowshot-voc07/ce/webvision-v1/seed0"]
+
+
+def test_without_a_plan(tmp_path):
+    with pytest.raises(InputError, match=r"holds no plan\.json"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("paper", "ours", "expected"),
+    [
+        ((73.9,), [73.6], "reproduced"),
+        ((73.9,), [73.3], "worse"),
+        ((73.9,), [74.5], "better"),
+        ((73.9,), [72.0, 73.0, 74.0], "reproduced"),  # the interval is [70.5, 75.5]
+        ((73.9,), [70.0, 70.1, 70.2], "worse"),
+        ((73.9,), [], "not run"),
+        ((), [73.9], "paper's figure unknown"),
+        ((40.1, 40.7), [40.1], "paper's figure disputed"),
+    ],
+)
+def test_verdicts(paper, ours, expected):
+    assert verdict(Published(paper, "verified"), summarise(ours) if ours else None, tolerance=0.5) == expected
+
+
+def test_interval_against_a_worked_example():
+    summary = summarise([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert summary.deviation == pytest.approx(1.5811, abs=1e-4)
+    assert summary.interval == pytest.approx((3 - 1.9632, 3 + 1.9632), abs=1e-4)  # t(0.975, 4) = 2.7764
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
+def test_interval_holds_the_mean(values):
+    summary = summarise(values)
+    low, high = summary.interval
+    assert low <= summary.mean <= high
+
+
+def test_published_figures_are_those_of_the_source():
+    figures = read_published()
+    assert figures["webvision", "MoPro (R50)", "WebVision-V1.0", "webvision_top1"] == Published((73.9,), "verified")
+    assert figures["coco", "MoPro", "WebVision-V2.0", "APbb_1x"] == Published((40.1, 40.7), "conflict")
+    assert figures["lowshot", "CE", "WebVision-V1.0", "VOC07_mAP_k2"].values == ()
+    assert {figure.status for figure in figures.values()} == {"verified", "secondary", "conflict", "missing"}
+    assert all(bool(figure.values) == (figure.status != "missing") for figure in figures.values())
+
+
+def test_every_method_and_set_of_the_paper_profile_has_published_rows():
+    path = Path(__file__).parent.parent / "profiles" / "paper.yaml"
+    profile = load_profile(str(path))
+    figures = read_published()
+    from results.definitions import PUBLISHED_METHODS, SET_TITLES, TABLES
+
+    for table in TABLES:
+        for method in profile.methods:
+            for training_set in profile.data.webvision:
+                row = (table.published, PUBLISHED_METHODS[table.published, method], SET_TITLES[training_set])
+                assert all((*row, column.published) in figures for column in table.columns), row

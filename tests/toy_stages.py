@@ -1,0 +1,61 @@
+"""Stages that do what a test of the executor needs."""
+
+import os
+import signal
+import time
+
+import torch
+
+from core.distributed import gather, process_group, rank
+from core.errors import InputError
+
+
+def add(config, workspace):
+    """Sum of a number and of what its inputs computed; leaves a mark of each call."""
+    with (workspace.folder / "calls").open("a") as calls:
+        calls.write("called\n")
+    total = config["number"] + sum(float((folder / "sum").read_text()) for folder in workspace.inputs.values())
+    (workspace.folder / "sum").write_text(str(total))
+    workspace.provenance["note"] = "added"
+    return {"sum": {"value": total, "unit": "", "n": 1}}
+
+
+def refuse(config, workspace):
+    """Finds the input unusable."""
+    raise InputError("The file x holds y, expected z.")
+
+
+def crash(config, workspace):
+    """Has a defect."""
+    raise ZeroDivisionError("a defect")
+
+
+def be_killed(config, workspace):
+    """Is ended by the system the first time, as by its out-of-memory killer."""
+    if not (workspace.folder / "mark").exists():
+        (workspace.folder / "mark").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def meet(config, workspace):
+    """Gathers the ranks of all processes."""
+    with process_group():
+        ranks = gather(torch.tensor([rank()]))
+    return {"ranks": {"value": int(ranks.sum()), "unit": "", "n": len(ranks)}}
+
+
+def lose_a_rank(config, workspace):
+    """One process fails while the other waits for it."""
+    with process_group():
+        if rank() == 1:
+            raise ZeroDivisionError("rank 1 fails")
+        gather(torch.tensor([rank()]))
+    return {}
+
+
+def wait(config, workspace):
+    """Works until it is ended."""
+    (workspace.folder / "pid").write_text(str(os.getpid()))
+    time.sleep(60)
+    return {}
