@@ -42,12 +42,12 @@ class TerminalDisplay:
 
     def started(self, job: Job) -> None:
         """Add a bar."""
-        self._started_at[job.identity] = time.monotonic()
-        self._of_job[job.identity] = self._bars.add_task(job.name, total=None, unit="")
+        self._started_at[job.name] = time.monotonic()
+        self._of_job[job.name] = self._bars.add_task(job.name, total=None, unit="")
 
     def progress(self, job: Job, done: int, total: int, unit: str) -> None:
         """Move the job's bar."""
-        self._bars.update(self._of_job[job.identity], completed=done, total=total, unit=unit)
+        self._bars.update(self._of_job[job.name], completed=done, total=total, unit=unit)
 
     def finished(self, job: Job) -> None:
         """Turn the job's bar into a line."""
@@ -59,6 +59,6 @@ class TerminalDisplay:
 
     def _end(self, job: Job, outcome: str) -> None:
         self._ended += 1
-        self._bars.remove_task(self._of_job[job.identity])
-        seconds = time.monotonic() - self._started_at[job.identity]
+        self._bars.remove_task(self._of_job[job.name])
+        seconds = time.monotonic() - self._started_at[job.name]
         self._console.print(f"[{self._ended}/{self._jobs}] {job.name} ({seconds:.0f} s) {outcome}", markup=False)

@@ -30,9 +30,14 @@ class Resources(Config):
     hours: float = Field(default=1.0, gt=0)
 
     @property
+    def all_gpus(self) -> int:
+        """GPUs of all tasks together."""
+        return self.tasks * self.gpus
+
+    @property
     def gpu_hours(self) -> float:
         """The cost of the expected length."""
-        return self.tasks * self.gpus * self.hours
+        return self.all_gpus * self.hours
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +84,14 @@ class Job:
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs and everything they need, each once (by identity), what is needed first."""
+    """The jobs and everything they need, each once (by name), what is needed first."""
     ordered: dict[str, Job] = {}
 
     def visit(job: Job) -> None:
-        if job.identity not in ordered:
+        if job.name not in ordered:
             for needed in job.needs.values():
                 visit(needed)
-            ordered[job.identity] = job
+            ordered[job.name] = job
 
     for job in jobs:
         visit(job)

@@ -14,6 +14,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Protocol
 
+from core.errors import InputError
 from core.workspace import PROGRESS_FILE
 from slurm.jobs import Job
 from slurm.task import ERROR_FILE, EXIT_INPUT_ERROR, LOG_FILE, REPOSITORY, Task
@@ -58,28 +59,39 @@ def run_jobs(jobs: Sequence[Job], runs: Path, parallel: int, display: Display) -
     Args:
         jobs: in an order in which nothing stands before what it needs.
         runs: the folder that job folders lie in.
-        parallel: limit on processes; a job with more tasks than that runs alone.
+        parallel: limit on processes; a job with more tasks than that runs alone. Every job has its GPUs to itself.
         display: told about every start, progress and end.
 
     Returns:
         What failed or could not be started, empty if all is done.
+
+    Raises:
+        InputError: a job needs more GPUs than the machine has.
     """
     waiting = [job for job in jobs if job.record(runs) is None]
-    done = {job.identity for job in jobs} - {job.identity for job in waiting}
+    done = {job.name for job in jobs} - {job.name for job in waiting}
     running: list[_Running] = []
     failures: dict[str, Failure] = {}
     context = _fork_server(waiting)
+    free_gpus = _visible_gpus()
+    for job in waiting:
+        if job.resources.all_gpus > len(free_gpus):
+            raise InputError(
+                f"{job.name} needs {job.resources.all_gpus} GPUs, this machine has {len(free_gpus)}: "
+                "change tasks or gpus of the profile's resources."
+            )
     try:
         while waiting or running:
             for job in list(waiting):
-                missing = [need for need in job.needs.values() if need.identity in failures]
+                missing = [need for need in job.needs.values() if need.name in failures]
                 busy = sum(len(other.processes) for other in running)
                 if missing:
-                    failures[job.identity] = Failure(job, f"needs {missing[0].name}, which failed", None)
-                elif all(need.identity in done for need in job.needs.values()) and (
-                    not running or busy + job.resources.tasks <= parallel
+                    failures[job.name] = Failure(job, f"needs {missing[0].name}, which failed", None)
+                elif all(need.name in done for need in job.needs.values()) and (
+                    (not running or busy + job.resources.tasks <= parallel) and job.resources.all_gpus <= len(free_gpus)
                 ):
-                    running.append(_Running.start(job, runs, context))
+                    gpus = [free_gpus.pop() for _ in range(job.resources.all_gpus)]
+                    running.append(_Running.start(job, runs, context, gpus))
                     display.started(job)
                 else:
                     continue
@@ -91,12 +103,13 @@ def run_jobs(jobs: Sequence[Job], runs: Path, parallel: int, display: Display) -
                 if not run.has_ended():
                     continue
                 running.remove(run)
+                free_gpus += run.gpus
                 failure = run.failure()
                 if failure is None:
-                    done.add(run.job.identity)
+                    done.add(run.job.name)
                     display.finished(run.job)
                 else:
-                    failures[run.job.identity] = failure
+                    failures[run.job.name] = failure
                     display.failed(failure)
     finally:
         for run in running:
@@ -110,22 +123,25 @@ class _Running:
 
     job: Job
     runs: Path
+    gpus: list[str]
     processes: list[ForkServerProcess]
 
     @classmethod
-    def start(cls, job: Job, runs: Path, context: multiprocessing.context.ForkServerContext) -> "_Running":
+    def start(
+        cls, job: Job, runs: Path, context: multiprocessing.context.ForkServerContext, gpus: list[str]
+    ) -> "_Running":
         folder = job.folder(runs)
         for name in (PROGRESS_FILE, ERROR_FILE):
             (folder / name).unlink(missing_ok=True)
         tasks = job.resources.tasks
         port = _free_port() if tasks > 1 else 0
         processes = [
-            context.Process(target=_work, args=(Task(job, runs), rank, tasks, port), name=f"{job.name} rank {rank}")
+            context.Process(target=_work, args=(Task(job, runs), rank, port, gpus), name=f"{job.name} rank {rank}")
             for rank in range(tasks)
         ]
         for process in processes:
             process.start()
-        return cls(job, runs, processes)
+        return cls(job, runs, gpus, processes)
 
     def has_ended(self) -> bool:
         """Whether all ranks have; when one fails, the others, which would wait for it, are killed."""
@@ -166,13 +182,23 @@ def _fork_server(jobs: Sequence[Job]) -> multiprocessing.context.ForkServerConte
     return context
 
 
-def _work(task: Task, rank: int, tasks: int, port: int) -> None:
+def _visible_gpus() -> list[str]:
+    """Identifiers of this machine's GPUs, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name]
+    devices = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
+    return sorted(devices, key=int)
+
+
+def _work(task: Task, rank: int, port: int, gpus: list[str]) -> None:
     """The body of a job's process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(tasks),
+        "WORLD_SIZE": str(task.job.resources.tasks),
+        "CUDA_VISIBLE_DEVICES": ",".join(gpus),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }

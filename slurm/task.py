@@ -71,7 +71,6 @@ class Task:
             metrics = stage(job.configuration, workspace)
         if leads:
             seconds = time.monotonic() - clock
-            gpus = job.resources.tasks * job.resources.gpus
             seed = job.tags.get("seed")
             Record(
                 schema_version=1,
@@ -87,7 +86,9 @@ class Task:
                 code=code_version(),
                 packages={name: importlib.metadata.version(name) for name in PACKAGES},
                 hardware=_hardware(job),
-                cost=Cost(started=started.isoformat(), seconds=seconds, gpu_hours=gpus * seconds / 3600),
+                cost=Cost(
+                    started=started.isoformat(), seconds=seconds, gpu_hours=job.resources.all_gpus * seconds / 3600
+                ),
             ).write(folder)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
 from slurm.jobs import Job, Resources, in_order
 from slurm.local import Failure, run_jobs
 
@@ -156,3 +157,18 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "Z" not in Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
+
+
+def test_more_gpus_than_the_machine_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    with pytest.raises(InputError, match="two needs 2 GPUs, this machine has 1"):
+        run([toy("two", "show_gpus", tasks=2, gpus=1)], tmp_path)
+
+
+def test_every_job_has_its_gpus_to_itself(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    jobs = [toy(f"job{number}", "show_gpus", number, gpus=1) for number in range(2)] + [toy("none", "show_gpus")]
+    assert run(jobs, tmp_path, parallel=3)[0] == []
+    shown = [(job.folder(tmp_path) / "gpus").read_text() for job in jobs]
+    assert sorted(shown[:2]) == ["4", "7"]
+    assert shown[2] == ""

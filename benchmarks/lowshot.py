@@ -1,0 +1,70 @@
+"""Low-shot VOC07 on a small devkit: features extracted once against once for every draw."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.measuring import Comparison, compare
+from core.workspace import Workspace
+from data.config import EvaluationView
+from data.miniature import build
+from data.voc import read_classification
+from pretrain.backbone import Classifier
+from pretrain.config import BackboneConfig, EvaluationConfig
+from transfer.config import SVMConfig
+from transfer.features import pooled_features, unit_rows
+from transfer.lowshot import draw_shots, mean_average_precision
+
+SHOTS, DRAWS, IMAGES = (1, 2, 4, 8, 16), 5, 300
+BACKBONE = BackboneConfig(depth=18, width=16, stem="small")
+SVM = SVMConfig(cost=0.5, tolerance=1e-4, iterations=2000, positive_weight=2)
+WORLD = {
+    "seed": 0,
+    "image_size": 40,
+    "webvision": {"images": 20, "label_noise": 0.4, "out_of_distribution": 0.2, "validation_images": 20},
+    "imagenet": {"images": 20, "validation_images": 20},
+    "voc07": {"trainval_images": IMAGES, "test_images": IMAGES, "difficult": 0.1},
+}
+
+
+def measure() -> Comparison:
+    """The whole protocol both ways; both must give the same figures before they are timed.
+
+    Raises:
+        AssertionError: they do not.
+    """
+    torch.manual_seed(0)
+    model = Classifier(BACKBONE, classes=10).eval()
+    constants = EvaluationConfig(backbone=BACKBONE, view=EvaluationView(resize=64, crop=64), batch_size=100, workers=0)
+    with tempfile.TemporaryDirectory() as folder:
+        build.run(WORLD, Workspace(Path(folder)))
+        tables = {split: read_classification(Path(folder) / "VOCdevkit", split, 20) for split in ("trainval", "test")}
+
+        def features(split: str) -> np.ndarray:
+            with tempfile.TemporaryDirectory() as own:
+                workspace = Workspace(Path(own), reports_progress=False)
+                return unit_rows(
+                    pooled_features(model, tables[split], split, constants, workspace, torch.device("cpu"))
+                )
+
+        def figures(once: bool) -> list[float]:
+            cached = {split: features(split) for split in tables} if once else {}
+            precisions = []
+            for k in SHOTS:
+                for draw in range(DRAWS):
+                    current = cached or {split: features(split) for split in tables}
+                    rows = draw_shots(tables["trainval"].labels, k, seed=0, draw=draw)
+                    labels = tables["trainval"].labels[rows]
+                    precision = mean_average_precision(
+                        current["trainval"][rows], labels, current["test"], tables["test"].labels, SVM
+                    )
+                    precisions.append(precision)
+            return precisions
+
+        assert figures(once=True) == figures(once=False)
+        what = f"low-shot VOC07, {len(SHOTS)} k x {DRAWS} draws, {2 * IMAGES} images of 80 x 80"
+        return compare(
+            what, "features anew for every draw", lambda: figures(once=False), lambda: figures(once=True), rounds=3
+        )
