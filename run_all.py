@@ -124,7 +124,7 @@ def _execute(profile: Profile, planned: Sequence[Job], selected: Sequence[Job], 
     from results.plan import read_results
     from results.writing import write_tables
     from slurm.display import TerminalDisplay
-    from slurm.local import run_jobs
+    from slurm.local import LocalExecutor
     from slurm.plan import write_plan
 
     with _alone_in(runs):
@@ -132,7 +132,7 @@ def _execute(profile: Profile, planned: Sequence[Job], selected: Sequence[Job], 
         to_do = [job for job in selected if job.record(runs) is None]
         print(f"Profile {profile.name}: {len(selected)} jobs, {len(selected) - len(to_do)} of them done, in {runs}")
         with TerminalDisplay(len(to_do)) as display:
-            failures = run_jobs(selected, runs, parallel, display)
+            failures = LocalExecutor(runs, parallel, display).run(selected)
         print("\n" + write_tables(read_results(runs), runs))
         print(f"Tables: {runs / 'tables'}")
     for failure in failures:

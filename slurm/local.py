@@ -51,70 +51,90 @@ class Display(Protocol):
     def failed(self, failure: Failure) -> None: ...
 
 
-def run_jobs(jobs: Sequence[Job], runs: Path, parallel: int, display: Display) -> list[Failure]:
-    """Run the jobs that are not done, at most ``parallel`` processes at once, what is needed first.
-
-    When a job fails, those that need it are not started; the rest goes on.
+class LocalExecutor:
+    """Runs jobs in processes of their own, several side by side.
 
     Args:
-        jobs: in an order in which nothing stands before what it needs.
         runs: the folder that job folders lie in.
         parallel: limit on processes; a job with more tasks than that runs alone. Every job has its GPUs to itself.
         display: told about every start, progress and end.
-
-    Returns:
-        What failed or could not be started, empty if all is done.
-
-    Raises:
-        InputError: a job needs more GPUs than the machine has.
     """
-    waiting = [job for job in jobs if job.record(runs) is None]
-    done = {job.name for job in jobs} - {job.name for job in waiting}
-    running: list[_Running] = []
-    failures: dict[str, Failure] = {}
-    context = _fork_server(waiting)
-    free_gpus = _visible_gpus()
-    for job in waiting:
-        if job.resources.all_gpus > len(free_gpus):
-            raise InputError(
-                f"{job.name} needs {job.resources.all_gpus} GPUs, this machine has {len(free_gpus)}: "
-                "change tasks or gpus of the profile's resources."
-            )
-    try:
-        while waiting or running:
-            for job in list(waiting):
-                missing = [need for need in job.needs.values() if need.name in failures]
-                busy = sum(len(other.processes) for other in running)
-                if missing:
-                    failures[job.name] = Failure(job, f"needs {missing[0].name}, which failed", None)
-                elif all(need.name in done for need in job.needs.values()) and (
-                    (not running or busy + job.resources.tasks <= parallel) and job.resources.all_gpus <= len(free_gpus)
-                ):
-                    gpus = [free_gpus.pop() for _ in range(job.resources.all_gpus)]
-                    running.append(_Running.start(job, runs, context, gpus))
-                    display.started(job)
-                else:
-                    continue
-                waiting.remove(job)
-            sentinels = [process.sentinel for run in running for process in run.processes if process.is_alive()]
-            multiprocessing.connection.wait(sentinels, timeout=SECONDS_BETWEEN_LOOKS)
-            for run in list(running):
-                run.show_progress(display)
-                if not run.has_ended():
-                    continue
-                running.remove(run)
-                free_gpus += run.gpus
-                failure = run.failure()
-                if failure is None:
-                    done.add(run.job.name)
-                    display.finished(run.job)
-                else:
-                    failures[run.job.name] = failure
-                    display.failed(failure)
-    finally:
-        for run in running:
-            run.kill()
-    return list(failures.values())
+
+    def __init__(self, runs: Path, parallel: int, display: Display) -> None:
+        self.runs = runs
+        self.parallel = parallel
+        self.display = display
+        self._context = multiprocessing.get_context("forkserver")
+        self._free_gpus = _visible_gpus()
+        self._waiting: list[Job] = []
+        self._running: list[_Running] = []
+        self._done: set[str] = set()
+        self._failures: dict[str, Failure] = {}
+
+    def run(self, jobs: Sequence[Job]) -> list[Failure]:
+        """Run the jobs that are not done; when one fails, those that need it are not started, and the rest goes on.
+
+        Args:
+            jobs: in an order in which nothing stands before what it needs.
+
+        Returns:
+            What failed or could not be started, empty if all is done.
+
+        Raises:
+            InputError: a job needs more GPUs than the machine has.
+        """
+        self._waiting = [job for job in jobs if job.record(self.runs) is None]
+        self._done = {job.name for job in jobs} - {job.name for job in self._waiting}
+        for job in self._waiting:
+            if job.resources.all_gpus > len(self._free_gpus):
+                raise InputError(
+                    f"{job.name} needs {job.resources.all_gpus} GPUs, this machine has {len(self._free_gpus)}: "
+                    "change tasks or gpus of the profile's resources."
+                )
+        _prepare_fork_server(self._context, self._waiting)
+        try:
+            while self._waiting or self._running:
+                self._start_what_is_ready()
+                sentinels = [process.sentinel for run in self._running for process in run.processes]
+                multiprocessing.connection.wait(sentinels, timeout=SECONDS_BETWEEN_LOOKS)
+                self._collect_what_has_ended()
+        finally:
+            for run in self._running:
+                run.kill()
+        return list(self._failures.values())
+
+    def _start_what_is_ready(self) -> None:
+        for job in list(self._waiting):
+            failed = [need.name for need in job.needs.values() if need.name in self._failures]
+            if failed:
+                self._failures[job.name] = Failure(job, f"needs {failed[0]}, which failed", None)
+            elif all(need.name in self._done for need in job.needs.values()) and self._has_room_for(job):
+                gpus = [self._free_gpus.pop() for _ in range(job.resources.all_gpus)]
+                self._running.append(_Running.start(job, self.runs, self._context, gpus))
+                self.display.started(job)
+            else:
+                continue
+            self._waiting.remove(job)
+
+    def _has_room_for(self, job: Job) -> bool:
+        busy = sum(len(run.processes) for run in self._running)
+        enough_processes = not busy or busy + job.resources.tasks <= self.parallel
+        return enough_processes and job.resources.all_gpus <= len(self._free_gpus)
+
+    def _collect_what_has_ended(self) -> None:
+        for run in list(self._running):
+            run.show_progress(self.display)
+            if not run.has_ended():
+                continue
+            self._running.remove(run)
+            self._free_gpus += run.gpus
+            failure = run.failure()
+            if failure is None:
+                self._done.add(run.job.name)
+                self.display.finished(run.job)
+            else:
+                self._failures[run.job.name] = failure
+                self.display.failed(failure)
 
 
 @dataclass
@@ -174,12 +194,10 @@ class _Running:
         display.progress(self.job, progress["done"], progress["total"], progress["unit"])
 
 
-def _fork_server(jobs: Sequence[Job]) -> multiprocessing.context.ForkServerContext:
-    """A server that has imported the stages once, so that a job's process starts in milliseconds."""
-    context = multiprocessing.get_context("forkserver")
+def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, jobs: Sequence[Job]) -> None:
+    """Let a server import the stages once, so that a job's process starts in milliseconds."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     context.set_forkserver_preload(["slurm.task", *sorted({job.stage.split(":")[0] for job in jobs})])
-    return context
 
 
 def _visible_gpus() -> list[str]:

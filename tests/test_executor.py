@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import InputError
 from slurm.jobs import Job, Resources, in_order
-from slurm.local import Failure, run_jobs
+from slurm.local import Failure, LocalExecutor
 
 
 class Events:
@@ -40,7 +40,7 @@ def toy(name: str, stage: str = "add", number: int = 1, needs=(), **resources) -
 
 def run(jobs: list[Job], runs: Path, parallel: int = 2) -> tuple[list[Failure], list[tuple[str, str]]]:
     events = Events()
-    return run_jobs(in_order(jobs), runs, parallel, events), events.ended
+    return LocalExecutor(runs, parallel, events).run(in_order(jobs)), events.ended
 
 
 def calls(job: Job, runs: Path) -> int:

@@ -1,7 +1,9 @@
 """The miniature is what its configuration says, and the same each time."""
 
 import numpy as np
+import pytest
 
+from core.errors import InputError
 from core.workspace import Workspace
 from data import webvision
 from data.miniature import build
@@ -43,6 +45,13 @@ def test_an_interrupted_build_is_started_over(tmp_path):
     stray.write_text("half")
     build.run(TINY, workspace)
     assert not stray.exists()
+
+
+def test_more_pictures_than_there_are():
+    pool = ItemPool({CLOTHING[0]: np.zeros((1, 1, 1))}, np.random.default_rng(0))
+    pool.take(CLOTHING[0])
+    with pytest.raises(InputError, match="more pictures of class tshirt"):
+        pool.take(CLOTHING[0])
 
 
 def test_no_picture_is_handed_out_twice():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core.errors import InputError
 from core.files import sha256_of
 from core.seeds import generator
 from core.workspace import Workspace
@@ -30,7 +31,15 @@ class ItemPool:
         self._left = {kind: list(of_class[rng.permutation(len(of_class))]) for kind, of_class in pictures.items()}
 
     def take(self, kind: ItemClass) -> np.ndarray:
-        """A picture of the class that nobody was given before."""
+        """A picture of the class that nobody was given before.
+
+        Raises:
+            InputError: all have been handed out.
+        """
+        if not self._left[kind]:
+            raise InputError(
+                f"The miniature asks for more pictures of class {kind.name} than there are: make it smaller."
+            )
         return self._left[kind].pop()
 
 
@@ -48,16 +57,14 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     pool = ItemPool(pictures, generator(constants.seed, "pool"))
     photographs, digits = sources.photographs(), sources.digits()
 
-    def painter(purpose: str) -> Painter:
-        return Painter(photographs, generator(constants.seed, purpose))
+    def studio(name: str) -> layouts.Studio:
+        painter = Painter(photographs, generator(constants.seed, name))
+        return layouts.Studio(constants.image_size, pool, digits, painter)
 
-    size = constants.image_size
     writers = {
-        "webvision": lambda folder: layouts.write_webvision(
-            folder, constants.webvision, size, pool, digits, painter("webvision")
-        ),
-        "imagenet": lambda folder: layouts.write_imagenet(folder, constants.imagenet, size, pool, painter("imagenet")),
-        "VOCdevkit": lambda folder: layouts.write_voc07(folder, constants.voc07, size, pool, painter("voc07")),
+        "webvision": lambda folder: layouts.write_webvision(folder, constants.webvision, studio("webvision")),
+        "imagenet": lambda folder: layouts.write_imagenet(folder, constants.imagenet, studio("imagenet")),
+        "VOCdevkit": lambda folder: layouts.write_voc07(folder, constants.voc07, studio("voc07")),
     }
     metrics = {}
     for done, (name, write) in enumerate(writers.items()):

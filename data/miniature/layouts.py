@@ -1,7 +1,7 @@
 """Writers of the miniature's data sets; each gives the number of images it wrote."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from xml.etree import ElementTree
 
 import numpy as np
@@ -21,25 +21,39 @@ class Items(Protocol):
     def take(self, kind: ItemClass) -> np.ndarray: ...
 
 
-def write_webvision(
-    folder: Path, part: WebVisionPart, size: int, items: Items, digits: np.ndarray, painter: Painter
-) -> int:
+class Studio(NamedTuple):
+    """What every writer works with.
+
+    Attributes:
+        size: side of a single image, in pixels.
+        items: the pictures of the classes.
+        digits: ``[n, 28, 28]`` pictures that belong to no class.
+        painter: of this data set, with a generator of its own.
+    """
+
+    size: int
+    items: Items
+    digits: np.ndarray
+    painter: Painter
+
+    @property
+    def whole(self) -> Box:
+        """The place of an item that has an image to itself."""
+        return Box(0, 0, self.size, self.size)
+
+
+def write_webvision(folder: Path, part: WebVisionPart, studio: Studio) -> int:
     """``info/*.txt``, ``google/``, ``flickr/`` and ``val_images_256/``.
 
     Beside the published lists stands ``info/hidden_truth.txt`` with the true label of every training image (-1: out
     of distribution). It is for analysis alone; no training code reads it.
     """
-    rng = painter.rng
     lists: dict[str, list[str]] = {"google": [], "flickr": []}
     truth = []
     for number in range(part.images):
         label = number % len(IMAGENET_CLASSES)
-        true_label = _true_label(label, part, rng)
-        image = painter.background(size)
-        if true_label != OUT_OF_DISTRIBUTION:
-            painter.paint(image, items.take(IMAGENET_CLASSES[true_label]), Box(0, 0, size, size))
-        else:
-            _paint_a_stranger(image, items, digits, painter)
+        true_label = _true_label(label, part, studio.painter.rng)
+        image = _stranger(studio) if true_label == OUT_OF_DISTRIBUTION else _single_item(true_label, studio)
         engine = "google" if number < part.images // 2 else "flickr"
         name = f"{engine}/q{label:04d}/{number:07d}.jpg"
         _save(image, folder / name)
@@ -53,23 +67,23 @@ def write_webvision(
     for number in range(part.validation_images):
         label = number % len(IMAGENET_CLASSES)
         name = f"val{number:06d}.jpg"
-        _save(_single_item(items, label, size, painter), folder / "val_images_256" / name)
+        _save(_single_item(label, studio), folder / "val_images_256" / name)
         lines.append(f"{name} {label}")
     _write_lines(folder / "info" / "val_filelist.txt", lines)
     return part.images + part.validation_images
 
 
-def write_imagenet(folder: Path, part: ImageNetPart, size: int, items: Items, painter: Painter) -> int:
+def write_imagenet(folder: Path, part: ImageNetPart, studio: Studio) -> int:
     """``train/<synset>/*.JPEG`` and ``val/<synset>/*.JPEG``."""
     for split, images in (("train", part.images), ("val", part.validation_images)):
         for number in range(images):
             label = number % len(IMAGENET_CLASSES)
             synset = IMAGENET_CLASSES[label].synset
-            _save(_single_item(items, label, size, painter), folder / split / synset / f"{synset}_{number}.JPEG")
+            _save(_single_item(label, studio), folder / split / synset / f"{synset}_{number}.JPEG")
     return part.images + part.validation_images
 
 
-def write_voc07(folder: Path, part: VOCPart, size: int, items: Items, painter: Painter) -> int:
+def write_voc07(folder: Path, part: VOCPart, studio: Studio) -> int:
     """``VOC2007/ImageSets/Main``, ``VOC2007/Annotations`` with boxes, ``VOC2007/JPEGImages``."""
     year = folder / "VOC2007"
     number = 0
@@ -78,7 +92,7 @@ def write_voc07(folder: Path, part: VOCPart, size: int, items: Items, painter: P
         for _ in range(images):
             number += 1
             name = f"{number:06d}"
-            canvas, objects = _canvas(size, part.difficult, items, painter)
+            canvas, objects = _canvas(part.difficult, studio)
             _save(canvas, year / "JPEGImages" / f"{name}.jpg")
             _write_annotation(year / "Annotations" / f"{name}.xml", canvas, objects)
             for item_class in VOC_CLASSES:
@@ -100,35 +114,36 @@ def _true_label(label: int, part: WebVisionPart, rng: np.random.Generator) -> in
     return label
 
 
-def _paint_a_stranger(image: Image.Image, items: Items, digits: np.ndarray, painter: Painter) -> None:
-    """What an out-of-distribution image shows: an animal, a digit, or nothing but background."""
-    kind = painter.rng.integers(3)
-    if kind == 0:
-        animal = ANIMALS[int(painter.rng.integers(len(ANIMALS)))]
-        painter.paint(image, items.take(animal), Box(0, 0, *image.size))
-    elif kind == 1:
-        painter.paint(image, digits[int(painter.rng.integers(len(digits)))], Box(0, 0, *image.size))
-
-
-def _single_item(items: Items, label: int, size: int, painter: Painter) -> Image.Image:
-    image = painter.background(size)
-    painter.paint(image, items.take(IMAGENET_CLASSES[label]), Box(0, 0, size, size))
+def _single_item(label: int, studio: Studio) -> Image.Image:
+    image = studio.painter.background(studio.size)
+    studio.painter.paint(image, studio.items.take(IMAGENET_CLASSES[label]), studio.whole)
     return image
 
 
-def _canvas(
-    size: int, difficult: float, items: Items, painter: Painter
-) -> tuple[Image.Image, list[tuple[int, Box, bool]]]:
+def _stranger(studio: Studio) -> Image.Image:
+    """An out-of-distribution image: an animal, a digit, or nothing but background."""
+    painter, rng = studio.painter, studio.painter.rng
+    image = painter.background(studio.size)
+    kind = rng.integers(3)
+    if kind == 0:
+        painter.paint(image, studio.items.take(ANIMALS[int(rng.integers(len(ANIMALS)))]), studio.whole)
+    elif kind == 1:
+        painter.paint(image, studio.digits[int(rng.integers(len(studio.digits)))], studio.whole)
+    return image
+
+
+def _canvas(difficult: float, studio: Studio) -> tuple[Image.Image, list[tuple[int, Box, bool]]]:
     """A canvas of 2 x 2 cells with its objects: label, box, difficult."""
+    size, painter, rng = studio.size, studio.painter, studio.painter.rng
     canvas = painter.background(2 * size)
     objects = []
-    for cell in painter.rng.choice(4, painter.rng.integers(1, 5), replace=False):
+    for cell in rng.choice(4, rng.integers(1, 5), replace=False):
         row, column = divmod(int(cell), 2)
-        label = int(painter.rng.integers(len(VOC_CLASSES)))
+        label = int(rng.integers(len(VOC_CLASSES)))
         before = canvas.copy()
         place = Box(column * size, row * size, (column + 1) * size, (row + 1) * size)
-        box = painter.paint(canvas, items.take(VOC_CLASSES[label]), place)
-        is_difficult = bool(painter.rng.random() < difficult)
+        box = painter.paint(canvas, studio.items.take(VOC_CLASSES[label]), place)
+        is_difficult = bool(rng.random() < difficult)
         if is_difficult:
             canvas = Image.blend(before, canvas, 0.4)
         objects.append((label, box, is_difficult))
