@@ -45,10 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes side by side (default: %(default)s)"
+        "--jobs", type=_positive, default=os.cpu_count(), metavar="N", help="processes side by side (default: %(default)s)"
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where everything is written (default: runs)")
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _run(arguments: argparse.Namespace) -> int:
