@@ -2,14 +2,13 @@
 """Reproduces MoPro (ICLR 2021): plans a profile's jobs, runs what is not done, prints the tables."""
 
 import argparse
-import fcntl
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import held_alone
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
@@ -45,7 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
     parser.add_argument(
-        "--jobs", type=_positive, default=os.cpu_count(), metavar="N", help="processes side by side (default: %(default)s)"
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count(),
+        metavar="N",
+        help="processes side by side (default: %(default)s)",
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where everything is written (default: runs)")
     return parser
@@ -134,7 +137,7 @@ def _execute(profile: Profile, planned: Sequence[Job], selected: Sequence[Job], 
     from slurm.local import LocalExecutor
     from slurm.plan import write_plan
 
-    with _alone_in(runs):
+    with held_alone(runs):
         write_plan(planned, profile.model_dump(mode="json"), runs)
         to_do = [job for job in selected if job.record(runs) is None]
         print(f"Profile {profile.name}: {len(selected)} jobs, {len(selected) - len(to_do)} of them done, in {runs}")
@@ -150,18 +153,6 @@ def _execute(profile: Profile, planned: Sequence[Job], selected: Sequence[Job], 
     if any(failure.is_input_error for failure in failures):
         return 2
     return 1 if failures else 0
-
-
-@contextmanager
-def _alone_in(runs: Path):
-    """Hold the profile's folder, so that no second command plans or runs in it at the same time."""
-    runs.mkdir(parents=True, exist_ok=True)
-    with open(runs / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"Another run_all.py is at work in {runs}: wait for it, or end it.") from None
-        yield
 
 
 if __name__ == "__main__":

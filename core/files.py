@@ -1,5 +1,6 @@
-"""Files that are either whole or not there, and their digests."""
+"""Files that are either whole or not there, folders that one process holds at a time, digests."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+from core.errors import InputError
 
 
 @contextmanager
@@ -39,6 +42,22 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+@contextmanager
+def held_alone(folder: Path) -> Iterator[None]:
+    """Keep every other process out of a folder for the length of the block; a process that ends lets go.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"Another process is at work in {folder}: wait for it, or end it.") from None
+        yield
 
 
 def sha256_of(path: Path) -> str:

@@ -15,6 +15,7 @@ from data.views import normalise
 from pretrain.backbone import memory_format
 from pretrain.checkpoints import load_tensors, save_tensors
 from pretrain.config import PretrainConfig
+from pretrain.objective import Objective, Outcome
 
 STATE_FILE = "state.pt"
 
@@ -27,6 +28,16 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     step: int = 0
+
+    def advance(self, outcome: Outcome, learning_rate: float) -> None:
+        """One step of SGD on the sum of the losses."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.zero_grad()
+        self.scaler.scale(torch.stack(list(outcome.losses.values())).sum()).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.step += 1
 
     def save(self, path: Path) -> None:
         """Write the state, atomically."""
@@ -80,33 +91,28 @@ def train(
     for views, labels, _ in batches_from(state.step):
         epoch = state.step // steps_per_epoch
         learning_rate = schedule.learning_rate_in(epoch)
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate
         images = [normalise(v.to(device, non_blocking=True)).contiguous(memory_format=layout) for v in views]
-        labels = labels.to(device, non_blocking=True)
-
-        outcome = objective(images, labels, epoch=epoch, step=state.step)
-        loss = torch.stack(list(outcome.losses.values())).sum()
-        state.optimizer.zero_grad()
-        state.scaler.scale(loss).backward()
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
-        state.step += 1
-
-        if board and (state.step % runtime.log_every == 0 or state.step == total):
-            scalars = {f"loss/{name}": value.item() for name, value in outcome.losses.items()}
-            scalars |= {"kept": outcome.kept.float().mean().item(), "learning_rate": learning_rate}
-            for name, value in scalars.items():
-                board.add_scalar(name, value, state.step)
-            print(f"epoch {epoch} step {state.step}/{total} " + " ".join(f"{k} {v:.4g}" for k, v in scalars.items()))
-        if board and (state.step % runtime.checkpoint_every == 0 or state.step == total):
+        outcome = objective(images, labels.to(device, non_blocking=True), epoch=epoch, step=state.step)
+        state.advance(outcome, learning_rate)
+        is_last = state.step == total
+        if board and (is_last or state.step % runtime.log_every == 0):
+            _log(board, outcome, learning_rate, state.step, f"epoch {epoch} step {state.step}/{total}")
+        if board and (is_last or state.step % runtime.checkpoint_every == 0):
             state.save(state_file)
         workspace.progress(state.step, total, "steps")
     if board:
         board.close()
 
 
-def _across_ranks(method: nn.Module, device: torch.device) -> Callable:
+def _log(board: SummaryWriter, outcome: Outcome, learning_rate: float, step: int, position: str) -> None:
+    scalars = {f"loss/{name}": value.item() for name, value in outcome.losses.items()}
+    scalars |= {"kept": outcome.kept.float().mean().item(), "learning_rate": learning_rate}
+    for name, value in scalars.items():
+        board.add_scalar(name, value, step)
+    print(position, *(f"{name} {value:.4g}" for name, value in scalars.items()))
+
+
+def _across_ranks(method: nn.Module, device: torch.device) -> Objective:
     """The method as it is called in a step: gradients are averaged over ranks where there are several.
 
     Buffers are not broadcast: the queue and the prototypes are equal on all ranks by construction, and BatchNorm

@@ -1,7 +1,6 @@
 """What runs inside a job's process: set up, call the stage, write the record."""
 
 import contextlib
-import fcntl
 import importlib
 import importlib.metadata
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.files import write_json
+from core.files import held_alone, write_json
 from core.workspace import Workspace
 from results.records import Cost, Record
 from slurm.jobs import Job
@@ -49,7 +48,7 @@ class Task:
         with _output_to(folder / (LOG_FILE if leads else f"log.rank{os.environ['RANK']}.txt")):
             print(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {self.job.name}", flush=True)
             try:
-                with _locked(folder) if leads else contextlib.nullcontext():
+                with held_alone(folder) if leads else contextlib.nullcontext():
                     self._run_stage(folder, leads)
             except InputError as error:
                 return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
@@ -126,17 +125,6 @@ def _threads(count: int) -> Iterator[None]:
 
     torch.set_num_threads(count)
     with threadpool_limits(count):
-        yield
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the job's folder; the lock goes with the process, however that ends."""
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"Another process works in {folder}: wait for it, or end it, and start again.") from None
         yield
 
 

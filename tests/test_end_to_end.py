@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.files import held_alone
 from tests.commands import command, environment, records, run_all
 
 JOBS = 9  # the miniature, and two methods with three evaluations each
@@ -104,6 +105,13 @@ def test_killed_in_pretraining_and_started_again(undisturbed, tmp_path, attempt)
     assert run.returncode == 0, run.stderr
     assert log.read_text().count("---") == 2
     assert records(tmp_path) == records(undisturbed)
+
+
+def test_two_commands_at_once(tmp_path):
+    with held_alone(tmp_path / "mini"):
+        run = run_all(tmp_path)
+    assert run.returncode == 2
+    assert "Another process is at work in" in run.stderr
 
 
 def test_two_processes_train_together(tmp_path):

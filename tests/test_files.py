@@ -1,0 +1,47 @@
+"""Files are whole or not there."""
+
+import hashlib
+
+import pytest
+
+from core.errors import InputError
+from core.files import held_alone, sha256_of, write_json, write_text, written_atomically
+
+
+def test_an_exception_leaves_the_old_content(tmp_path):
+    path = tmp_path / "deep" / "file"
+    write_text(path, "old")
+    with pytest.raises(ZeroDivisionError), written_atomically(path) as file:
+        file.write(b"half of the new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_replaced_at_once(tmp_path):
+    path = tmp_path / "file"
+    write_json(path, {"a": 1})
+    with written_atomically(path) as file:
+        file.write(b"new")
+        assert path.read_text() == '{\n  "a": 1\n}\n'
+    assert path.read_text() == "new"
+
+
+def test_digest(tmp_path):
+    write_text(tmp_path / "file", "content")
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(b"content").hexdigest()
+
+
+def test_one_process_holds_a_folder(tmp_path):
+    folder = tmp_path / "folder"
+    with held_alone(folder), pytest.raises(InputError, match="Another process is at work"), held_alone(folder):
+        pass
+    with held_alone(folder):
+        pass
+
+
+def test_the_sentence_survives_a_workers_traceback():
+    wrapped = InputError(
+        'Caught InputError in worker 0.\nTraceback ...\ncore.errors.InputError: The file "x" is bad.\n'
+    )
+    assert wrapped.sentence == 'The file "x" is bad.'
