@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,10 @@ class ImageTable:
             raise InputError(
                 f"The image {path} (named in {self.source}) cannot be decoded ({error}): fetch it again."
             ) from None
+
+    def subset(self, rows: np.ndarray) -> "ImageTable":
+        """The images of some rows, in that order."""
+        return replace(self, paths=self.paths[rows], labels=self.labels[rows])
 
     def fingerprint(self) -> dict[str, object]:
         """What identifies the split in a record: its size and a digest of every path and label, in order."""

@@ -25,6 +25,9 @@ class ViewedImages(Dataset):
         self.seed = seed
         self.labels = torch.from_numpy(images.labels)
 
+    def __len__(self) -> int:
+        return len(self.images)
+
     def __getitem__(self, key: Key) -> tuple[list[torch.Tensor], torch.Tensor, int]:
         epoch, index = key
         rng = generator(self.seed, "views", epoch, index)

@@ -116,24 +116,38 @@ class RuntimeConfig(Config):
     log_every: int = Field(gt=0)
 
 
-class PretrainConfig(Config):
-    """Everything that determines a pretrained checkpoint.
+class TrainingConfig(Config):
+    """What the training loop needs to know.
 
     Attributes:
         seed: of initialisation, order and augmentation.
-        webvision: the data set's folder.
-        classes: number of classes of the data set.
+        schedule: length and learning rate.
+        arithmetic: precision and memory format.
+        runtime: how often state and log are written.
     """
 
     seed: int = Field(ge=0)
+    schedule: ScheduleConfig
+    arithmetic: ArithmeticConfig
+    runtime: RuntimeConfig
+
+
+class PretrainConfig(TrainingConfig):
+    """Everything that determines a pretrained checkpoint.
+
+    Attributes:
+        webvision: the data set's folder.
+        classes: number of classes of the data set.
+        method: MoPro or cross-entropy, with its constants.
+        backbone: the ResNet.
+        views: of the training images.
+    """
+
     webvision: str
     classes: int = Field(gt=1)
     method: MethodConfig
     backbone: BackboneConfig
     views: TrainingViews
-    schedule: ScheduleConfig
-    arithmetic: ArithmeticConfig
-    runtime: RuntimeConfig
 
 
 class EvaluationConfig(Config):

@@ -1,6 +1,6 @@
 """The training loop: any objective, one process or many, resumed where it was interrupted."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,13 @@ from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
 from core.distributed import rank, world_size
+from core.errors import InputError
 from core.workspace import Workspace
-from data.loading import Batch
+from data.loading import TrainingBatches, ViewedImages, batches
 from data.views import normalise
 from pretrain.backbone import memory_format
 from pretrain.checkpoints import load_tensors, save_tensors
-from pretrain.config import PretrainConfig
+from pretrain.config import TrainingConfig
 from pretrain.objective import Objective, Outcome
 
 STATE_FILE = "state.pt"
@@ -28,6 +29,20 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     step: int = 0
+
+    @classmethod
+    def fresh(cls, method: nn.Module, constants: TrainingConfig, device: torch.device) -> "TrainingState":
+        """Move the method to the device and begin with step 0; parameters that require no gradient stay as they are."""
+        method.to(device=device, memory_format=memory_format(constants.arithmetic))  # type: ignore[call-overload]
+        schedule = constants.schedule
+        optimizer = torch.optim.SGD(
+            [parameter for parameter in method.parameters() if parameter.requires_grad],
+            schedule.learning_rate,
+            schedule.momentum,
+            weight_decay=schedule.weight_decay,
+        )
+        scaler = torch.amp.GradScaler(device.type, enabled=constants.arithmetic.precision == "float16")
+        return cls(method, optimizer, scaler)
 
     def advance(self, outcome: Outcome, learning_rate: float) -> None:
         """One step of SGD on the sum of the losses."""
@@ -61,34 +76,52 @@ class TrainingState:
 
 
 def train(
-    state: TrainingState,
-    batches_from: Callable[[int], Iterable[Batch]],
-    steps_per_epoch: int,
-    constants: PretrainConfig,
+    method: nn.Module,
+    dataset: ViewedImages,
+    constants: TrainingConfig,
     workspace: Workspace,
     device: torch.device,
-) -> None:
+    after_epoch: Callable[[int], None] | None = None,
+) -> int:
     """Train to the end of the schedule, from wherever the workspace's state file says.
 
     Losses are fetched from the device every ``log_every`` steps only, so that a step never waits for it.
 
     Args:
-        state: of a fresh run; restored from the workspace if an earlier call was interrupted.
-        batches_from: gives this rank's batches from a step on, to the end of the run.
-        steps_per_epoch: how many batches make an epoch.
-        constants: schedule, memory format, how often state and log are written.
+        method: an objective as a module, initialised; trained in place.
+        dataset: the training images, with the views that the method asks for.
+        constants: schedule, arithmetic, how often state and log are written.
         workspace: receives ``state.pt``, TensorBoard events and progress.
-        device: where the method lives.
+        device: where to compute.
+        after_epoch: called with the number of finished epochs, on every rank, before the state of that moment is
+            written: after an interruption it can be called again for the same epoch, with the same parameters.
+
+    Returns:
+        The number of steps.
+
+    Raises:
+        InputError: the processes don't divide the batch, or there are fewer images than a batch needs.
     """
     schedule, runtime = constants.schedule, constants.runtime
+    steps_per_epoch = _steps_per_epoch(dataset, schedule.batch_size)
+    total = schedule.epochs * steps_per_epoch
+    state = TrainingState.fresh(method, constants, device)
     state_file = workspace.folder / STATE_FILE
     state.restore(state_file)
-    total = schedule.epochs * steps_per_epoch
+    sampler = TrainingBatches(
+        len(dataset),
+        schedule.batch_size,
+        schedule.epochs,
+        constants.seed,
+        first_step=state.step,
+        rank=rank(),
+        world_size=world_size(),
+    )
     layout = memory_format(constants.arithmetic)
-    objective = _across_ranks(state.method, device)
-    state.method.train()
+    objective = _across_ranks(method, device)
     board = SummaryWriter(str(workspace.folder / "tensorboard"), purge_step=state.step) if rank() == 0 else None
-    for views, labels, _ in batches_from(state.step):
+    method.train()
+    for views, labels, _ in batches(dataset, sampler, runtime.workers):
         epoch = state.step // steps_per_epoch
         learning_rate = schedule.learning_rate_in(epoch)
         images = [normalise(v.to(device, non_blocking=True)).contiguous(memory_format=layout) for v in views]
@@ -97,11 +130,24 @@ def train(
         is_last = state.step == total
         if board and (is_last or state.step % runtime.log_every == 0):
             _log(board, outcome, learning_rate, state.step, f"epoch {epoch} step {state.step}/{total}")
+        if after_epoch and state.step % steps_per_epoch == 0:
+            after_epoch(epoch + 1)
+            method.train()
         if board and (is_last or state.step % runtime.checkpoint_every == 0):
             state.save(state_file)
         workspace.progress(state.step, total, "steps")
     if board:
         board.close()
+    return state.step
+
+
+def _steps_per_epoch(dataset: ViewedImages, batch_size: int) -> int:
+    if batch_size % world_size():
+        raise InputError(f"schedule.batch_size {batch_size} is not divisible by {world_size()} processes: change one.")
+    if len(dataset) < batch_size:
+        source = dataset.images.source
+        raise InputError(f"schedule.batch_size is {batch_size}, but {source} gives {len(dataset)} images: lower it.")
+    return len(dataset) // batch_size
 
 
 def _log(board: SummaryWriter, outcome: Outcome, learning_rate: float, step: int, position: str) -> None:

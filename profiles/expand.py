@@ -1,8 +1,11 @@
 """From a profile to jobs: pretraining for every method, training set and seed, then every evaluation of each."""
 
+from typing import Any
+
+from core.config import Config
 from pretrain.config import MethodConfig, MoProConfig
 from profiles.schema import Profile, WebVisionSet
-from slurm.jobs import Job, Resources
+from slurm.jobs import Job
 
 VOC_CLASSES = 20
 
@@ -27,7 +30,7 @@ def jobs_of(profile: Profile) -> list[Job]:
 def _miniature(profile: Profile) -> dict[str, Job]:
     if profile.miniature is None:
         return {}
-    config = profile.miniature.model_dump(mode="json")
+    config = _values(profile.miniature)
     job = Job("miniature", "data.miniature.build:run", config, resources=profile.resources.miniature)
     return {"data": job}
 
@@ -43,13 +46,13 @@ def _pretraining(
 ) -> Job:
     if isinstance(method, MoProConfig) and training_set.threshold is not None:
         method = method.model_copy(update={"threshold": training_set.threshold})
-    constants = profile.pretrain.model_dump(mode="json")
+    constants = _values(profile.pretrain)
     runtime = constants.pop("runtime")
     config = {
         "seed": seed,
         "webvision": training_set.folder,
         "classes": training_set.classes,
-        "method": method.model_dump(mode="json"),
+        "method": _values(method),
         **constants,
     }
     return Job(
@@ -67,29 +70,34 @@ def _evaluations(
     profile: Profile, training_set: WebVisionSet, seed: int, place: str, tags: dict[str, str], needs: dict[str, Job]
 ) -> list[Job]:
     evaluate = profile.evaluate
-    shown = {
-        "backbone": profile.pretrain.backbone.model_dump(mode="json"),
-        "batch_size": evaluate.batch_size,
-    }
-    options = {"workers": evaluate.workers}
-    resources: Resources = profile.resources.evaluate
+    shown = {"backbone": _values(profile.pretrain.backbone), "batch_size": evaluate.batch_size}
 
-    def job(evaluation: str, stage: str, config: dict) -> Job:
-        name = f"{evaluation}/{place}"
-        return Job(name, stage, shown | config, options, needs, resources, tags | {"evaluation": evaluation})
-
-    folders = {"webvision": training_set.folder, "imagenet": profile.data.imagenet}
-    view = evaluate.accuracy.view.model_dump(mode="json")
-    jobs = [
-        job(
-            f"accuracy-{layout}",
-            "pretrain.accuracy:run",
-            {"layout": layout, "folder": folders[layout], "classes": training_set.classes, "view": view},
+    def job(evaluation: str, stage: str, config: dict[str, Any]) -> Job:
+        return Job(
+            f"{evaluation}/{place}",
+            stage,
+            shown | config,
+            {"workers": evaluate.workers},
+            needs,
+            profile.resources.evaluate,
+            tags | {"evaluation": evaluation},
         )
-        for layout in evaluate.accuracy.sets
-    ]
+
+    jobs = []
+    folders = {"webvision": training_set.folder}
+    if training_set.shares_imagenet_classes:
+        folders["imagenet"] = profile.data.imagenet
+    for layout in evaluate.accuracy.sets:
+        if layout in folders:
+            config = {"layout": layout, "folder": folders[layout], "classes": training_set.classes}
+            view = {"view": _values(evaluate.accuracy.view)}
+            jobs.append(job(f"accuracy-{layout}", "pretrain.accuracy:run", config | view))
     if evaluate.lowshot_voc07:
-        lowshot = evaluate.lowshot_voc07.model_dump(mode="json")
-        config = {"seed": seed, "folder": profile.data.voc07, "classes": VOC_CLASSES, **lowshot}
-        jobs.append(job("lowshot-voc07", "transfer.lowshot:run", config))
+        config = {"seed": seed, "folder": profile.data.voc07, "classes": VOC_CLASSES}
+        jobs.append(job("lowshot-voc07", "transfer.lowshot:run", config | _values(evaluate.lowshot_voc07)))
     return jobs
+
+
+def _values(config: Config) -> dict[str, Any]:
+    """The plain JSON values of a configuration."""
+    return config.model_dump(mode="json")

@@ -19,11 +19,13 @@ class WebVisionSet(Config):
         folder: where it lies.
         classes: how many it has.
         threshold: MoPro's T for it, where it differs from the method's.
+        shares_imagenet_classes: whether its label i is ImageNet's class i, so that its classifier serves ImageNet too.
     """
 
     folder: str
     classes: int = Field(gt=1)
     threshold: float | None = Field(default=None, ge=0, le=1)
+    shares_imagenet_classes: bool = True
 
 
 class DataSets(Config):

@@ -12,12 +12,16 @@ class Column:
         evaluation: the ``evaluation`` tag of the jobs that measure it.
         metric: its name in their records.
         published: its name among the published figures.
+        lower_is_better: as with errors.
+        is_claimed: whether the paper claims that MoPro is better here.
     """
 
     title: str
     evaluation: str
     metric: str
     published: str
+    lower_is_better: bool = False
+    is_claimed: bool = True
 
 
 @dataclass(frozen=True)

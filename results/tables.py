@@ -117,7 +117,7 @@ def _beside_the_paper(table: Table, rows: Rows, measured: Measured, tolerance: f
                     "Paper": " or ".join(f"{value:g}" for value in published.values) or "unknown",
                     "Source": published.status,
                     "Ours": _cell(measured, row, column),
-                    "Verdict": verdict(published, summary, tolerance),
+                    "Verdict": verdict(published, summary, tolerance, column.lower_is_better),
                 }
             )
     notes = (
@@ -131,11 +131,11 @@ def _beside_the_paper(table: Table, rows: Rows, measured: Measured, tolerance: f
     return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)
 
 
-def verdict(published: Published, ours: Summary | None, tolerance: float) -> str:
+def verdict(published: Published, ours: Summary | None, tolerance: float, lower_is_better: bool = False) -> str:
     """``reproduced``, ``better``, ``worse``, ``not run``, ``paper's figure unknown`` or ``paper's figure disputed``.
 
     Reproduced means that the paper's figure lies within ``tolerance`` of our 95% confidence interval; a single
-    measurement stands for itself. Higher figures are better.
+    measurement stands for itself.
     """
     if ours is None:
         return NOT_RUN
@@ -145,34 +145,38 @@ def verdict(published: Published, ours: Summary | None, tolerance: float) -> str
     low, high = ours.interval if ours.n > 1 else (ours.mean, ours.mean)
     if low - tolerance <= paper <= high + tolerance:
         return "reproduced"
-    return "better" if ours.mean > paper else "worse"
+    return "better" if (ours.mean < paper) == lower_is_better else "worse"
 
 
 def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
     """The paper's claim for every figure: MoPro above CE, by the difference of runs that share a seed."""
     cells = []
     for training_set in dict.fromkeys(training_set for _, training_set in rows):
-        for column in (column for table in tables for column in table.columns):
+        for column in (column for table in tables for column in table.columns if column.is_claimed):
             better, baseline = (
                 measured.get((method, training_set, column.evaluation, column.metric), {})
                 for method in (CLAIMED_BETTER, BASELINE)
             )
             differences = [better[seed][0] - baseline[seed][0] for seed in sorted(better.keys() & baseline.keys())]
             summary = summarise(differences) if differences else None
-            cells.append({"Claim": f"MoPro above CE on {column.title}"} | _claim(summary))
+            relation = "below" if column.lower_is_better else "above"
+            claim = f"MoPro {relation} CE on {column.title}"
+            cells.append({"Claim": claim} | _claim(summary, column.lower_is_better))
     notes = (
         "Difference: mean over seeds of MoPro minus CE with the same seed, in percentage points, and its 95% "
         "confidence interval (Student's t).",
-        "A claim holds if the whole interval is above 0, does not hold if it is below 0, and is undecided otherwise.",
+        "A claim holds if the whole interval lies on its side of 0, does not hold if it lies on the other, and is "
+        "undecided otherwise.",
     )
     return Rendered("claims", "The paper's claims, tested", pandas.DataFrame(cells), notes)
 
 
-def _claim(summary: Summary | None) -> dict[str, str]:
+def _claim(summary: Summary | None, lower_is_better: bool) -> dict[str, str]:
     if summary is None or summary.n < 2:
         return {"Difference": NOT_RUN, "95% interval": "", "n": str(summary.n if summary else 0), "Verdict": NOT_RUN}
     low, high = summary.interval
-    outcome = "holds" if low > 0 else "does not hold" if high < 0 else "undecided"
+    worst, best = (-high, -low) if lower_is_better else (low, high)
+    outcome = "holds" if worst > 0 else "does not hold" if best < 0 else "undecided"
     return {
         "Difference": f"{summary.mean:+.2f}",
         "95% interval": f"[{low:+.2f}, {high:+.2f}]",
