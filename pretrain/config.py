@@ -44,6 +44,7 @@ class MoProConfig(Config):
         prototype_momentum: m of the prototypes.
         alpha: weight of the classifier against the prototypes in the soft label.
         threshold: T, the soft score above which a sample takes the highest-scoring class.
+        keep_above: a sample whose given label has a soft score above this many times 1/classes is kept; 0 keeps all.
         instance_weight, prototypical_weight: weights of the two contrastive losses.
         prototypical_from_epoch: first epoch (from 0) with the prototypical loss.
         correction_from_epoch: first epoch (from 0) with noise correction.
@@ -57,6 +58,7 @@ class MoProConfig(Config):
     prototype_momentum: Fraction
     alpha: Fraction
     threshold: Fraction
+    keep_above: float = Field(default=1.0, ge=0)
     instance_weight: float = Field(ge=0)
     prototypical_weight: float = Field(ge=0)
     prototypical_from_epoch: int = Field(ge=0)

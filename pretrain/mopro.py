@@ -55,9 +55,7 @@ class MoPro(nn.Module):
 
         kept = torch.ones_like(labels, dtype=torch.bool)
         if epoch >= self.config.correction_from_epoch:
-            labels, kept = correct_labels(
-                logits.detach(), prototype_logits.detach(), labels, self.config.alpha, self.config.threshold
-            )
+            labels, kept = correct_labels(logits.detach(), prototype_logits.detach(), labels, self.config)
         losses = {
             "classification": masked_cross_entropy(logits, labels, kept),
             "instance": self.config.instance_weight * self._instance_loss(embeddings, keys),
@@ -101,7 +99,7 @@ class MoPro(nn.Module):
 
 
 def correct_labels(
-    logits: torch.Tensor, prototype_logits: torch.Tensor, labels: torch.Tensor, alpha: float, threshold: float
+    logits: torch.Tensor, prototype_logits: torch.Tensor, labels: torch.Tensor, config: MoProConfig
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Noise correction (section 3, "noise correction").
 
@@ -112,17 +110,17 @@ def correct_labels(
         logits: ``[n, classes]`` of the classifier.
         prototype_logits: ``[n, classes]`` similarities to the prototypes, divided by the temperature.
         labels: ``[n]`` as given.
-        alpha: weight of the classifier in the soft label.
-        threshold: T.
+        config: gives alpha, the weight of the classifier in the soft label, the threshold T, and what is above chance.
 
     Returns:
         Corrected labels ``[n]`` and a mask ``[n]`` that is True where the sample is kept.
     """
-    soft = alpha * logits.softmax(dim=1) + (1 - alpha) * prototype_logits.softmax(dim=1)
+    soft = config.alpha * logits.softmax(dim=1) + (1 - config.alpha) * prototype_logits.softmax(dim=1)
     of_given = soft.gather(1, labels.unsqueeze(1)).squeeze(1)
     highest, highest_class = soft.max(dim=1)
-    confident = highest > threshold
-    return torch.where(confident, highest_class, labels), confident | (of_given > 1 / soft.shape[1])
+    confident = highest > config.threshold
+    above_chance = of_given > config.keep_above / soft.shape[1]
+    return torch.where(confident, highest_class, labels), confident | above_chance
 
 
 def masked_cross_entropy(logits: torch.Tensor, labels: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:

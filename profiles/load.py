@@ -19,9 +19,22 @@ FOLDER = Path(__file__).parent
 def load_profile(name_or_path: str, overrides: Sequence[str] = ()) -> Profile:
     """A profile by name (``mini``) or path (``my/site.yaml``), with ``key.of.value=value`` overrides applied.
 
+    A profile with ``extends: mini`` holds only what differs from that one.
+
     Raises:
         InputError: there is no such profile, it is no YAML, or a key or value is not valid.
     """
+    path, values = _read(name_or_path)
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return Profile.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"The profile {path}: {_explanation(error)}") from None
+
+
+def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
+    """The file of a profile, and its values on top of those of the profile that it extends."""
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = FOLDER / f"{name_or_path}.yaml"
@@ -34,12 +47,18 @@ def load_profile(name_or_path: str, overrides: Sequence[str] = ()) -> Profile:
         raise InputError(f"The profile {path} is not valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(values, dict):
         raise InputError(f"The profile {path} holds no keys: see profiles/mini.yaml for an example.")
-    for override in overrides:
-        _apply(values, override)
-    try:
-        return Profile.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"The profile {path}: {_explanation(error)}") from None
+    extended = values.pop("extends", None)
+    if extended is None:
+        return path, values
+    _, base = _read(str(extended))
+    return path, _merged(base, values)
+
+
+def _merged(base: Any, values: Any) -> Any:
+    """``values`` on top of ``base``: key by key where both have keys, otherwise ``values``."""
+    if not isinstance(base, dict) or not isinstance(values, dict):
+        return values
+    return base | {key: _merged(base.get(key), value) for key, value in values.items()}
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -63,7 +63,15 @@ TABLES = (
     ),
 )
 
-METHOD_TITLES = {"ce": "CE", "mopro": "MoPro"}
+METHOD_TITLES = {
+    "ce": "CE",
+    "mopro": "MoPro",
+    "ce-strong-view": "CE on the strong view",
+    "no-correction": "MoPro without noise correction",
+    "no-removal": "MoPro without out-of-distribution removal",
+    "no-prototypical": "MoPro without prototypical loss",
+    "no-instance": "MoPro without instance loss",
+}
 SET_TITLES = {
     "webvision-v0.5": "WebVision-V0.5",
     "webvision-v1": "WebVision-V1.0",

@@ -55,9 +55,18 @@ def test_a_class_without_samples_keeps_its_prototype():
 )
 def test_noise_correction(scores, given, expected_label, expected_kept):
     logits = torch.tensor([scores], dtype=torch.float64).log()
-    labels, kept = correct_labels(logits, logits, torch.tensor([given]), alpha=0.5, threshold=0.8)
+    config = CONSTANTS.model_copy(update={"threshold": 0.8})
+    labels, kept = correct_labels(logits, logits, torch.tensor([given]), config)
     assert labels.tolist() == [expected_label]
     assert kept.tolist() == [expected_kept]
+
+
+def test_nothing_is_out_of_distribution_when_every_score_is_above_the_bound():
+    config = CONSTANTS.model_copy(update={"keep_above": 0.0, "threshold": 1.0})
+    logits = torch.randn(50, 5)
+    given = torch.randint(5, (50,))
+    labels, kept = correct_labels(logits, logits, given, config)
+    assert kept.all() and torch.equal(labels, given)
 
 
 def test_loss_without_kept_samples_is_zero_with_zero_gradients():

@@ -42,6 +42,23 @@ def test_mistakes_get_one_sentence(override, parts):
     assert "\n" not in error.value.sentence
 
 
+def test_a_profile_that_extends_another_holds_what_differs(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text("extends: mini\nname: site\npretrain: {schedule: {epochs: 2}}\nseeds: [7]\n")
+    mini, site = load_profile("mini"), load_profile(str(path))
+    assert site.pretrain.schedule == mini.pretrain.schedule.model_copy(update={"epochs": 2})
+    assert (site.name, site.seeds, site.methods) == ("site", (7,), mini.methods)
+    path.write_text("extends: none-such\n")
+    with pytest.raises(InputError, match=r"no profile .*none-such"):
+        load_profile(str(path))
+
+
+def test_the_ablations_differ_from_mopro_in_one_constant_each():
+    methods = {name: method.model_dump() for name, method in load_profile("ablation").methods.items()}
+    for name in ("no-correction", "no-removal", "no-prototypical", "no-instance"):
+        assert sum(methods[name][key] != value for key, value in methods["mopro"].items()) == 1
+
+
 def test_unknown_profile():
     with pytest.raises(InputError, match=r"no profile .*give one of .*mini"):
         load_profile("big")
