@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.workspace import Workspace
 from data.miniature import build
+
+torch.set_num_threads(1)  # as jobs have it; more threads only wait for each other on images this small
 
 TINY = {
     "seed": 0,

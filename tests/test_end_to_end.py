@@ -95,7 +95,7 @@ def test_killed_in_pretraining_and_started_again(undisturbed, tmp_path, attempt)
     while not list(tmp_path.glob("mini/pretrain/*/*/*/state.pt")):
         assert process.poll() is None
         time.sleep(0.02)
-    time.sleep(random.uniform(0, 2))
+    time.sleep(random.uniform(0, 1))
     process.kill()
     process.wait()
     (log,) = tmp_path.glob("mini/pretrain/*/*/*/log.txt")
