@@ -106,6 +106,8 @@ def _check_data(profile: Profile) -> None:
         return
     folders = {f"data.webvision.{name}.folder": part.folder for name, part in profile.data.webvision.items()}
     folders |= {"data.imagenet": profile.data.imagenet, "data.voc07": profile.data.voc07}
+    if profile.data.places205:
+        folders["data.places205.folder"] = profile.data.places205.folder
     for key, folder in folders.items():
         if not Path(folder).is_dir():
             raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")

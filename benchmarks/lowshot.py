@@ -13,19 +13,21 @@ from data.miniature import build
 from data.voc import read_classification
 from pretrain.backbone import Classifier
 from pretrain.config import BackboneConfig, EvaluationConfig
-from transfer.config import SVMConfig
+from transfer.config import OneVsRestSVMConfig
 from transfer.features import pooled_features, unit_rows
-from transfer.lowshot import draw_shots, mean_average_precision
+from transfer.lowshot import draw_shots
+from transfer.voc07 import mean_average_precision, rows_by_class
 
 SHOTS, DRAWS, IMAGES = (1, 2, 4, 8, 16), 5, 300
 BACKBONE = BackboneConfig(depth=18, width=16, stem="small")
-SVM = SVMConfig(cost=0.5, tolerance=1e-4, iterations=2000, positive_weight=2)
+SVM = OneVsRestSVMConfig(cost=0.5, tolerance=1e-4, iterations=2000, positive_weight=2)
 WORLD = {
     "seed": 0,
     "image_size": 40,
     "webvision": {"images": 20, "label_noise": 0.4, "out_of_distribution": 0.2, "validation_images": 20},
     "imagenet": {"images": 20, "validation_images": 20},
     "voc07": {"trainval_images": IMAGES, "test_images": IMAGES, "difficult": 0.1},
+    "places205": {"images": 12, "validation_images": 12},
 }
 
 
@@ -55,7 +57,7 @@ def measure() -> Comparison:
             for k in SHOTS:
                 for draw in range(DRAWS):
                     current = cached or {split: features(split) for split in tables}
-                    rows = draw_shots(tables["trainval"].labels, k, seed=0, draw=draw)
+                    rows = draw_shots(rows_by_class(tables["trainval"].labels), k, seed=0, draw=draw)
                     labels = tables["trainval"].labels[rows]
                     precision = mean_average_precision(
                         current["trainval"][rows], labels, current["test"], tables["test"].labels, SVM

@@ -94,7 +94,10 @@ def _evaluations(
             jobs.append(job(f"accuracy-{layout}", "pretrain.accuracy:run", config | view))
     if evaluate.lowshot_voc07:
         config = {"seed": seed, "folder": profile.data.voc07, "classes": VOC_CLASSES}
-        jobs.append(job("lowshot-voc07", "transfer.lowshot:run", config | _values(evaluate.lowshot_voc07)))
+        jobs.append(job("lowshot-voc07", "transfer.voc07:run", config | _values(evaluate.lowshot_voc07)))
+    if evaluate.lowshot_places205 and profile.data.places205:
+        config = {"seed": seed, **_values(profile.data.places205), **_values(evaluate.lowshot_places205)}
+        jobs.append(job("lowshot-places205", "transfer.places205:run", config))
     return jobs
 
 

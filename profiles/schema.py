@@ -9,7 +9,7 @@ from data.config import EvaluationView, TrainingViews
 from data.miniature.config import MiniatureConfig
 from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
 from slurm.jobs import Resources
-from transfer.config import SVMConfig
+from transfer.config import OneVsRestSVMConfig, SVMConfig
 
 
 class WebVisionSet(Config):
@@ -28,12 +28,20 @@ class WebVisionSet(Config):
     shares_imagenet_classes: bool = True
 
 
+class Places205Set(Config):
+    """A data set in Places205's layout: where it lies, and how many classes it has."""
+
+    folder: str
+    classes: int = Field(gt=1)
+
+
 class DataSets(Config):
     """Folders of the data sets: absolute, or relative to what the profile's miniature builds."""
 
     webvision: dict[str, WebVisionSet]
     imagenet: str
     voc07: str
+    places205: Places205Set | None = None
 
 
 class Pretraining(Config):
@@ -62,13 +70,20 @@ class LowShot(Config):
     svm: SVMConfig
 
 
+class LowShotVOC07(LowShot):
+    """The same for multi-labels: ``svm`` are the one-vs-rest classifiers."""
+
+    svm: OneVsRestSVMConfig
+
+
 class Evaluation(Config):
     """The evaluations, and what they share: images at once, loading processes."""
 
     batch_size: int = Field(gt=0)
     workers: int = Field(ge=0)
     accuracy: Accuracy
-    lowshot_voc07: LowShot | None = None
+    lowshot_voc07: LowShotVOC07 | None = None
+    lowshot_places205: LowShot | None = None
 
 
 class StageResources(Config):
@@ -116,4 +131,10 @@ class Profile(Config):
                 raise ValueError(
                     f"methods.{name}.queue_size {method.queue_size} is smaller than a batch of {batch_size} keys"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _scenes_are_there(self) -> "Profile":
+        if self.evaluate.lowshot_places205 and not self.data.places205:
+            raise ValueError("evaluate.lowshot_places205 needs data.places205 with its folder and classes, found none")
         return self

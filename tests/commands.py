@@ -17,6 +17,8 @@ REDUCED = {
     "miniature.imagenet.validation_images": "101",
     "miniature.voc07.trainval_images": "120",
     "miniature.voc07.test_images": "81",
+    "miniature.places205.images": "60",
+    "miniature.places205.validation_images": "41",
     "pretrain.schedule.epochs": "3",
     "pretrain.schedule.batch_size": "40",
     "pretrain.schedule.decay_at": "[2]",
@@ -25,6 +27,7 @@ REDUCED = {
     "methods.mopro.queue_size": "120",
     "methods.mopro.correction_from_epoch": "2",
     "evaluate.lowshot_voc07.shots": "[1, 4]",
+    "evaluate.lowshot_places205.shots": "[1, 4]",
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 from core.files import held_alone
 from tests.commands import command, environment, records, run_all
 
-JOBS = 9  # the miniature, and two methods with three evaluations each
+JOBS = 11  # the miniature, and two methods with four evaluations each
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,7 @@ def run_on(data: Path, runs: Path, *arguments: str, **changes: str) -> subproces
         "data.webvision.webvision.folder": str(data / "webvision"),
         "data.imagenet": str(data / "imagenet"),
         "data.voc07": str(data / "VOCdevkit"),
+        "data.places205.folder": str(data / "places205"),
     }
     overrides = [part for key, value in folders.items() for part in ("--set", f"{key}={value}")]
     return run_all(runs, "--methods", "ce", *overrides, *arguments, **changes)
@@ -161,6 +162,11 @@ def test_a_missing_data_folder(data, tmp_path):
     shutil.rmtree(data / "imagenet")
     assert_refused(run_on(data, tmp_path / "runs"), tmp_path / "runs", "data.imagenet", "does not exist")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_optional_data_folder(data, tmp_path):
+    shutil.rmtree(data / "places205")
+    assert_refused(run_on(data, tmp_path / "runs"), tmp_path / "runs", "data.places205.folder", "does not exist")
 
 
 def test_an_unreadable_image(data, tmp_path):

@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.errors import InputError
 from core.workspace import Workspace
 from data import webvision
-from data.miniature import build
+from data.miniature import build, sources
 from data.miniature.build import ItemPool
 from data.miniature.classes import CLOTHING, IMAGENET_CLASSES
+from data.miniature.config import Places205Part
 from data.miniature.layouts import OUT_OF_DISTRIBUTION
+from data.miniature.places205 import write_places205
 from tests.conftest import TINY
 
 
@@ -59,3 +62,20 @@ def test_no_picture_is_handed_out_twice():
     pool = ItemPool({CLOTHING[0]: pictures}, np.random.default_rng(0))
     taken = [int(pool.take(CLOTHING[0])[0, 0]) for _ in range(30)]
     assert sorted(taken) == list(range(30))
+
+
+def test_no_pixel_of_a_scene_is_in_both_splits(tmp_path):
+    halves = np.repeat([[30, 220]], 200, axis=1).repeat(100, axis=0).astype(np.uint8)  # dark left, bright right
+    part = Places205Part(images=40, validation_images=40)
+    rng = np.random.default_rng(0)
+    write_places205(tmp_path, part, {"halves": Image.fromarray(halves).convert("RGB")}, 32, rng)
+    for path in tmp_path.rglob("*.jpg"):
+        image = np.asarray(Image.open(path))
+        assert image.min() == image.max(), path  # the other half would show, also from one pixel away
+        level = image.max() / (30 if path.name.startswith("train") else 220)
+        assert 0.45 < level < 1.2
+
+
+def test_scenes_are_no_backgrounds():
+    assert not {name.rsplit("/", 1)[1] for name in sources.SCENES} & set(sources.PHOTOGRAPHS)
+    assert len(sources.scenes()) == len(sources.SCENES) == 12

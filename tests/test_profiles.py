@@ -59,6 +59,21 @@ def test_the_ablations_differ_from_mopro_in_one_constant_each():
         assert sum(methods[name][key] != value for key, value in methods["mopro"].items()) == 1
 
 
+def test_places205_needs_its_data():
+    with pytest.raises(InputError, match=r"evaluate\.lowshot_places205 needs data\.places205"):
+        load_profile("mini", ["data.places205=null"])
+    profile = load_profile("mini", ["data.places205=null", "evaluate.lowshot_places205=null"])
+    assert not any("places205" in job.name for job in jobs_of(profile))
+
+
+def test_the_papers_places205():
+    (job,) = (job for job in jobs_of(load_profile("paper")) if job.name.startswith("lowshot-places205/mopro"))
+    assert job.stage == "transfer.places205:run"
+    assert job.config["classes"] == 205
+    assert (job.config["shots"], job.config["draws"]) == ([1, 2, 4, 8, 16], 5)
+    assert job.config["svm"] == {"cost": 0.5, "tolerance": 1e-4, "iterations": 2000}
+
+
 def test_unknown_profile():
     with pytest.raises(InputError, match=r"no profile .*give one of .*mini"):
         load_profile("big")
@@ -78,7 +93,7 @@ def kinds_changed_by(*overrides: str) -> set[str]:
     return {"/".join(name.split("/")[:2]) for name in before if before[name] != after[name]}
 
 
-EVALUATIONS = ("accuracy-webvision", "accuracy-imagenet", "lowshot-voc07")
+EVALUATIONS = ("accuracy-webvision", "accuracy-imagenet", "lowshot-voc07", "lowshot-places205")
 
 
 def test_a_changed_value_makes_new_exactly_what_depends_on_it():

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.errors import InputError
-from data import imagenet, voc, webvision
+from data import imagenet, places, voc, webvision
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES, VOC_CLASSES
 
@@ -41,6 +41,16 @@ def test_voc_multi_labels(miniature):
     annotation = (miniature / "VOCdevkit/VOC2007/Annotations/000001.xml").read_text()
     shown = {VOC_CLASSES[label].name for label in np.flatnonzero(images.labels[0])}
     assert shown and all(f"<name>{name}</name>" in annotation for name in shown)
+
+
+def test_places205(miniature):
+    train, val = (places.read_split(miniature / "places205", split, 12) for split in ("train", "val"))
+    assert (len(train), len(val)) == (60, 41)
+    assert np.bincount(train.labels).tolist() == [5] * 12
+    assert all(images.decode(index).shape == (40, 40, 3) for images in (train, val) for index in range(len(images)))
+    folders = {path.decode().rsplit("/", 1)[0]: label for path, label in zip(train.paths, train.labels, strict=True)}
+    assert list(folders) == sorted(folders) and list(folders.values()) == list(range(12))
+    assert all(folder[0] == folder[2] for folder in folders)
 
 
 def test_a_difficult_object_counts_as_absent(world):
@@ -149,3 +159,36 @@ def test_voc_lists_that_disagree(world):
     with pytest.raises(InputError) as error:
         voc.read_classification(world / "VOCdevkit", "test", 20)
     assert_sentence(error, "zebra_test.txt", "other images")
+
+
+def test_places205_missing_folder_and_list(world):
+    with pytest.raises(InputError) as error:
+        places.read_split(world / "nowhere", "train", 12)
+    assert_sentence(error, "Places205 folder", "nowhere", "does not exist")
+    (world / "places205/trainvalsplit_places205/val_places205.csv").unlink()
+    with pytest.raises(InputError) as error:
+        places.read_split(world / "places205", "val", 12)
+    assert_sentence(error, "val_places205.csv", "cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("a/abbey/gsun_1.jpg,3", ["expected 'relative/path label'"]),
+        ("a/abbey/gsun_1.jpg 12", ["label 12", "[0, 12)"]),
+    ],
+)
+def test_places205_malformed_line(world, line, parts):
+    path = world / "places205/trainvalsplit_places205/train_places205.csv"
+    path.write_text(f"{line}\n" + path.read_text())
+    with pytest.raises(InputError) as error:
+        places.read_split(world / "places205", "train", 12)
+    assert_sentence(error, "train_places205.csv, line 1", *parts)
+
+
+def test_places205_missing_image(world):
+    images = places.read_split(world / "places205", "val", 12)
+    (images.root / images.paths[3].decode()).unlink()
+    with pytest.raises(InputError) as error:
+        images.decode(3)
+    assert_sentence(error, "val_places205.csv", images.paths[3].decode(), "does not exist")

@@ -13,25 +13,29 @@ class SVMConfig(Config):
         cost: C.
         tolerance: of the stopping criterion.
         iterations: at most.
-        positive_weight: class weight of the positives; negatives have 1.
     """
 
     cost: float = Field(gt=0)
     tolerance: float = Field(gt=0)
     iterations: int = Field(gt=0)
+
+
+class OneVsRestSVMConfig(SVMConfig):
+    """One classifier for each class; ``positive_weight`` is the class weight of the positives, negatives have 1."""
+
     positive_weight: float = Field(gt=0)
 
 
 class LowShotConfig(EvaluationConfig):
-    """Which devkit, how many shots.
+    """Which data set, how many shots.
 
     Attributes:
         seed: of the draws: every checkpoint that is evaluated with it sees the same images.
-        folder: the devkit's.
-        classes: how many it describes.
+        folder: the data set's.
+        classes: how many it has.
         shots: values of k.
         draws: how often images are drawn for each k.
-        svm: the classifiers.
+        svm: the classifier.
     """
 
     seed: int
@@ -40,3 +44,9 @@ class LowShotConfig(EvaluationConfig):
     shots: tuple[int, ...]
     draws: int = Field(gt=1)
     svm: SVMConfig
+
+
+class VOC07Config(LowShotConfig):
+    """The same for multi-labels: ``svm`` are the one-vs-rest classifiers."""
+
+    svm: OneVsRestSVMConfig

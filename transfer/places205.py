@@ -1,0 +1,63 @@
+"""The low-shot stage on Places205: one multi-class linear SVM on images from train, accuracy on val.
+
+The lists of the data set are read whole; of the training images, those that are drawn, each once.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from core.distributed import process_group
+from core.workspace import Workspace
+from data.places import read_split
+from pretrain.evaluation import pretrained_classifier
+from transfer.config import LowShotConfig, SVMConfig
+from transfer.features import pooled_features, unit_rows
+from transfer.lowshot import all_draws, linear_svm, measure_draws, record_draws
+
+
+def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Accuracy in percent for each k (``k1``, ``k2``, ...): mean and spread over the draws."""
+    constants = LowShotConfig.model_validate(config)
+    root = workspace.dataset(constants.folder)
+    train, val = (read_split(root, split, constants.classes) for split in ("train", "val"))
+    draws = all_draws(rows_by_class(train.labels, constants.classes), constants)
+    drawn = np.unique(np.concatenate(list(draws.values())))  # sorted: row drawn[i] of train has features[i]
+    with process_group() as device:
+        record_draws(draws, workspace)
+        model = pretrained_classifier(workspace, constants, device)
+        features = unit_rows(pooled_features(model, train.subset(drawn), "drawn", constants, workspace, device))
+        val_features = unit_rows(pooled_features(model, val, "val", constants, workspace, device))
+    workspace.provenance["places205"] = {"train": train.fingerprint(), "val": val.fingerprint()}
+
+    def score(rows: np.ndarray) -> float:
+        of_rows = features[np.searchsorted(drawn, rows)]
+        return accuracy(of_rows, train.labels[rows], val_features, val.labels, constants.svm)
+
+    return measure_draws(draws, score, workspace)
+
+
+def rows_by_class(labels: np.ndarray, classes: int) -> list[np.ndarray]:
+    """For each class its rows in ascending order, from ``[n]`` class indices; takes the memory of a few ``[n]``."""
+    grouped = np.argsort(labels, kind="stable")
+    return np.split(grouped, np.cumsum(np.bincount(labels, minlength=classes))[:-1])
+
+
+def accuracy(
+    features: np.ndarray, labels: np.ndarray, val_features: np.ndarray, val_labels: np.ndarray, svm: SVMConfig
+) -> float:
+    """Fit one classifier over all classes; the share of the validation images whose class it names.
+
+    Args:
+        features: ``[m, d]`` of the drawn images.
+        labels: ``[m]``.
+        val_features: ``[n, d]``.
+        val_labels: ``[n]``.
+        svm: constants of the classifier.
+
+    Returns:
+        A fraction in [0, 1].
+    """
+    right = linear_svm(svm).fit(features, labels).predict(val_features) == val_labels
+    return int(right.sum()) / len(right)

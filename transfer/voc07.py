@@ -1,0 +1,69 @@
+"""The low-shot stage on VOC07: one-vs-rest linear SVMs on images from trainval, mean average precision on test.
+
+An image drawn for one class is a positive of every class it shows.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from core.distributed import process_group
+from core.workspace import Workspace
+from data.voc import read_classification
+from pretrain.evaluation import pretrained_classifier
+from transfer.average_precision import average_precision
+from transfer.config import OneVsRestSVMConfig, VOC07Config
+from transfer.features import pooled_features, unit_rows
+from transfer.lowshot import all_draws, linear_svm, measure_draws, record_draws
+
+
+def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Mean average precision in percent for each k (``k1``, ``k2``, ...): mean and spread over the draws."""
+    constants = VOC07Config.model_validate(config)
+    root = workspace.dataset(constants.folder)
+    trainval, test = (read_classification(root, split, constants.classes) for split in ("trainval", "test"))
+    draws = all_draws(rows_by_class(trainval.labels), constants)
+    with process_group() as device:
+        record_draws(draws, workspace)
+        model = pretrained_classifier(workspace, constants, device)
+        features = unit_rows(pooled_features(model, trainval, "trainval", constants, workspace, device))
+        test_features = unit_rows(pooled_features(model, test, "test", constants, workspace, device))
+    workspace.provenance["voc07"] = {"trainval": trainval.fingerprint(), "test": test.fingerprint()}
+
+    def precision(rows: np.ndarray) -> float:
+        return mean_average_precision(features[rows], trainval.labels[rows], test_features, test.labels, constants.svm)
+
+    return measure_draws(draws, precision, workspace)
+
+
+def rows_by_class(labels: np.ndarray) -> list[np.ndarray]:
+    """For each class the rows of the images that show it, from ``[n, classes]`` with 1 where a class is present."""
+    return [np.flatnonzero(present == 1) for present in labels.T]
+
+
+def mean_average_precision(
+    features: np.ndarray,
+    labels: np.ndarray,
+    test_features: np.ndarray,
+    test_labels: np.ndarray,
+    svm: OneVsRestSVMConfig,
+) -> float:
+    """Fit one classifier for each class, score the test images; the mean over classes of the average precision.
+
+    Args:
+        features: ``[m, d]`` of the drawn images.
+        labels: ``[m, classes]`` with 1 where a class is present.
+        test_features: ``[n, d]``.
+        test_labels: ``[n, classes]``.
+        svm: constants of the classifiers.
+
+    Returns:
+        A fraction in [0, 1].
+    """
+    weight = {1: svm.positive_weight, -1: 1.0}
+    precisions = []
+    for present, present_in_test in zip(labels.T, test_labels.T, strict=True):
+        classifier = linear_svm(svm, weight).fit(features, np.where(present == 1, 1, -1))
+        precisions.append(average_precision(present_in_test == 1, classifier.decision_function(test_features)))
+    return float(np.mean(precisions))
