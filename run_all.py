@@ -106,6 +106,8 @@ def _check_data(profile: Profile) -> None:
         return
     folders = {f"data.webvision.{name}.folder": part.folder for name, part in profile.data.webvision.items()}
     folders |= {"data.imagenet": profile.data.imagenet, "data.voc07": profile.data.voc07}
+    variants = {"data.imagenet_r.folder": profile.data.imagenet_r, "data.imagenet_a.folder": profile.data.imagenet_a}
+    folders |= {key: variant.folder for key, variant in variants.items() if variant is not None}
     for key, folder in folders.items():
         if not Path(folder).is_dir():
             raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")

@@ -26,6 +26,8 @@ WORLD = {
     "webvision": {"images": 20, "label_noise": 0.4, "out_of_distribution": 0.2, "validation_images": 20},
     "imagenet": {"images": 20, "validation_images": 20},
     "voc07": {"trainval_images": IMAGES, "test_images": IMAGES, "difficult": 0.1},
+    "imagenet_r": {"images": 1},
+    "imagenet_pool": {"images": 1},
 }
 
 

@@ -13,6 +13,8 @@ TINY = {
     "webvision": {"images": 200, "label_noise": 0.4, "out_of_distribution": 0.25, "validation_images": 41},
     "imagenet": {"images": 40, "validation_images": 41},
     "voc07": {"trainval_images": 120, "test_images": 41, "difficult": 0.2},
+    "imagenet_r": {"images": 67},
+    "imagenet_pool": {"images": 61},
 }
 
 

@@ -29,6 +29,9 @@ def test_shipped_profiles_expand(name):
         ("pretrain.schedule.epochs=0", ["pretrain.schedule.epochs", "greater than 0", "found 0"]),
         ("methods.ce.objective=magic", ["methods.ce", "'magic'", "'mopro'"]),
         ("resources.pretrain.tasks=7", ["batch_size", "not divisible by 7"]),
+        ("miniature=null", ["hard_images", "miniature is null"]),
+        ("hard_images.backbone={depth: 10, width: 16, stem: small}", ["hard_images.backbone", "choose another"]),
+        ("hard_images.seed=100", ["hard_images.seed 100", "among seeds"]),
         ("pretrain.schedule", ["expected key=value"]),
         ("name.x=1", ["'name' is a single value"]),
         ("seeds=[1", ["not a YAML value"]),
@@ -61,7 +64,13 @@ def kinds_changed_by(*overrides: str) -> set[str]:
     return {"/".join(name.split("/")[:2]) for name in before if before[name] != after[name]}
 
 
-EVALUATIONS = ("accuracy-webvision", "accuracy-imagenet", "lowshot-voc07")
+EVALUATIONS = (
+    "accuracy-webvision",
+    "accuracy-imagenet",
+    "lowshot-voc07",
+    "robustness-imagenet-r",
+    "robustness-imagenet-a",
+)
 
 
 def test_a_changed_value_makes_new_exactly_what_depends_on_it():
@@ -70,7 +79,9 @@ def test_a_changed_value_makes_new_exactly_what_depends_on_it():
     assert kinds_changed_by("pretrain.schedule.epochs=2") == both
     assert kinds_changed_by("methods.mopro.alpha=0.4") == everything_of["mopro"]
     assert kinds_changed_by("evaluate.lowshot_voc07.draws=3") == {"lowshot-voc07/ce", "lowshot-voc07/mopro"}
-    assert kinds_changed_by("miniature.seed=1") == both | {"miniature"}
+    assert kinds_changed_by("miniature.seed=1") == both | {"miniature", "hard-images"}
+    of_hard_images = {"hard-images", "robustness-imagenet-a/ce", "robustness-imagenet-a/mopro"}
+    assert kinds_changed_by("hard_images.seed=901") == of_hard_images
 
 
 def test_what_changes_no_figure_changes_no_identity():

@@ -16,6 +16,7 @@ from core.workspace import Workspace
 from data.miniature import layouts, sources
 from data.miniature.classes import ANIMALS, CLOTHING, ItemClass
 from data.miniature.config import MiniatureConfig
+from data.miniature.renditions import write_imagenet_r
 from data.miniature.scenes import Painter
 
 
@@ -44,7 +45,7 @@ class ItemPool:
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """Build the data sets ``webvision``, ``imagenet`` and ``VOCdevkit`` in the job's folder.
+    """Build ``webvision``, ``imagenet``, ``VOCdevkit``, ``imagenet-r`` and ``imagenet-pool`` in the job's folder.
 
     Gives the number of images of every data set. The provenance holds the copy of Fashion-MNIST that was read and a
     digest over the names and contents of all files.
@@ -65,6 +66,10 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         "webvision": lambda folder: layouts.write_webvision(folder, constants.webvision, studio("webvision")),
         "imagenet": lambda folder: layouts.write_imagenet(folder, constants.imagenet, studio("imagenet")),
         "VOCdevkit": lambda folder: layouts.write_voc07(folder, constants.voc07, studio("voc07")),
+        "imagenet-r": lambda folder: write_imagenet_r(folder, constants.imagenet_r.images, studio("imagenet-r")),
+        "imagenet-pool": lambda folder: layouts.write_synsets(
+            folder, constants.imagenet_pool.images, studio("imagenet-pool")
+        ),
     }
     metrics = {}
     for done, (name, write) in enumerate(writers.items()):

@@ -37,6 +37,18 @@ class VOCPart(Config):
     difficult: float = Field(ge=0, lt=1)
 
 
+class RenditionsPart(Config):
+    """Synthetic renditions of held-out items (edges, silhouettes, halftone, inversion), of eight classes."""
+
+    images: int = Field(gt=0)
+
+
+class PoolPart(Config):
+    """Clean images that serve no training and no validation set; what a reference model gets wrong becomes hard."""
+
+    images: int = Field(gt=0)
+
+
 class MiniatureConfig(Config):
     """The miniature world; ``image_size`` is the side of its square images in pixels (VOC canvases: twice that)."""
 
@@ -45,3 +57,5 @@ class MiniatureConfig(Config):
     webvision: WebVisionPart
     imagenet: ImageNetPart
     voc07: VOCPart
+    imagenet_r: RenditionsPart
+    imagenet_pool: PoolPart
