@@ -5,6 +5,7 @@ import pytest
 from core.errors import InputError
 from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile
+from run_all import main
 from slurm.jobs import in_order
 
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -92,3 +93,19 @@ def test_what_changes_no_figure_changes_no_identity():
 def test_a_training_set_can_have_a_threshold_of_its_own():
     jobs = {job.name: job for job in jobs_of(load_profile("mini", ["data.webvision.webvision.threshold=0.6"]))}
     assert jobs["pretrain/mopro/webvision/seed100"].config["method"]["threshold"] == 0.6
+
+
+def test_a_missing_folder_is_found_before_anything_starts(tmp_path, capsys):
+    folders = ("webvision.webvision-v1.folder", "imagenet", "voc07", "imagenet_a.folder")
+    overrides = [part for key in folders for part in ("--set", f"data.{key}={tmp_path}")]
+    arguments = ["--profile", "paper", *overrides, "--set", "data.imagenet_r.folder=/nowhere", "--dry-run"]
+    assert main(arguments) == 2
+    assert "data.imagenet_r.folder: the folder /nowhere does not exist" in capsys.readouterr().err
+
+
+def test_robustness_is_evaluated_where_classes_are_imagenets():
+    jobs = jobs_of(load_profile("mini", ["data.webvision.webvision.shares_imagenet_classes=false"]))
+    assert not [job.name for job in jobs if job.name.startswith("robustness")]
+    jobs = jobs_of(load_profile("mini", ["data.imagenet_a=null", "hard_images=null"]))
+    kinds = {job.name.split("/")[0] for job in jobs}
+    assert "robustness-imagenet-r" in kinds and not kinds & {"robustness-imagenet-a", "hard-images"}
