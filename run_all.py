@@ -66,10 +66,10 @@ def _run(arguments: argparse.Namespace) -> int:
     planned = jobs_of(profile)
     selected = _selected(planned, arguments.only)
     runs = arguments.runs.absolute() / profile.name
-    _check_data(profile)
     if arguments.dry_run:
         _print_plan(selected, runs)
         return 0
+    _check_data(profile)
     return _execute(profile, planned, selected, runs, arguments.jobs)
 
 
@@ -108,6 +108,8 @@ def _check_data(profile: Profile) -> None:
     folders |= {"data.imagenet": profile.data.imagenet, "data.voc07": profile.data.voc07}
     if profile.data.places205:
         folders["data.places205.folder"] = profile.data.places205.folder
+    variants = {"data.imagenet_r.folder": profile.data.imagenet_r, "data.imagenet_a.folder": profile.data.imagenet_a}
+    folders |= {key: variant.folder for key, variant in variants.items() if variant is not None}
     for key, folder in folders.items():
         if not Path(folder).is_dir():
             raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")

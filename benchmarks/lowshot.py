@@ -28,6 +28,8 @@ WORLD = {
     "imagenet": {"images": 20, "validation_images": 20},
     "voc07": {"trainval_images": IMAGES, "test_images": IMAGES, "difficult": 0.1},
     "places205": {"images": 12, "validation_images": 12},
+    "imagenet_r": {"images": 1},
+    "imagenet_pool": {"images": 1},
 }
 
 

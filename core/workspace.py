@@ -32,9 +32,9 @@ class Workspace:
     reports_progress: bool = True
     _last_report: float = 0.0
 
-    def dataset(self, folder: str) -> Path:
-        """The folder of a data set: an absolute path as it is, a relative one below the ``data`` job this one needs."""
-        return self.inputs.get("data", Path()) / folder
+    def dataset(self, folder: str, role: str = "data") -> Path:
+        """The folder of a data set: an absolute path as it is, a relative one below the job needed in that role."""
+        return self.inputs.get(role, Path()) / folder
 
     def progress(self, done: int, total: int, unit: str) -> None:
         """Report that ``done`` of ``total`` units are finished; cheap enough to be called at every step."""

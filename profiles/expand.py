@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.config import Config
+from data.miniature.classes import IMAGENET_CLASSES
 from pretrain.config import MethodConfig, MoProConfig
 from profiles.schema import Profile, WebVisionSet
 from slurm.jobs import Job
@@ -13,7 +14,8 @@ VOC_CLASSES = 20
 def jobs_of(profile: Profile) -> list[Job]:
     """All jobs of the profile, what is needed first."""
     data = _miniature(profile)
-    jobs = list(data.values())
+    hard = _hard_images(profile, data)
+    jobs = [*data.values(), *hard.values()]
     for set_name, training_set in profile.data.webvision.items():
         for method_name, method in profile.methods.items():
             for seed in profile.seeds:
@@ -24,6 +26,8 @@ def jobs_of(profile: Profile) -> list[Job]:
                     checkpoint,
                     *_evaluations(profile, training_set, seed, place, tags, data | {"checkpoint": checkpoint}),
                 ]
+                if training_set.shares_imagenet_classes:
+                    jobs += _robustness(profile, training_set, place, tags, data | {"checkpoint": checkpoint}, hard)
     return jobs
 
 
@@ -33,6 +37,23 @@ def _miniature(profile: Profile) -> dict[str, Job]:
     config = _values(profile.miniature)
     job = Job("miniature", "data.miniature.build:run", config, resources=profile.resources.miniature)
     return {"data": job}
+
+
+def _hard_images(profile: Profile, data: dict[str, Job]) -> dict[str, Job]:
+    if profile.hard_images is None:
+        return {}
+    config = {
+        "imagenet": profile.data.imagenet,
+        "classes": len(IMAGENET_CLASSES),
+        **_values(profile.hard_images),
+        "views": _values(profile.pretrain.views),
+        "view": _values(profile.evaluate.accuracy.view),
+        "arithmetic": _values(profile.pretrain.arithmetic),
+        "batch_size": profile.evaluate.batch_size,
+    }
+    options = {"runtime": _values(profile.pretrain.runtime), "workers": profile.evaluate.workers}
+    stage = "robustness.hard_images:run"
+    return {"hard": Job("hard-images", stage, config, options, data, profile.resources.miniature)}
 
 
 def _pretraining(
@@ -98,6 +119,45 @@ def _evaluations(
     if evaluate.lowshot_places205 and profile.data.places205:
         config = {"seed": seed, **_values(profile.data.places205), **_values(evaluate.lowshot_places205)}
         jobs.append(job("lowshot-places205", "transfer.places205:run", config))
+    return jobs
+
+
+def _robustness(
+    profile: Profile,
+    training_set: WebVisionSet,
+    place: str,
+    tags: dict[str, str],
+    needs: dict[str, Job],
+    hard: dict[str, Job],
+) -> list[Job]:
+    evaluate, data = profile.evaluate, profile.data
+    if evaluate.robustness is None:
+        return []
+    jobs = []
+    for name, variant, chosen in (("imagenet-r", data.imagenet_r, {}), ("imagenet-a", data.imagenet_a, hard)):
+        if variant is None:
+            continue
+        config = {
+            "backbone": _values(profile.pretrain.backbone),
+            "batch_size": evaluate.batch_size,
+            **_values(variant),
+            "role": "hard" if chosen else "data",
+            "imagenet": data.imagenet,
+            "imagenet_classes": training_set.classes,
+            **_values(evaluate.robustness),
+        }
+        evaluation = f"robustness-{name}"
+        jobs.append(
+            Job(
+                f"{evaluation}/{place}",
+                "robustness.evaluation:run",
+                config,
+                {"workers": evaluate.workers},
+                needs | chosen,
+                profile.resources.evaluate,
+                tags | {"evaluation": evaluation},
+            )
+        )
     return jobs
 
 

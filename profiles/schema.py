@@ -8,6 +8,7 @@ from core.config import Config
 from data.config import EvaluationView, TrainingViews
 from data.miniature.config import MiniatureConfig
 from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
+from robustness.config import ReferenceModel
 from slurm.jobs import Resources
 from transfer.config import OneVsRestSVMConfig, SVMConfig
 
@@ -35,13 +36,25 @@ class Places205Set(Config):
     classes: int = Field(gt=1)
 
 
+class ImageNetVariant(Config):
+    """A data set of some of ImageNet's classes: its folder, and how many classes it must have, where that is known."""
+
+    folder: str
+    classes: int | None = Field(default=None, gt=1)
+
+
 class DataSets(Config):
-    """Folders of the data sets: absolute, or relative to what the profile's miniature builds."""
+    """Folders of the data sets: absolute, or relative to what the profile's miniature builds.
+
+    A relative ``imagenet_a`` is relative to what the reference model of ``hard_images`` chose, where there is one.
+    """
 
     webvision: dict[str, WebVisionSet]
     imagenet: str
     voc07: str
     places205: Places205Set | None = None
+    imagenet_r: ImageNetVariant | None = None
+    imagenet_a: ImageNetVariant | None = None
 
 
 class Pretraining(Config):
@@ -76,6 +89,13 @@ class LowShotVOC07(LowShot):
     svm: OneVsRestSVMConfig
 
 
+class Robustness(Config):
+    """The evaluation on ImageNet-R and ImageNet-A: view of the images, samples in a bin of the calibration error."""
+
+    view: EvaluationView
+    bin_size: int = Field(gt=0)
+
+
 class Evaluation(Config):
     """The evaluations, and what they share: images at once, loading processes."""
 
@@ -84,6 +104,7 @@ class Evaluation(Config):
     accuracy: Accuracy
     lowshot_voc07: LowShotVOC07 | None = None
     lowshot_places205: LowShot | None = None
+    robustness: Robustness | None = None
 
 
 class StageResources(Config):
@@ -102,6 +123,7 @@ class Profile(Config):
         compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests the paper's claims instead.
         seeds: of the pretraining runs.
         miniature: built first, where there is one; the data sets are then relative to it.
+        hard_images: the reference model that chooses the miniature's ImageNet-A.
         data: the data sets.
         methods: by name.
         pretrain: constants that the methods share.
@@ -114,6 +136,7 @@ class Profile(Config):
     compares_with: Literal["paper", "claims"]
     seeds: tuple[int, ...] = Field(min_length=1)
     miniature: MiniatureConfig | None = None
+    hard_images: ReferenceModel | None = None
     data: DataSets
     methods: dict[str, MethodConfig] = Field(min_length=1)
     pretrain: Pretraining
@@ -137,4 +160,17 @@ class Profile(Config):
     def _scenes_are_there(self) -> "Profile":
         if self.evaluate.lowshot_places205 and not self.data.places205:
             raise ValueError("evaluate.lowshot_places205 needs data.places205 with its folder and classes, found none")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_model_stands_apart(self) -> "Profile":
+        if self.hard_images is not None:
+            if self.miniature is None:
+                raise ValueError(
+                    "hard_images chooses among the miniature's images, but miniature is null: set both null"
+                )
+            if self.hard_images.backbone == self.pretrain.backbone:
+                raise ValueError("hard_images.backbone is that of pretrain, whose models are evaluated: choose another")
+            if self.hard_images.seed in self.seeds:
+                raise ValueError(f"hard_images.seed {self.hard_images.seed} is among seeds, those of evaluated models")
         return self

@@ -92,7 +92,7 @@ def _titles(row: tuple[str, str]) -> dict[str, str]:
 
 def _ours(table: Table, rows: Rows, measured: Measured) -> Rendered:
     cells = [_titles(row) | {column.title: _cell(measured, row, column) for column in table.columns} for row in rows]
-    notes = ("Mean ± sample standard deviation over seeds (number of seeds).",)
+    notes = ("Mean ± sample standard deviation over seeds (number of seeds).", *table.definitions)
     return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)
 
 
@@ -126,6 +126,7 @@ def _beside_the_paper(table: Table, rows: Rows, measured: Measured, tolerance: f
         "disagree), missing (not found).",
         f"Verdict: reproduced if the paper's figure lies within {tolerance:g} of our 95% interval (of our figure, for "
         "one seed).",
+        *table.definitions,
         *table.notes,
     )
     return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)

@@ -17,6 +17,8 @@ TINY = {
     "imagenet": {"images": 40, "validation_images": 41},
     "voc07": {"trainval_images": 120, "test_images": 41, "difficult": 0.2},
     "places205": {"images": 60, "validation_images": 41},
+    "imagenet_r": {"images": 67},
+    "imagenet_pool": {"images": 61},
 }
 
 

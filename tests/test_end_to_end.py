@@ -11,7 +11,7 @@ import pytest
 from core.files import held_alone
 from tests.commands import command, environment, records, run_all
 
-JOBS = 11  # the miniature, and two methods with four evaluations each
+JOBS = 16  # the miniature, its hard images, and two methods with seven jobs each
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,9 @@ def test_figures_have_units_and_counts(finished):
             assert all(0 <= metric["value"] <= 100 for metric in record["metrics"].values())
             (fingerprint,) = (value for key, value in record["provenance"].items() if key in ("webvision", "imagenet"))
             assert fingerprint["images"] == 101
+        if name.startswith("mini/robustness-imagenet-r"):
+            assert {metric["n"] for metric in record["metrics"].values()} == {211}
+            assert sum(record["provenance"]["reliability"]["samples"]) == 211
         if name.startswith("mini/lowshot"):
             assert all(metric["n"] == 5 and metric["spread"] is not None for metric in record["metrics"].values())
 
@@ -62,7 +65,7 @@ def test_dry_run_shows_what_a_change_makes_new_and_touches_nothing(finished, tmp
     before = sorted(runs.rglob("*"))
     plan = run_all(runs, "--dry-run", pretrain__schedule__epochs="4").stdout.splitlines()
     states = {line.split()[0]: " to do " not in line for line in plan[2:-1]}
-    assert [name for name, done in states.items() if done] == ["miniature"]
+    assert [name for name, done in states.items() if done] == ["miniature", "hard-images"]
     assert len(states) == JOBS
     assert sorted(runs.rglob("*")) == before
     assert run_all(tmp_path / "new", "--dry-run").returncode == 0
@@ -133,10 +136,13 @@ def run_on(data: Path, runs: Path, *arguments: str, **changes: str) -> subproces
     """Train CE on data sets that stand somewhere on disk."""
     folders = {
         "miniature": "null",
+        "hard_images": "null",
         "data.webvision.webvision.folder": str(data / "webvision"),
         "data.imagenet": str(data / "imagenet"),
         "data.voc07": str(data / "VOCdevkit"),
         "data.places205.folder": str(data / "places205"),
+        "data.imagenet_r.folder": str(data / "imagenet-r"),
+        "data.imagenet_a": "null",
     }
     overrides = [part for key, value in folders.items() for part in ("--set", f"{key}={value}")]
     return run_all(runs, "--methods", "ce", *overrides, *arguments, **changes)

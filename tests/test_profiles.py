@@ -5,6 +5,7 @@ import pytest
 from core.errors import InputError
 from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile
+from run_all import main
 from slurm.jobs import in_order
 
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -29,6 +30,9 @@ def test_shipped_profiles_expand(name):
         ("pretrain.schedule.epochs=0", ["pretrain.schedule.epochs", "greater than 0", "found 0"]),
         ("methods.ce.objective=magic", ["methods.ce", "'magic'", "'mopro'"]),
         ("resources.pretrain.tasks=7", ["batch_size", "not divisible by 7"]),
+        ("miniature=null", ["hard_images", "miniature is null"]),
+        ("hard_images.backbone={depth: 10, width: 16, stem: small}", ["hard_images.backbone", "choose another"]),
+        ("hard_images.seed=100", ["hard_images.seed 100", "among seeds"]),
         ("pretrain.schedule", ["expected key=value"]),
         ("name.x=1", ["'name' is a single value"]),
         ("seeds=[1", ["not a YAML value"]),
@@ -93,7 +97,14 @@ def kinds_changed_by(*overrides: str) -> set[str]:
     return {"/".join(name.split("/")[:2]) for name in before if before[name] != after[name]}
 
 
-EVALUATIONS = ("accuracy-webvision", "accuracy-imagenet", "lowshot-voc07", "lowshot-places205")
+EVALUATIONS = (
+    "accuracy-webvision",
+    "accuracy-imagenet",
+    "lowshot-voc07",
+    "lowshot-places205",
+    "robustness-imagenet-r",
+    "robustness-imagenet-a",
+)
 
 
 def test_a_changed_value_makes_new_exactly_what_depends_on_it():
@@ -102,7 +113,9 @@ def test_a_changed_value_makes_new_exactly_what_depends_on_it():
     assert kinds_changed_by("pretrain.schedule.epochs=2") == both
     assert kinds_changed_by("methods.mopro.alpha=0.4") == everything_of["mopro"]
     assert kinds_changed_by("evaluate.lowshot_voc07.draws=3") == {"lowshot-voc07/ce", "lowshot-voc07/mopro"}
-    assert kinds_changed_by("miniature.seed=1") == both | {"miniature"}
+    assert kinds_changed_by("miniature.seed=1") == both | {"miniature", "hard-images"}
+    of_hard_images = {"hard-images", "robustness-imagenet-a/ce", "robustness-imagenet-a/mopro"}
+    assert kinds_changed_by("hard_images.seed=901") == of_hard_images
 
 
 def test_what_changes_no_figure_changes_no_identity():
@@ -113,3 +126,33 @@ def test_what_changes_no_figure_changes_no_identity():
 def test_a_training_set_can_have_a_threshold_of_its_own():
     jobs = {job.name: job for job in jobs_of(load_profile("mini", ["data.webvision.webvision.threshold=0.6"]))}
     assert jobs["pretrain/mopro/webvision/seed100"].config["method"]["threshold"] == 0.6
+
+
+def test_a_missing_folder_is_found_before_anything_starts(tmp_path, capsys):
+    folders = ("webvision.webvision-v1.folder", "imagenet", "voc07", "places205.folder", "imagenet_a.folder")
+    overrides = [part for key in folders for part in ("--set", f"data.{key}={tmp_path}")]
+    arguments = [
+        "--profile",
+        "paper",
+        *overrides,
+        "--set",
+        "data.imagenet_r.folder=/nowhere",
+        "--runs",
+        str(tmp_path / "runs"),
+    ]
+    assert main(arguments) == 2
+    assert not (tmp_path / "runs").exists()
+    assert "data.imagenet_r.folder: the folder /nowhere does not exist" in capsys.readouterr().err
+
+
+def test_the_paper_can_be_planned_without_its_data(capsys):
+    assert main(["--profile", "paper", "--dry-run"]) == 0
+    assert "pretrain/mopro/webvision-v1/seed0" in capsys.readouterr().out
+
+
+def test_robustness_is_evaluated_where_classes_are_imagenets():
+    jobs = jobs_of(load_profile("mini", ["data.webvision.webvision.shares_imagenet_classes=false"]))
+    assert not [job.name for job in jobs if job.name.startswith("robustness")]
+    jobs = jobs_of(load_profile("mini", ["data.imagenet_a=null", "hard_images=null"]))
+    kinds = {job.name.split("/")[0] for job in jobs}
+    assert "robustness-imagenet-r" in kinds and not kinds & {"robustness-imagenet-a", "hard-images"}

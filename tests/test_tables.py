@@ -138,3 +138,19 @@ def test_every_method_and_set_of_the_paper_profile_has_published_rows():
             for training_set in profile.data.webvision:
                 row = (table.published, PUBLISHED_METHODS[table.published, method], SET_TITLES[training_set])
                 assert all((*row, column.published) in figures for column in table.columns), row
+
+
+def test_calibration_claims_are_that_mopro_is_below(tmp_path):
+    jobs = [
+        write_job(
+            tmp_path, "robustness-imagenet-r", method, seed, {"accuracy": 50.0, "calibration_error_without_last_bin": e}
+        )
+        for seed in range(3)
+        for method, e in (("ce", 10.0 + seed), ("mopro", 6.0 + 1.1 * seed))
+    ]
+    profile = {"name": "robust", "compares_with": "claims", "tolerance": 0.5}
+    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    printed = write_tables(read_results(tmp_path), tmp_path)
+    (claim,) = (line for line in printed.splitlines() if "MoPro below CE on ImageNet-R calibration error" in line)
+    assert claim.split("|")[-2].strip() == "holds"
+    assert "last, most confident bin left out" in printed

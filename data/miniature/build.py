@@ -17,6 +17,7 @@ from data.miniature import layouts, sources
 from data.miniature.classes import ANIMALS, CLOTHING, ItemClass
 from data.miniature.config import MiniatureConfig
 from data.miniature.places205 import write_places205
+from data.miniature.renditions import write_imagenet_r
 from data.miniature.scenes import Painter
 
 
@@ -45,7 +46,7 @@ class ItemPool:
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
-    """Build the data sets ``webvision``, ``imagenet``, ``VOCdevkit`` and ``places205`` in the job's folder.
+    """Build every data set of the miniature in the job's folder.
 
     Gives the number of images of every data set. The provenance holds the copy of Fashion-MNIST that was read and a
     digest over the names and contents of all files.
@@ -72,6 +73,10 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
             sources.scenes(),
             constants.image_size,
             generator(constants.seed, "places205"),
+        ),
+        "imagenet-r": lambda folder: write_imagenet_r(folder, constants.imagenet_r.images, studio("imagenet-r")),
+        "imagenet-pool": lambda folder: layouts.write_synsets(
+            folder, constants.imagenet_pool.images, studio("imagenet-pool")
         ),
     }
     metrics = {}

@@ -44,6 +44,18 @@ class Places205Part(Config):
     validation_images: int = Field(gt=0)
 
 
+class RenditionsPart(Config):
+    """Synthetic renditions of held-out items (edges, silhouettes, halftone, inversion), of eight classes."""
+
+    images: int = Field(gt=0)
+
+
+class PoolPart(Config):
+    """Clean images that serve no training and no validation set; what a reference model gets wrong becomes hard."""
+
+    images: int = Field(gt=0)
+
+
 class MiniatureConfig(Config):
     """The miniature world; ``image_size`` is the side of its square images in pixels (VOC canvases: twice that)."""
 
@@ -53,3 +65,5 @@ class MiniatureConfig(Config):
     imagenet: ImageNetPart
     voc07: VOCPart
     places205: Places205Part
+    imagenet_r: RenditionsPart
+    imagenet_pool: PoolPart

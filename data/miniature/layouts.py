@@ -53,7 +53,7 @@ def write_webvision(folder: Path, part: WebVisionPart, studio: Studio) -> int:
     for number in range(part.images):
         label = number % len(IMAGENET_CLASSES)
         true_label = _true_label(label, part, studio.painter.rng)
-        image = _stranger(studio) if true_label == OUT_OF_DISTRIBUTION else _single_item(true_label, studio)
+        image = _stranger(studio) if true_label == OUT_OF_DISTRIBUTION else single_item(true_label, studio)
         engine = "google" if number < part.images // 2 else "flickr"
         name = f"{engine}/q{label:04d}/{number:07d}.jpg"
         save(image, folder / name)
@@ -67,7 +67,7 @@ def write_webvision(folder: Path, part: WebVisionPart, studio: Studio) -> int:
     for number in range(part.validation_images):
         label = number % len(IMAGENET_CLASSES)
         name = f"val{number:06d}.jpg"
-        save(_single_item(label, studio), folder / "val_images_256" / name)
+        save(single_item(label, studio), folder / "val_images_256" / name)
         lines.append(f"{name} {label}")
     write_lines(folder / "info" / "val_filelist.txt", lines)
     return part.images + part.validation_images
@@ -76,11 +76,17 @@ def write_webvision(folder: Path, part: WebVisionPart, studio: Studio) -> int:
 def write_imagenet(folder: Path, part: ImageNetPart, studio: Studio) -> int:
     """``train/<synset>/*.JPEG`` and ``val/<synset>/*.JPEG``."""
     for split, images in (("train", part.images), ("val", part.validation_images)):
-        for number in range(images):
-            label = number % len(IMAGENET_CLASSES)
-            synset = IMAGENET_CLASSES[label].synset
-            save(_single_item(label, studio), folder / split / synset / f"{synset}_{number}.JPEG")
+        write_synsets(folder / split, images, studio)
     return part.images + part.validation_images
+
+
+def write_synsets(folder: Path, images: int, studio: Studio) -> int:
+    """``<synset>/*.JPEG``, the classes by turns."""
+    for number in range(images):
+        label = number % len(IMAGENET_CLASSES)
+        synset = IMAGENET_CLASSES[label].synset
+        save(single_item(label, studio), folder / synset / f"{synset}_{number}.JPEG")
+    return images
 
 
 def write_voc07(folder: Path, part: VOCPart, studio: Studio) -> int:
@@ -114,7 +120,8 @@ def _true_label(label: int, part: WebVisionPart, rng: np.random.Generator) -> in
     return label
 
 
-def _single_item(label: int, studio: Studio) -> Image.Image:
+def single_item(label: int, studio: Studio) -> Image.Image:
+    """A fresh picture of the class on a background."""
     image = studio.painter.background(studio.size)
     studio.painter.paint(image, studio.items.take(IMAGENET_CLASSES[label]), studio.whole)
     return image

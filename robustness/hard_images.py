@@ -1,0 +1,84 @@
+"""The stage that makes the miniature's ImageNet-A: clean, unmodified images that a reference model gets wrong.
+
+The real data set was made so, with torchvision's ResNet-50 as the reference. Here it is a small network that is trained
+on the miniature's clean images for this purpose and never evaluated.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.distributed import process_group, rank, wait_for_all
+from core.errors import InputError
+from core.files import sha256_of
+from core.workspace import Workspace
+from data.imagenet import read_split
+from data.imagenet_variants import read_variant
+from data.images import ImageTable
+from data.loading import ViewedImages
+from data.views import weak_view
+from pretrain.backbone import Classifier
+from pretrain.checkpoints import exported, load_classifier, save_tensors
+from pretrain.cross_entropy import CrossEntropy
+from pretrain.loop import train
+from robustness.config import HardImagesConfig
+from robustness.evaluation import judge
+
+HARD_IMAGES = "imagenet-a"
+REFERENCE_FILE = "reference.pt"
+
+
+def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Train the reference model; copy what it gets wrong to ``imagenet-a/<synset>/`` in the job's folder.
+
+    Gives how many images of the pool are hard (``n`` is the pool's size). A class without hard images has no folder.
+
+    Raises:
+        InputError: the data cannot be read or are too few for a batch, or no image of the pool is hard.
+    """
+    constants = HardImagesConfig.model_validate(config)
+    imagenet = workspace.dataset(constants.imagenet)
+    pool, present = read_variant(workspace.dataset(constants.pool), None, imagenet, constants.classes)
+    with process_group() as device:
+        model = _reference_model(constants, read_split(imagenet, "train", constants.classes), workspace, device)
+        _, predicted = judge(model, pool, present, constants, workspace, device)
+        hard = pool.subset(np.flatnonzero(predicted != pool.labels))
+        if rank() == 0:
+            _copy(hard, workspace.folder / HARD_IMAGES)
+        wait_for_all()
+    if not len(hard):
+        raise InputError(
+            f"The reference model gets all {len(pool)} images in {pool.root} right, so none is hard: "
+            "lower hard_images.schedule.epochs, or enlarge the pool."
+        )
+    workspace.provenance["pool"] = pool.fingerprint()
+    workspace.provenance["hard"] = hard.fingerprint()
+    workspace.provenance["reference_sha256"] = sha256_of(workspace.folder / REFERENCE_FILE)
+    return {"hard_images": {"value": len(hard), "unit": "images", "n": len(pool)}}
+
+
+def _reference_model(
+    constants: HardImagesConfig, images: ImageTable, workspace: Workspace, device: torch.device
+) -> Classifier:
+    """Train with cross-entropy; every rank gets rank 0's model, in evaluation mode."""
+    torch.manual_seed(constants.seed)
+    method = CrossEntropy(Classifier(constants.backbone, constants.classes, constants.arithmetic.precision))
+    dataset = ViewedImages(images, [weak_view(constants.views)], constants.seed)
+    train(method, dataset, constants, workspace, device)
+    path = workspace.folder / REFERENCE_FILE
+    if rank() == 0:
+        save_tensors(path, exported(method))
+    wait_for_all()
+    return load_classifier(path, constants.backbone).to(device)
+
+
+def _copy(images: ImageTable, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
+    for path in images.paths:
+        target = folder / path.decode()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(images.root / path.decode(), target)

@@ -1,0 +1,284 @@
+"""ImageNet-R and ImageNet-A: reading, restriction to the classes present, ranks, and the miniature's own of each."""
+
+import os
+import shutil
+import socket
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.multiprocessing as multiprocessing
+from PIL import Image
+
+from core.errors import InputError
+from core.workspace import Workspace
+from data.imagenet_variants import read_variant
+from data.miniature.classes import IMAGENET_CLASSES
+from data.miniature.renditions import LABELS, STYLES
+from pretrain.backbone import Classifier
+from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.config import BackboneConfig
+from pretrain.cross_entropy import CrossEntropy
+from robustness import evaluation, hard_images
+from robustness.evaluation import choose_among
+
+BACKBONE = {"depth": 10, "width": 16, "stem": "small"}
+CONFIG = {
+    "backbone": BACKBONE,
+    "view": {"resize": 32, "crop": 28},
+    "batch_size": 10,
+    "workers": 0,
+    "folder": "imagenet-r",
+    "role": "data",
+    "classes": 8,
+    "imagenet": "imagenet",
+    "imagenet_classes": 10,
+    "bin_size": 20,
+}
+HARD = {
+    "seed": 7,
+    "schedule": {
+        "epochs": 1,
+        "batch_size": 20,
+        "learning_rate": 0.05,
+        "decay_at": [],
+        "decay": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+    },
+    "arithmetic": {"precision": "float32", "channels_last": True},
+    "runtime": {"workers": 0, "checkpoint_every": 1, "log_every": 10},
+    "views": {"size": 28, "crop_scale": [0.5, 1], "jitter": 0.4, "grayscale": 0.2},
+    "backbone": {"depth": 18, "width": 8, "stem": "small"},
+    "view": CONFIG["view"],
+    "batch_size": 10,
+    "workers": 0,
+    "imagenet": "imagenet",
+    "classes": 10,
+    "pool": "imagenet-pool",
+}
+
+
+@pytest.fixture
+def world(miniature, tmp_path) -> Path:
+    """ImageNet's validation set and ImageNet-R of the miniature, to be damaged."""
+    shutil.copytree(miniature / "imagenet", tmp_path / "world/imagenet")
+    shutil.copytree(miniature / "imagenet-r", tmp_path / "world/imagenet-r")
+    return tmp_path / "world"
+
+
+def read(world: Path, classes: int | None = 8):
+    return read_variant(world / "imagenet-r", classes, world / "imagenet", 10)
+
+
+def synset(label: int) -> str:
+    return IMAGENET_CLASSES[label].synset
+
+
+def test_labels_are_imagenets(miniature):
+    images, present = read(miniature)
+    assert len(images) == 67
+    assert present.tolist() == list(LABELS) != list(range(8))
+    assert images.classes == 10
+    for path, label in zip(images.paths, images.labels, strict=True):
+        assert path.decode().split("/")[0] == synset(label)
+
+
+def assert_refused(world: Path, *parts: str, classes: int | None = 8) -> None:
+    with pytest.raises(InputError) as error:
+        read(world, classes)
+    assert all(part in error.value.sentence for part in parts), error.value.sentence
+    assert "\n" not in error.value.sentence
+
+
+def test_a_folder_that_is_no_synset_of_imagenet(world):
+    (world / "imagenet-r" / "n99999999").mkdir()
+    assert_refused(world, "imagenet-r/n99999999", "none of the 10 synsets", "imagenet/val")
+
+
+def test_a_missing_class(world):
+    shutil.rmtree(world / "imagenet-r" / synset(LABELS[0]))
+    assert_refused(world, "imagenet-r holds 7 synset folders", "expected 8")
+    assert len(read(world, classes=None)[1]) == 7
+
+
+def test_no_class_at_all(world):
+    shutil.rmtree(world / "imagenet-r")
+    (world / "imagenet-r").mkdir()
+    assert_refused(world, "holds 0 synset folders", "expected at least 1", classes=None)
+
+
+def test_an_empty_class(world):
+    for path in (world / "imagenet-r" / synset(LABELS[2])).iterdir():
+        path.unlink()
+    assert_refused(world, synset(LABELS[2]), "holds no image")
+
+
+def test_a_missing_root(world):
+    shutil.rmtree(world / "imagenet-r")
+    assert_refused(world, "imagenet-r", "does not exist")
+
+
+def test_a_missing_imagenet(world):
+    shutil.rmtree(world / "imagenet")
+    assert_refused(world, "imagenet/val", "does not exist")
+
+
+def test_the_best_of_all_classes_does_not_count_if_it_is_absent():
+    logits = torch.tensor([[9.0, 1.0, 2.0, 0.0], [0.0, 3.0, 9.0, 2.0], [5.0, 0.0, 7.0, 6.0]])
+    present = torch.tensor([1, 3])
+    assert logits.argmax(dim=1).tolist() == [0, 2, 2]
+    confidence, chosen = choose_among(logits, present)
+    assert chosen.tolist() == [1, 1, 3]
+    gaps = torch.tensor([1.0, 1.0, 6.0], dtype=torch.double)
+    assert torch.allclose(confidence, gaps.sigmoid())  # a softmax of two, not of four
+
+
+def test_confidences_near_1_stay_distinct():
+    logits = torch.tensor([[0.0, 20.0], [0.0, 21.0]])
+    confidence, _ = choose_among(logits, torch.tensor([0, 1]))
+    assert confidence[0] < confidence[1] < 1
+
+
+def inputs(miniature: Path, folder: Path, bias: dict[int, float] | None = None) -> dict[str, Path]:
+    """The miniature, and an untrained checkpoint; with ``bias``, one whose logits are these numbers (0 elsewhere)."""
+    torch.manual_seed(0)
+    tensors = exported(CrossEntropy(Classifier(BackboneConfig(**BACKBONE), 10)))
+    if bias is not None:
+        tensors["fc.weight"] = torch.zeros_like(tensors["fc.weight"])
+        tensors["fc.bias"] = torch.tensor([bias.get(label, 0.0) for label in range(10)])
+    folder.mkdir()
+    save_tensors(folder / MODEL_FILE, tensors)
+    return {"data": miniature, "checkpoint": folder}
+
+
+def test_the_stage_chooses_among_the_classes_present(miniature, tmp_path):
+    (absent, _), favourite = sorted(set(range(10)) - set(LABELS)), LABELS[1]
+    bias = {absent: 9.0, favourite: 2.0}
+    workspace = Workspace(tmp_path, inputs(miniature, tmp_path / "checkpoint", bias))
+    metrics = evaluation.run(CONFIG, workspace)
+    images, _ = read(miniature)
+    accuracy = 100 * np.mean(images.labels == favourite)
+    confidence = 100 * np.exp(2) / (np.exp(2) + 7)
+    assert accuracy > 0
+    assert metrics["accuracy"] == {"value": pytest.approx(accuracy), "unit": "%", "n": 67}
+    assert metrics["calibration_error"]["value"] == pytest.approx(abs(confidence - accuracy), abs=1e-4)
+    assert metrics["calibration_error_without_last_bin"]["value"] == pytest.approx(
+        abs(confidence - accuracy) * (40 / 67) ** 0.5, abs=1e-4
+    )
+    assert workspace.provenance["images"] == images.fingerprint() | {"present_classes": 8}
+    assert workspace.provenance["reliability"]["samples"] == [20, 20, 27]
+    assert workspace.provenance["reliability"]["accuracy"] == pytest.approx([accuracy / 100] * 3)
+
+
+def test_a_figure_that_does_not_exist_is_left_out(miniature, tmp_path, capsys):
+    workspace = Workspace(tmp_path, inputs(miniature, tmp_path / "checkpoint"))
+    metrics = evaluation.run(CONFIG | {"bin_size": 100}, workspace)
+    assert metrics.keys() == {"accuracy", "calibration_error"}
+    assert "too few images for two bins" in capsys.readouterr().out
+
+
+def _in_a_process(number: int, port: int, stage, config: dict, folder: Path, needed: dict, results) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {
+        "RANK": str(number),
+        "WORLD_SIZE": "2",
+        "LOCAL_RANK": str(number),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    workspace = Workspace(folder, needed, reports_progress=number == 0)
+    results.put((stage(config, workspace), workspace.provenance))
+
+
+def in_two_processes(stage, config: dict, folder: Path, needed: dict) -> list:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    results = multiprocessing.get_context("spawn").SimpleQueue()
+    arguments = (port, stage, config, folder, needed, results)
+    context = multiprocessing.start_processes(_in_a_process, arguments, nprocs=2, join=False)
+    collected = [results.get() for _ in range(2)]
+    context.join()
+    return collected
+
+
+def assert_equal_figures(ours: dict, theirs: dict) -> None:
+    assert ours.keys() == theirs.keys()
+    for name, metric in ours.items():
+        assert metric["n"] == theirs[name]["n"]
+        assert metric["value"] == pytest.approx(theirs[name]["value"], abs=1e-4), name  # other batches round otherwise
+
+
+def test_two_processes_give_what_one_gives(miniature, tmp_path):
+    """67 images: the last batch of each rank is another size than one process's."""
+    workspace = Workspace(tmp_path, inputs(miniature, tmp_path / "checkpoint"))
+    alone = evaluation.run(CONFIG, workspace)
+    assert alone["accuracy"]["n"] == 67
+    for together, provenance in in_two_processes(evaluation.run, CONFIG, tmp_path, dict(workspace.inputs)):
+        assert_equal_figures(together, alone)
+        assert together["accuracy"] == alone["accuracy"]
+        assert provenance["images"] == workspace.provenance["images"]
+        assert provenance["reliability"]["samples"] == workspace.provenance["reliability"]["samples"]
+
+
+def test_hard_images_are_the_pools_that_the_reference_gets_wrong(miniature, tmp_path):
+    (tmp_path / "imagenet-a/n00000000").mkdir(parents=True)  # what an interrupted run left
+    workspace = Workspace(tmp_path, {"data": miniature})
+    metrics = hard_images.run(HARD, workspace)
+    hard, present = read_variant(tmp_path / "imagenet-a", None, miniature / "imagenet", 10)
+    assert metrics == {"hard_images": {"value": len(hard), "unit": "images", "n": 61}}
+    assert 0 < len(hard) < 61
+    assert workspace.provenance["hard"] == hard.fingerprint()
+    pool = miniature / "imagenet-pool"
+    assert all((hard.root / p.decode()).read_bytes() == (pool / p.decode()).read_bytes() for p in hard.paths)
+
+    again = Workspace(tmp_path, {"data": miniature})  # trained already, chooses again
+    assert hard_images.run(HARD, again) == metrics
+    assert again.provenance == workspace.provenance
+
+    checkpoint = inputs(miniature, tmp_path / "checkpoint")
+    judged = evaluation.run(
+        CONFIG | {"folder": "imagenet-a", "role": "hard", "classes": None},
+        Workspace(tmp_path, checkpoint | {"hard": tmp_path}),
+    )
+    assert judged["accuracy"]["n"] == len(hard)
+    assert len(present) <= 10
+
+
+def test_two_processes_choose_the_same_hard_images(miniature, tmp_path):
+    """Each rank has BatchNorm statistics of its own: all must judge with the first one's."""
+    (first, _), (second, _) = in_two_processes(hard_images.run, HARD, tmp_path, {"data": miniature})
+    assert first == second
+    hard, _ = read_variant(tmp_path / "imagenet-a", None, miniature / "imagenet", 10)
+    assert first["hard_images"]["value"] == len(hard)
+
+
+def test_no_hard_image(miniature, tmp_path):
+    """With one class to choose from, every choice is right."""
+    kind = synset(0)
+    shutil.copytree(miniature / "imagenet-pool" / kind, tmp_path / "easy" / kind)
+    with pytest.raises(InputError, match=r"gets all 7 images in .*easy right.*lower hard_images\.schedule\.epochs"):
+        hard_images.run(HARD | {"pool": str(tmp_path / "easy")}, Workspace(tmp_path, {"data": miniature}))
+
+
+def test_renditions_come_in_all_styles_of_all_eight_classes(miniature):
+    names = list((miniature / "imagenet-r").rglob("*.jpg"))
+    assert Counter(path.stem.split("_")[0] for path in names).keys() == dict(STYLES).keys()
+    assert len({(path.parent.name, path.stem.split("_")[0]) for path in names}) == 8 * len(STYLES)
+
+
+def test_renditions_look_like_their_style(miniature):
+    for path in (miniature / "imagenet-r").rglob("*.jpg"):
+        pixels = np.asarray(Image.open(path)).astype(int)
+        assert pixels.shape == (40, 40, 3)
+        if path.stem.startswith(("edges", "halftone")):
+            assert np.ptp(pixels, axis=2).max() < 12, path  # gray
+        elif path.stem.startswith("silhouette"):
+            luma = np.sort(pixels.mean(axis=2), axis=None)
+            two_colours = np.abs(luma[:, None] - luma[[40, -40]]).min(axis=1) < 25
+            assert two_colours.mean() > 0.8, path
+        else:
+            assert pixels.mean() > 100, path  # darkened grounds become bright
