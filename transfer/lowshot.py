@@ -18,9 +18,10 @@ from core.seeds import generator
 from core.workspace import Workspace
 from data.voc import read_classification
 from pretrain.evaluation import pretrained_classifier
+from pretrain.features import pooled_features
 from transfer.average_precision import average_precision
 from transfer.config import LowShotConfig, SVMConfig
-from transfer.features import pooled_features, unit_rows
+from transfer.features import unit_rows
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
