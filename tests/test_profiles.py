@@ -29,6 +29,9 @@ def test_shipped_profiles_expand(name):
         ("pretrain.schedule.epochs=0", ["pretrain.schedule.epochs", "greater than 0", "found 0"]),
         ("methods.ce.objective=magic", ["methods.ce", "'magic'", "'mopro'"]),
         ("resources.pretrain.tasks=7", ["batch_size", "not divisible by 7"]),
+        ("resources.retrain.tasks=7", ["retrain.schedule.batch_size 64", "not divisible by 7"]),
+        ("retrain.view=strong", ["retrain.view", "'centre' or 'weak'", "found 'strong'"]),
+        ("retrain.shedule=1", ["unknown key 'retrain.shedule'", "'retrain.schedule'"]),
         ("pretrain.schedule", ["expected key=value"]),
         ("name.x=1", ["'name' is a single value"]),
         ("seeds=[1", ["not a YAML value"]),
@@ -62,14 +65,18 @@ def kinds_changed_by(*overrides: str) -> set[str]:
 
 
 EVALUATIONS = ("accuracy-webvision", "accuracy-imagenet", "lowshot-voc07")
+OF_RETRAINING = ("retraining", "accuracy-webvision-retrained", "accuracy-imagenet-retrained")  # MoPro's alone
 
 
 def test_a_changed_value_makes_new_exactly_what_depends_on_it():
     everything_of = {method: {f"{kind}/{method}" for kind in ("pretrain", *EVALUATIONS)} for method in ("ce", "mopro")}
+    retrained = {f"{kind}/mopro" for kind in OF_RETRAINING}
+    everything_of["mopro"] |= retrained | {"cleaning/mopro"}
     both = everything_of["ce"] | everything_of["mopro"]
     assert kinds_changed_by("pretrain.schedule.epochs=2") == both
     assert kinds_changed_by("methods.mopro.alpha=0.4") == everything_of["mopro"]
     assert kinds_changed_by("evaluate.lowshot_voc07.draws=3") == {"lowshot-voc07/ce", "lowshot-voc07/mopro"}
+    assert kinds_changed_by("retrain.schedule.epochs=2") == kinds_changed_by("retrain.view=weak") == retrained
     assert kinds_changed_by("miniature.seed=1") == both | {"miniature"}
 
 
@@ -80,4 +87,10 @@ def test_what_changes_no_figure_changes_no_identity():
 
 def test_a_training_set_can_have_a_threshold_of_its_own():
     jobs = {job.name: job for job in jobs_of(load_profile("mini", ["data.webvision.webvision.threshold=0.6"]))}
-    assert jobs["pretrain/mopro/webvision/seed100"].config["method"]["threshold"] == 0.6
+    for kind in ("pretrain", "cleaning"):
+        assert jobs[f"{kind}/mopro/webvision/seed100"].config["method"]["threshold"] == 0.6
+
+
+def test_without_retraining():
+    kinds = {job.name.split("/")[0] for job in jobs_of(load_profile("mini", ["retrain=null"]))}
+    assert kinds == {"miniature", "pretrain", *EVALUATIONS}
