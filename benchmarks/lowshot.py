@@ -13,8 +13,9 @@ from data.miniature import build
 from data.voc import read_classification
 from pretrain.backbone import Classifier
 from pretrain.config import BackboneConfig, EvaluationConfig
+from pretrain.features import pooled_features
 from transfer.config import OneVsRestSVMConfig
-from transfer.features import pooled_features, unit_rows
+from transfer.features import unit_rows
 from transfer.lowshot import draw_shots
 from transfer.voc07 import mean_average_precision, rows_by_class
 

@@ -1,7 +1,8 @@
 """From a table of images to batches of views, in an order that depends on the seed alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -9,14 +10,15 @@ from core.seeds import generator
 from data.images import ImageTable
 from data.views import View
 
-Key = tuple[int, int]  # (epoch, index)
+Key = tuple[int, ...]  # (epoch, index), and the number of the copy where an epoch repeats images
+Order = Callable[[int], np.ndarray]  # epoch -> [n, 1] indices, or [n, 2] indices and numbers of copies
 Batch = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
 
 
 class ViewedImages(Dataset):
-    """Maps ``(epoch, index)`` to views of one image; one decode serves all views.
+    """Maps a key to views of one image; one decode serves all views.
 
-    The augmentation is a function of (seed, epoch, index): it does not depend on workers, ranks or interruptions.
+    The augmentation is a function of seed and key: it does not depend on workers, ranks or interruptions.
     """
 
     def __init__(self, images: ImageTable, views: Sequence[View], seed: int = 0) -> None:
@@ -29,23 +31,28 @@ class ViewedImages(Dataset):
         return len(self.images)
 
     def __getitem__(self, key: Key) -> tuple[list[torch.Tensor], torch.Tensor, int]:
-        epoch, index = key
-        rng = generator(self.seed, "views", epoch, index)
+        _, index, *_ = key
+        rng = generator(self.seed, "views", *key)
         image = self.images.decode(index)
         return [view(image, rng) for view in self.views], self.labels[index], index
+
+
+def permutations(images: int, seed: int) -> Order:
+    """Every image once in each epoch, in an order that depends on seed and epoch."""
+    return lambda epoch: generator(seed, "order", epoch).permutation(images)[:, np.newaxis]
 
 
 class TrainingBatches(Sampler[list[Key]]):
     """This rank's share of every remaining batch of a training run, from ``first_step`` to the end.
 
-    Each epoch is a fresh permutation; the last images that do not fill a batch are left out, as the authors do. The
-    global batch of a step is the same for every number of ranks; each rank takes a contiguous part.
+    The last images of an epoch that do not fill a batch are left out, as the authors do. The global batch of a step is
+    the same for every number of ranks; each rank takes a contiguous part.
 
     Args:
-        images: size of the training set.
+        images: how many make up an epoch.
         batch_size: of the global batch; the ranks must divide it.
         epochs: how many in the whole run.
-        seed: determines the permutations.
+        order: of the images of an epoch.
         first_step: number of steps that are already done.
         rank: this process's number.
         world_size: how many processes share each batch.
@@ -56,15 +63,14 @@ class TrainingBatches(Sampler[list[Key]]):
         images: int,
         batch_size: int,
         epochs: int,
-        seed: int,
+        order: Order,
         *,
         first_step: int = 0,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        self.images = images
         self.batch_size = batch_size
-        self.seed = seed
+        self.order = order
         self.first_step = first_step
         self.share = batch_size // world_size
         self.offset = rank * self.share
@@ -77,10 +83,10 @@ class TrainingBatches(Sampler[list[Key]]):
     def __iter__(self) -> Iterator[list[Key]]:
         first_epoch, position = divmod(self.first_step, self.steps_per_epoch)
         for epoch in range(first_epoch, self.epochs):
-            order = generator(self.seed, "order", epoch).permutation(self.images)
+            order = self.order(epoch)
             for step in range(position, self.steps_per_epoch):
                 start = step * self.batch_size + self.offset
-                yield [(epoch, int(index)) for index in order[start : start + self.share]]
+                yield [(epoch, *place) for place in order[start : start + self.share].tolist()]
             position = 0
 
 

@@ -5,6 +5,7 @@ The exported model is a dictionary of tensors with torchvision's names for the t
 """
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from torch import nn
 
 from core.errors import InputError
 from core.files import written_atomically
-from pretrain.backbone import Classifier
+from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.config import BackboneConfig
 
 MODEL_FILE = "model.pt"
-BESIDE_THE_TRUNK = ("fc.", "projection.", "prototypes")
+NAMES = {"trunk.": "", "classifier.": "fc.", "projection.": "projection."}  # in an encoder, in its exported model
+BESIDE_A_CLASSIFIER = ("projection.", "prototypes")
 
 
 def save_tensors(path: Path, value: Any) -> None:
@@ -43,33 +45,69 @@ def load_tensors(path: Path) -> Any:
 
 def exported(method: nn.Module) -> dict[str, torch.Tensor]:
     """The tensors of a trained method that outlive it, by their names in the exported model."""
-    names = {"trunk.": "", "classifier.": "fc.", "projection.": "projection."}
-    tensors = {}
-    for key, tensor in method.encoder.state_dict().items():  # type: ignore[union-attr]
-        prefix = next(prefix for prefix in names if key.startswith(prefix))
-        tensors[names[prefix] + key.removeprefix(prefix)] = tensor.cpu().contiguous()
+    of_encoder = _by_exported_name(method.get_submodule("encoder"))
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in of_encoder.items()}
     if hasattr(method, "prototypes"):
-        tensors["prototypes"] = method.prototypes.cpu()
+        tensors["prototypes"] = method.get_buffer("prototypes").cpu()
     return tensors
 
 
-def load_classifier(path: Path, config: BackboneConfig) -> Classifier:
-    """The exported trunk and classifier, in evaluation mode.
+def load_classifier(path: Path, config: BackboneConfig, precision: str = "float32") -> Classifier:
+    """The exported trunk and classifier, in evaluation mode; ``precision`` is that of the trunk.
 
     Raises:
-        InputError: the file cannot be read, or its trunk's keys or shapes are not exactly those of the backbone.
+        InputError: the file cannot be read, or its keys or shapes are not exactly those of the backbone.
     """
     tensors = load_tensors(path)
-    trunk = {key: tensor for key, tensor in tensors.items() if not key.startswith(BESIDE_THE_TRUNK)}
-    model = Classifier(config, classes=len(tensors["fc.bias"]) if "fc.bias" in tensors else 1)
-    expected = {key: tuple(tensor.shape) for key, tensor in model.trunk.state_dict().items()}
-    found = {key: tuple(tensor.shape) for key, tensor in trunk.items()}
+    model = Classifier(config, _classes(tensors), precision)
+    of_classifier = {name: tensor for name, tensor in tensors.items() if not name.startswith(BESIDE_A_CLASSIFIER)}
+    _fill(_by_exported_name(model), of_classifier, path, config)
+    return model.eval()
+
+
+def load_encoder(path: Path, config: BackboneConfig, embedding_size: int) -> tuple[ProjectingEncoder, torch.Tensor]:
+    """An exported MoPro model whole: the encoder, in evaluation mode, and prototypes ``[classes, embedding_size]``.
+
+    Raises:
+        InputError: as :func:`load_classifier`; a model without projection or prototypes does not fit.
+    """
+    tensors = load_tensors(path)
+    classes = _classes(tensors)
+    encoder = ProjectingEncoder(config, classes, embedding_size)
+    prototypes = torch.empty(classes, embedding_size)
+    _fill(_by_exported_name(encoder) | {"prototypes": prototypes}, tensors, path, config)
+    return encoder.eval(), prototypes
+
+
+def _by_exported_name(encoder: nn.Module) -> dict[str, torch.Tensor]:
+    """The encoder's own tensors; writing into one changes the encoder."""
+    named = {}
+    for key, tensor in encoder.state_dict().items():
+        prefix = next(prefix for prefix in NAMES if key.startswith(prefix))
+        named[NAMES[prefix] + key.removeprefix(prefix)] = tensor
+    return named
+
+
+def _classes(tensors: Mapping[str, torch.Tensor]) -> int:
+    return len(tensors["fc.bias"]) if "fc.bias" in tensors else 1
+
+
+def _fill(
+    places: Mapping[str, torch.Tensor], tensors: Mapping[str, torch.Tensor], path: Path, config: BackboneConfig
+) -> None:
+    """Copy every tensor to the place of its name.
+
+    Raises:
+        InputError: names or shapes differ.
+    """
+    expected = {name: tuple(place.shape) for name, place in places.items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != expected:
-        odd = sorted(key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key))
+        odd = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
         raise InputError(
             f"The checkpoint {path} does not fit a ResNet-{config.depth} of width {config.width}: {odd[0]} has shape "
-            f"{found.get(odd[0], 'missing')}, expected {expected.get(odd[0], 'none')}; name the right backbone."
+            f"{found.get(odd[0], 'missing')}, expected {expected.get(odd[0], 'none')}; name the right backbone or "
+            "checkpoint."
         )
-    model.trunk.load_state_dict(trunk)
-    model.classifier.load_state_dict({"weight": tensors["fc.weight"], "bias": tensors["fc.bias"]})
-    return model.eval()
+    for name, place in places.items():
+        place.copy_(tensors[name])

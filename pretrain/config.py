@@ -168,6 +168,36 @@ class EvaluationConfig(Config):
     workers: int = Field(ge=0)
 
 
+class CleaningConfig(EvaluationConfig):
+    """Which training set is cleaned.
+
+    Attributes:
+        webvision: the data set's folder.
+        classes: number of classes of the data set.
+        method: the MoPro of the checkpoint, whose constants noise correction had.
+    """
+
+    webvision: str
+    classes: int = Field(gt=1)
+    method: MoProConfig
+
+
+class RetrainingConfig(TrainingConfig):
+    """Everything that determines a re-trained classifier, beside the checkpoint and the cleaned labels.
+
+    Attributes:
+        webvision: the data set's folder.
+        classes: number of classes of the data set.
+        backbone: of the checkpoint.
+        view: of the images: the centre, of which features are computed once, or pretraining's weak view.
+    """
+
+    webvision: str
+    classes: int = Field(gt=1)
+    backbone: BackboneConfig
+    view: EvaluationView | TrainingViews
+
+
 class AccuracyConfig(EvaluationConfig):
     """Which validation set, in which layout."""
 

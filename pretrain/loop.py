@@ -11,12 +11,12 @@ from torch.utils.tensorboard import SummaryWriter
 from core.distributed import rank, world_size
 from core.errors import InputError
 from core.workspace import Workspace
-from data.loading import TrainingBatches, ViewedImages, batches
-from data.views import normalise
+from data.loading import Order, TrainingBatches
 from pretrain.backbone import memory_format
 from pretrain.checkpoints import load_tensors, save_tensors
 from pretrain.config import TrainingConfig
 from pretrain.objective import Objective, Outcome
+from pretrain.sources import Source
 
 STATE_FILE = "state.pt"
 
@@ -77,7 +77,8 @@ class TrainingState:
 
 def train(
     method: nn.Module,
-    dataset: ViewedImages,
+    source: Source,
+    order: Order,
     constants: TrainingConfig,
     workspace: Workspace,
     device: torch.device,
@@ -89,7 +90,8 @@ def train(
 
     Args:
         method: an objective as a module, initialised; trained in place.
-        dataset: the training images, with the views that the method asks for.
+        source: the training samples, with the views that the method asks for.
+        order: of the samples of an epoch.
         constants: schedule, arithmetic, how often state and log are written.
         workspace: receives ``state.pt``, TensorBoard events and progress.
         device: where to compute.
@@ -103,29 +105,27 @@ def train(
         InputError: the processes don't divide the batch, or there are fewer images than a batch needs.
     """
     schedule, runtime = constants.schedule, constants.runtime
-    steps_per_epoch = _steps_per_epoch(dataset, schedule.batch_size)
+    steps_per_epoch = _steps_per_epoch(source, schedule.batch_size)
     total = schedule.epochs * steps_per_epoch
     state = TrainingState.fresh(method, constants, device)
     state_file = workspace.folder / STATE_FILE
     state.restore(state_file)
     sampler = TrainingBatches(
-        len(dataset),
+        len(source),
         schedule.batch_size,
         schedule.epochs,
-        constants.seed,
+        order,
         first_step=state.step,
         rank=rank(),
         world_size=world_size(),
     )
-    layout = memory_format(constants.arithmetic)
     objective = _across_ranks(method, device)
     board = SummaryWriter(str(workspace.folder / "tensorboard"), purge_step=state.step) if rank() == 0 else None
     method.train()
-    for views, labels, _ in batches(dataset, sampler, runtime.workers):
+    for views, labels in source.batches(sampler):
         epoch = state.step // steps_per_epoch
         learning_rate = schedule.learning_rate_in(epoch)
-        images = [normalise(v.to(device, non_blocking=True)).contiguous(memory_format=layout) for v in views]
-        outcome = objective(images, labels.to(device, non_blocking=True), epoch=epoch, step=state.step)
+        outcome = objective(views, labels, epoch=epoch, step=state.step)
         state.advance(outcome, learning_rate)
         is_last = state.step == total
         if board and (is_last or state.step % runtime.log_every == 0):
@@ -141,13 +141,13 @@ def train(
     return state.step
 
 
-def _steps_per_epoch(dataset: ViewedImages, batch_size: int) -> int:
+def _steps_per_epoch(source: Source, batch_size: int) -> int:
     if batch_size % world_size():
         raise InputError(f"schedule.batch_size {batch_size} is not divisible by {world_size()} processes: change one.")
-    if len(dataset) < batch_size:
-        source = dataset.images.source
-        raise InputError(f"schedule.batch_size is {batch_size}, but {source} gives {len(dataset)} images: lower it.")
-    return len(dataset) // batch_size
+    if len(source) < batch_size:
+        given = f"{source.origin} gives {len(source)} images"
+        raise InputError(f"schedule.batch_size is {batch_size}, but {given}: lower it.")
+    return len(source) // batch_size
 
 
 def _log(board: SummaryWriter, outcome: Outcome, learning_rate: float, step: int, position: str) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
 from core.workspace import Workspace
-from data.loading import ViewedImages
+from data.loading import ViewedImages, permutations
 from data.views import View, strong_view, weak_view
 from data.webvision import read_train
 from pretrain.backbone import Classifier, ProjectingEncoder
@@ -18,6 +18,7 @@ from pretrain.config import CrossEntropyConfig, PretrainConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train
 from pretrain.mopro import MoPro
+from pretrain.sources import Images
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -32,8 +33,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     with process_group() as device:
         images = read_train(workspace.dataset(constants.webvision), constants.classes)
         method = build_method(constants)
-        dataset = ViewedImages(images, _views(constants), constants.seed)
-        steps = train(method, dataset, constants, workspace, device)
+        source = Images(ViewedImages(images, _views(constants), constants.seed), constants, device)
+        steps = train(method, source, permutations(len(images), constants.seed), constants, workspace, device)
         model_file = workspace.folder / MODEL_FILE
         if rank() == 0:
             save_tensors(model_file, exported(method))

@@ -25,6 +25,7 @@ def jobs_of(profile: Profile) -> list[Job]:
                 jobs += [
                     checkpoint,
                     *_evaluations(profile, training_set, seed, place, tags, data | {"checkpoint": checkpoint}),
+                    *_retraining(profile, training_set, checkpoint, place, tags, data),
                 ]
                 if training_set.shares_imagenet_classes:
                     jobs += _robustness(profile, training_set, place, tags, data | {"checkpoint": checkpoint}, hard)
@@ -87,6 +88,89 @@ def _pretraining(
     )
 
 
+def _retraining(
+    profile: Profile,
+    training_set: WebVisionSet,
+    checkpoint: Job,
+    place: str,
+    tags: dict[str, str],
+    data: dict[str, Job],
+) -> list[Job]:
+    """Noise cleaning, re-training, the new classifier's accuracy: for MoPro, where the profile asks for them."""
+    if profile.retrain is None or checkpoint.config["method"]["objective"] != "mopro":
+        return []
+    accuracy = profile.evaluate.accuracy
+    trained = {key: checkpoint.config[key] for key in ("webvision", "classes", "backbone")}
+    needs = data | {"checkpoint": checkpoint}
+    cleaning = Job(
+        f"cleaning/{place}",
+        "pretrain.cleaning:run",
+        trained
+        | {
+            "method": checkpoint.config["method"],
+            "view": _values(accuracy.view),
+            "batch_size": profile.evaluate.batch_size,
+        },
+        {"workers": profile.evaluate.workers},
+        needs,
+        profile.resources.evaluate,
+        tags | {"evaluation": "cleaning"},
+    )
+    view = accuracy.view if profile.retrain.view == "centre" else profile.pretrain.views
+    retraining = Job(
+        f"retraining/{place}",
+        "pretrain.retraining:run",
+        trained
+        | {
+            "seed": checkpoint.config["seed"],
+            "view": _values(view),
+            "schedule": _values(profile.retrain.schedule),
+            "arithmetic": checkpoint.config["arithmetic"],
+        },
+        checkpoint.options,
+        needs | {"cleaning": cleaning},
+        profile.resources.retrain,
+        tags | {"evaluation": "retraining"},
+    )
+    retrained = data | {"checkpoint": retraining}
+    return [cleaning, retraining, *_accuracies(profile, training_set, place, tags, retrained, "-retrained")]
+
+
+def _accuracies(
+    profile: Profile,
+    training_set: WebVisionSet,
+    place: str,
+    tags: dict[str, str],
+    needs: dict[str, Job],
+    suffix: str,
+) -> list[Job]:
+    """The accuracy of the classifier that ``needs`` hold; the suffix tells it from the others of its place."""
+    evaluate = profile.evaluate
+    folders = {"webvision": training_set.folder}
+    if training_set.shares_imagenet_classes:
+        folders["imagenet"] = profile.data.imagenet
+    return [
+        Job(
+            f"accuracy-{layout}{suffix}/{place}",
+            "pretrain.accuracy:run",
+            {
+                "backbone": _values(profile.pretrain.backbone),
+                "batch_size": evaluate.batch_size,
+                "view": _values(evaluate.accuracy.view),
+                "layout": layout,
+                "folder": folders[layout],
+                "classes": training_set.classes,
+            },
+            {"workers": evaluate.workers},
+            needs,
+            profile.resources.evaluate,
+            tags | {"evaluation": f"accuracy-{layout}{suffix}"},
+        )
+        for layout in evaluate.accuracy.sets
+        if layout in folders
+    ]
+
+
 def _evaluations(
     profile: Profile, training_set: WebVisionSet, seed: int, place: str, tags: dict[str, str], needs: dict[str, Job]
 ) -> list[Job]:
@@ -104,15 +188,7 @@ def _evaluations(
             tags | {"evaluation": evaluation},
         )
 
-    jobs = []
-    folders = {"webvision": training_set.folder}
-    if training_set.shares_imagenet_classes:
-        folders["imagenet"] = profile.data.imagenet
-    for layout in evaluate.accuracy.sets:
-        if layout in folders:
-            config = {"layout": layout, "folder": folders[layout], "classes": training_set.classes}
-            view = {"view": _values(evaluate.accuracy.view)}
-            jobs.append(job(f"accuracy-{layout}", "pretrain.accuracy:run", config | view))
+    jobs = _accuracies(profile, training_set, place, tags, needs, "")
     if evaluate.lowshot_voc07:
         config = {"seed": seed, "folder": profile.data.voc07, "classes": VOC_CLASSES}
         jobs.append(job("lowshot-voc07", "transfer.voc07:run", config | _values(evaluate.lowshot_voc07)))

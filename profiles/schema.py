@@ -74,6 +74,18 @@ class Accuracy(Config):
     sets: tuple[Literal["webvision", "imagenet"], ...]
 
 
+class Retraining(Config):
+    """Noise cleaning and classifier re-training, for every MoPro method.
+
+    Attributes:
+        view: of the images: ``centre`` (that of the accuracy evaluation) or ``weak`` (that of pretraining).
+        schedule: length and learning rate.
+    """
+
+    view: Literal["centre", "weak"]
+    schedule: ScheduleConfig
+
+
 class LowShot(Config):
     """The low-shot evaluation: its own view of the images, ``draws`` repetitions for each number of shots."""
 
@@ -112,6 +124,7 @@ class StageResources(Config):
 
     miniature: Resources = Resources()
     pretrain: Resources
+    retrain: Resources = Resources()
     evaluate: Resources
 
 
@@ -127,6 +140,7 @@ class Profile(Config):
         data: the data sets.
         methods: by name.
         pretrain: constants that the methods share.
+        retrain: noise cleaning and classifier re-training, where they are asked for.
         evaluate: the evaluations.
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
         resources: of each kind of job.
@@ -140,6 +154,7 @@ class Profile(Config):
     data: DataSets
     methods: dict[str, MethodConfig] = Field(min_length=1)
     pretrain: Pretraining
+    retrain: Retraining | None = None
     evaluate: Evaluation
     tolerance: float = Field(ge=0)
     resources: StageResources
@@ -149,6 +164,11 @@ class Profile(Config):
         tasks, batch_size = self.resources.pretrain.tasks, self.pretrain.schedule.batch_size
         if batch_size % tasks:
             raise ValueError(f"pretrain.schedule.batch_size {batch_size} is not divisible by {tasks} pretraining tasks")
+        if self.retrain and self.retrain.schedule.batch_size % self.resources.retrain.tasks:
+            raise ValueError(
+                f"retrain.schedule.batch_size {self.retrain.schedule.batch_size} is not divisible by "
+                f"{self.resources.retrain.tasks} re-training tasks"
+            )
         for name, method in self.methods.items():
             if isinstance(method, MoProConfig) and method.queue_size < batch_size:
                 raise ValueError(

@@ -21,12 +21,14 @@ class Published:
     status: str
 
 
+Figures = dict[tuple[str, str, str, str], Published]  # by (table, method, pretraining set, metric)
+
 UNKNOWN = Published((), "missing")
 
 
-def read_published() -> dict[tuple[str, str, str, str], Published]:
+def read_published() -> Figures:
     """All figures by (table, method, pretraining set, metric)."""
-    figures: dict[tuple[str, str, str, str], Published] = {}
+    figures: Figures = {}
     with TABLE.open(newline="") as file:
         for row in csv.DictReader(file):
             if row["table"] == "hyperparameters":

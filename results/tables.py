@@ -1,6 +1,6 @@
 """Tables as a pure function of records: ours alone, ours beside the paper's, and the paper's claims."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas
 
@@ -15,10 +15,11 @@ from results.definitions import (
     Table,
 )
 from results.plan import Results
-from results.published import UNKNOWN, Published, read_published
+from results.published import UNKNOWN, Figures, Published, read_published
 from results.statistics import Summary, summarise
 
 NOT_RUN = "not run"
+NOT_APPLICABLE = "not applicable"
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,18 @@ class Rendered:
 def build_tables(results: Results) -> list[Rendered]:
     """The tables of the plan: with the paper's figures or with its claims, as the profile says."""
     measured = _measured(results)
-    rows = _rows(results)
-    shown = [table for table in TABLES if _is_planned(table, results)]
+    planned = _planned(results)
+    rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
+    tables = [table for table in (_of_plan(table, planned) for table in TABLES) if table.columns]
     if results.profile["compares_with"] == "paper":
-        return [_beside_the_paper(table, rows, measured, results.profile["tolerance"]) for table in shown]
-    return [*(_ours(table, rows, measured) for table in shown), _claims(shown, rows, measured)]
+        tolerance = results.profile["tolerance"]
+        return [_beside_the_paper(table, rows, planned, measured, tolerance) for table in tables if table.published]
+    shown = [table for table in tables if table.published or _is_measured(table, rows, measured)]
+    return [*(_ours(table, rows, planned, measured) for table in shown), _claims(shown, rows, measured)]
 
 
 Rows = list[tuple[str, str]]  # (method, pretraining set)
+Planned = dict[tuple[str, str, str], None]  # (method, pretraining set, evaluation), in the plan's order
 Measured = dict[tuple[str, str, str, str], dict[str, tuple[float, float | None]]]
 
 
@@ -58,13 +63,19 @@ def _measured(results: Results) -> Measured:
     return measured
 
 
-def _rows(results: Results) -> Rows:
-    return list(dict.fromkeys((tags["method"], tags["set"]) for tags in results.tags if "method" in tags))
+def _planned(results: Results) -> Planned:
+    jobs = [tags for tags in results.tags if "evaluation" in tags]
+    return dict.fromkeys((tags["method"], tags["set"], tags["evaluation"]) for tags in jobs)
 
 
-def _is_planned(table: Table, results: Results) -> bool:
-    planned = {tags.get("evaluation") for tags in results.tags}
-    return any(column.evaluation in planned for column in table.columns)
+def _of_plan(table: Table, planned: Planned) -> Table:
+    """The table without the columns that no job of the plan measures."""
+    evaluations = {evaluation for _, _, evaluation in planned}
+    return replace(table, columns=tuple(column for column in table.columns if column.evaluation in evaluations))
+
+
+def _is_measured(table: Table, rows: Rows, measured: Measured) -> bool:
+    return any(_summary(measured, row, column) for row in rows for column in table.columns)
 
 
 def _summary(measured: Measured, row: tuple[str, str], column: Column) -> Summary | None:
@@ -90,25 +101,33 @@ def _titles(row: tuple[str, str]) -> dict[str, str]:
     }
 
 
-def _ours(table: Table, rows: Rows, measured: Measured) -> Rendered:
-    cells = [_titles(row) | {column.title: _cell(measured, row, column) for column in table.columns} for row in rows]
+def _ours(table: Table, rows: Rows, planned: Planned, measured: Measured) -> Rendered:
+    def cell(row: tuple[str, str], column: Column) -> str:
+        return _cell(measured, row, column) if (*row, column.evaluation) in planned else NOT_APPLICABLE
+
+    cells = [_titles(row) | {column.title: cell(row, column) for column in table.columns} for row in rows]
     notes = ("Mean ± sample standard deviation over seeds (number of seeds).", *table.definitions)
     return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)
 
 
-def _beside_the_paper(table: Table, rows: Rows, measured: Measured, tolerance: float) -> Rendered:
+def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column) -> Published:
+    method, training_set = row
+    if table.published is None or column.published is None:
+        return UNKNOWN
+    if column.published_for is not None and method not in column.published_for:
+        return UNKNOWN
+    of_method = PUBLISHED_METHODS.get((table.published, method), method)
+    key = (table.published, of_method, SET_TITLES.get(training_set, training_set), column.published)
+    return figures.get(key, UNKNOWN)
+
+
+def _beside_the_paper(table: Table, rows: Rows, planned: Planned, measured: Measured, tolerance: float) -> Rendered:
+    """One line for each figure that the plan measures."""
     figures = read_published()
     cells = []
     for row in rows:
-        method, training_set = row
-        for column in table.columns:
-            key = (
-                table.published,
-                PUBLISHED_METHODS.get((table.published, method), method),
-                SET_TITLES.get(training_set, training_set),
-                column.published,
-            )
-            published = figures.get(key, UNKNOWN)
+        for column in (column for column in table.columns if (*row, column.evaluation) in planned):
+            published = _published(figures, table, row, column)
             summary = _summary(measured, row, column)
             cells.append(
                 _titles(row)

@@ -19,12 +19,13 @@ from core.workspace import Workspace
 from data.imagenet import read_split
 from data.imagenet_variants import read_variant
 from data.images import ImageTable
-from data.loading import ViewedImages
+from data.loading import ViewedImages, permutations
 from data.views import weak_view
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported, load_classifier, save_tensors
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train
+from pretrain.sources import Images
 from robustness.config import HardImagesConfig
 from robustness.evaluation import judge
 
@@ -68,7 +69,8 @@ def _reference_model(
     torch.manual_seed(constants.seed)
     method = CrossEntropy(Classifier(constants.backbone, constants.classes, constants.arithmetic.precision))
     dataset = ViewedImages(images, [weak_view(constants.views)], constants.seed)
-    train(method, dataset, constants, workspace, device)
+    order = permutations(len(dataset), constants.seed)
+    train(method, Images(dataset, constants, device), order, constants, workspace, device)
     path = workspace.folder / REFERENCE_FILE
     if rank() == 0:
         save_tensors(path, exported(method))

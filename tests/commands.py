@@ -31,6 +31,8 @@ REDUCED = {
     "pretrain.runtime.log_every": "5",
     "methods.mopro.queue_size": "120",
     "methods.mopro.correction_from_epoch": "2",
+    "retrain.schedule.epochs": "3",
+    "retrain.schedule.batch_size": "20",
     "evaluate.lowshot_voc07.shots": "[1, 4]",
     "evaluate.lowshot_places205.shots": "[1, 4]",
 }

@@ -8,7 +8,7 @@ import torch
 from core.errors import InputError
 from core.vision import resnet
 from pretrain.backbone import Classifier, ProjectingEncoder
-from pretrain.checkpoints import exported, load_classifier, load_tensors, save_tensors
+from pretrain.checkpoints import exported, load_classifier, load_encoder, load_tensors, save_tensors
 from pretrain.config import BackboneConfig, MoProConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.mopro import MoPro
@@ -81,3 +81,42 @@ def test_a_broken_checkpoint_is_named(tmp_path):
     (tmp_path / "model.pt").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"model\.pt is not a file of tensors"):
         load_tensors(tmp_path / "model.pt")
+
+
+def test_a_whole_encoder_gives_the_same_logits_and_embeddings(tmp_path):
+    method = mopro().eval()
+    method.prototypes = torch.randn_like(method.prototypes)
+    save_tensors(tmp_path / "model.pt", exported(method))
+    encoder, prototypes = load_encoder(tmp_path / "model.pt", SMALL, CONSTANTS.embedding_size)
+    images = torch.randn(3, 3, 28, 28)
+    assert all(torch.equal(*pair) for pair in zip(encoder(images), method.encoder(images), strict=True))
+    assert torch.equal(prototypes, method.prototypes)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("prototypes", None),
+        ("prototypes", torch.zeros(9, 16)),
+        ("projection.2.weight", None),
+        ("projection.2.weight", torch.zeros(1)),
+        ("projection.4.weight", torch.zeros(1)),
+        ("layer2.0.conv1.weight", None),
+        ("fc.bias", None),
+    ],
+)
+def test_an_encoder_that_does_not_fit_is_refused(tmp_path, key, value):
+    tensors = exported(mopro())
+    if value is None:
+        del tensors[key]
+    else:
+        tensors[key] = value
+    save_tensors(tmp_path / "model.pt", tensors)
+    with pytest.raises(InputError, match=r"does not fit a ResNet-10 of width 16: .* has shape"):
+        load_encoder(tmp_path / "model.pt", SMALL, CONSTANTS.embedding_size)
+
+
+def test_a_cross_entropy_model_has_no_prototypes(tmp_path):
+    save_tensors(tmp_path / "model.pt", exported(CrossEntropy(Classifier(SMALL, 10))))
+    with pytest.raises(InputError, match=r"projection\.0\.bias has shape missing, expected"):
+        load_encoder(tmp_path / "model.pt", SMALL, CONSTANTS.embedding_size)

@@ -23,9 +23,10 @@ from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.evaluation import pretrained_classifier
+from pretrain.features import pooled_features
 from transfer import places205, voc07
 from transfer.config import LowShotConfig, OneVsRestSVMConfig, SVMConfig
-from transfer.features import pooled_features, unit_rows
+from transfer.features import unit_rows
 from transfer.lowshot import draw_shots, measure_draws
 
 SVM = SVMConfig(cost=0.5, tolerance=1e-4, iterations=2000)

@@ -33,6 +33,9 @@ def test_shipped_profiles_expand(name):
         ("miniature=null", ["hard_images", "miniature is null"]),
         ("hard_images.backbone={depth: 10, width: 16, stem: small}", ["hard_images.backbone", "choose another"]),
         ("hard_images.seed=100", ["hard_images.seed 100", "among seeds"]),
+        ("resources.retrain.tasks=7", ["retrain.schedule.batch_size 64", "not divisible by 7"]),
+        ("retrain.view=strong", ["retrain.view", "'centre' or 'weak'", "found 'strong'"]),
+        ("retrain.shedule=1", ["unknown key 'retrain.shedule'", "'retrain.schedule'"]),
         ("pretrain.schedule", ["expected key=value"]),
         ("name.x=1", ["'name' is a single value"]),
         ("seeds=[1", ["not a YAML value"]),
@@ -105,10 +108,13 @@ EVALUATIONS = (
     "robustness-imagenet-r",
     "robustness-imagenet-a",
 )
+OF_RETRAINING = ("retraining", "accuracy-webvision-retrained", "accuracy-imagenet-retrained")  # MoPro's alone
 
 
 def test_a_changed_value_makes_new_exactly_what_depends_on_it():
     everything_of = {method: {f"{kind}/{method}" for kind in ("pretrain", *EVALUATIONS)} for method in ("ce", "mopro")}
+    retrained = {f"{kind}/mopro" for kind in OF_RETRAINING}
+    everything_of["mopro"] |= retrained | {"cleaning/mopro"}
     both = everything_of["ce"] | everything_of["mopro"]
     assert kinds_changed_by("pretrain.schedule.epochs=2") == both
     assert kinds_changed_by("methods.mopro.alpha=0.4") == everything_of["mopro"]
@@ -116,6 +122,7 @@ def test_a_changed_value_makes_new_exactly_what_depends_on_it():
     assert kinds_changed_by("miniature.seed=1") == both | {"miniature", "hard-images"}
     of_hard_images = {"hard-images", "robustness-imagenet-a/ce", "robustness-imagenet-a/mopro"}
     assert kinds_changed_by("hard_images.seed=901") == of_hard_images
+    assert kinds_changed_by("retrain.schedule.epochs=2") == kinds_changed_by("retrain.view=weak") == retrained
 
 
 def test_what_changes_no_figure_changes_no_identity():
@@ -125,7 +132,8 @@ def test_what_changes_no_figure_changes_no_identity():
 
 def test_a_training_set_can_have_a_threshold_of_its_own():
     jobs = {job.name: job for job in jobs_of(load_profile("mini", ["data.webvision.webvision.threshold=0.6"]))}
-    assert jobs["pretrain/mopro/webvision/seed100"].config["method"]["threshold"] == 0.6
+    for kind in ("pretrain", "cleaning"):
+        assert jobs[f"{kind}/mopro/webvision/seed100"].config["method"]["threshold"] == 0.6
 
 
 def test_a_missing_folder_is_found_before_anything_starts(tmp_path, capsys):
@@ -156,3 +164,8 @@ def test_robustness_is_evaluated_where_classes_are_imagenets():
     jobs = jobs_of(load_profile("mini", ["data.imagenet_a=null", "hard_images=null"]))
     kinds = {job.name.split("/")[0] for job in jobs}
     assert "robustness-imagenet-r" in kinds and not kinds & {"robustness-imagenet-a", "hard-images"}
+
+
+def test_without_retraining():
+    kinds = {job.name.split("/")[0] for job in jobs_of(load_profile("mini", ["retrain=null"]))}
+    assert kinds == {"miniature", "hard-images", "pretrain", *EVALUATIONS}

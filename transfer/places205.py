@@ -12,8 +12,9 @@ from core.distributed import process_group
 from core.workspace import Workspace
 from data.places import read_split
 from pretrain.evaluation import pretrained_classifier
+from pretrain.features import pooled_features
 from transfer.config import LowShotConfig, SVMConfig
-from transfer.features import pooled_features, unit_rows
+from transfer.features import unit_rows
 from transfer.lowshot import all_draws, linear_svm, measure_draws, record_draws
 
 

@@ -12,9 +12,10 @@ from core.distributed import process_group
 from core.workspace import Workspace
 from data.voc import read_classification
 from pretrain.evaluation import pretrained_classifier
+from pretrain.features import pooled_features
 from transfer.average_precision import average_precision
 from transfer.config import OneVsRestSVMConfig, VOC07Config
-from transfer.features import pooled_features, unit_rows
+from transfer.features import unit_rows
 from transfer.lowshot import all_draws, linear_svm, measure_draws, record_draws
 
 

@@ -1,0 +1,111 @@
+"""The noise-cleaning stage: a pretrained MoPro model corrects or drops the label of every training image.
+
+The rule is that of pretraining (section 3, "noise correction"), applied once to the centre of each image, with the
+final encoder and the final prototypes.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.distributed import process_group, rank, wait_for_all
+from core.files import sha256_of, written_atomically
+from core.workspace import Workspace
+from data.images import ImageTable
+from data.miniature.layouts import OUT_OF_DISTRIBUTION
+from data.miniature.truth import read_hidden_truth
+from data.webvision import read_train
+from pretrain.backbone import ProjectingEncoder
+from pretrain.checkpoints import MODEL_FILE, load_encoder
+from pretrain.config import CleaningConfig
+from pretrain.features import fill_rows
+from pretrain.mopro import correct_labels
+
+PSEUDO_LABELS_FILE = "pseudo_labels.txt"
+Share = tuple[np.ndarray, np.ndarray]  # [n] whether an image counts, [n] whether it belongs to the whole
+
+
+def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Write ``pseudo_labels.txt``: a ``relative/path label`` line for every kept image, in the training set's order.
+
+    Gives shares in percent: of images kept, of kept images whose label was changed, and, where the true labels are
+    known, how the pseudo-labels compare with them.
+
+    Raises:
+        InputError: the data or the checkpoint cannot be read.
+    """
+    constants = CleaningConfig.model_validate(config)
+    images = read_train(workspace.dataset(constants.webvision), constants.classes)
+    written = workspace.folder / PSEUDO_LABELS_FILE
+    with process_group() as device:
+        method = constants.method
+        path = workspace.inputs["checkpoint"] / MODEL_FILE
+        encoder, prototypes = load_encoder(path, constants.backbone, method.embedding_size)
+        pseudo, kept = pseudo_labels(encoder.to(device), prototypes.to(device), images, constants, workspace, device)
+        if rank() == 0:
+            _write(written, images.paths[kept], pseudo[kept])
+        wait_for_all()
+    workspace.provenance["webvision"] = images.fingerprint()
+    workspace.provenance["pseudo_labels_sha256"] = sha256_of(written)
+    shares = {"kept": (kept, np.ones_like(kept)), "changed": (pseudo != images.labels, kept)}
+    truth = read_hidden_truth(images)
+    if truth is not None:
+        shares |= against_truth(images.labels, pseudo, kept, truth)
+    return {
+        name: {"value": 100 * int(counts[whole].sum()) / int(whole.sum()), "unit": "%", "n": int(whole.sum())}
+        for name, (counts, whole) in shares.items()
+        if whole.any()
+    }
+
+
+def pseudo_labels(
+    encoder: ProjectingEncoder,
+    prototypes: torch.Tensor,
+    images: ImageTable,
+    constants: CleaningConfig,
+    workspace: Workspace,
+    device: torch.device,
+) -> tuple[np.ndarray, np.ndarray]:
+    """For every image the label that noise correction gives it ``[n]``, and whether it is kept ``[n]``."""
+    method = constants.method
+
+    def corrected(view: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        logits, embeddings = encoder(view)
+        prototype_logits = embeddings @ prototypes.T / method.temperature
+        return torch.stack(correct_labels(logits, prototype_logits, labels, method), dim=1)
+
+    rows = torch.zeros(len(images), 2, dtype=torch.long, device=device)
+    fill_rows(rows, corrected, images, constants, workspace, device)
+    pseudo, kept = rows.cpu().numpy().T
+    return pseudo, kept.astype(bool)
+
+
+def against_truth(given: np.ndarray, pseudo: np.ndarray, kept: np.ndarray, truth: np.ndarray) -> dict[str, Share]:
+    """What cleaning did to wrong labels, to right ones, and to images of no class.
+
+    Args:
+        given: ``[n]`` labels before cleaning.
+        pseudo: ``[n]`` labels after it.
+        kept: ``[n]`` whether an image was kept.
+        truth: ``[n]`` true labels, -1 for out of distribution.
+
+    Returns:
+        ``noise_corrected``: of the wrongly labelled images of a class, those kept with their true label;
+        ``clean_kept``: of the rightly labelled images, those kept with their label;
+        ``out_of_distribution_dropped``: of the images of no class, those not kept.
+    """
+    strange = truth == OUT_OF_DISTRIBUTION
+    is_right = kept & (pseudo == truth)
+    return {
+        "noise_corrected": (is_right, ~strange & (given != truth)),
+        "clean_kept": (is_right, given == truth),
+        "out_of_distribution_dropped": (~kept, strange),
+    }
+
+
+def _write(path: Path, names: np.ndarray, labels: np.ndarray) -> None:
+    with written_atomically(path) as file:
+        file.writelines(b"%s %d\n" % line for line in zip(names.tolist(), labels.tolist(), strict=True))

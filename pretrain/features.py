@@ -1,0 +1,65 @@
+"""What a model says of every image of a data set: one pass, row i for image i."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from core.distributed import rank, sum_over_ranks, wait_for_all
+from core.files import written_atomically
+from core.workspace import Workspace
+from data.images import ImageTable
+from pretrain.backbone import Classifier
+from pretrain.config import EvaluationConfig
+from pretrain.evaluation import centred_images
+
+
+def pooled_features(
+    model: Classifier,
+    images: ImageTable,
+    name: str,
+    config: EvaluationConfig,
+    workspace: Workspace,
+    device: torch.device,
+) -> np.ndarray:
+    """Pooled features ``[n, feature_size]``, float32, row i for image i.
+
+    A later call by the same job reads what an earlier one wrote to ``features-<name>.npy``.
+    """
+    path = workspace.folder / f"features-{name}.npy"
+    if not path.exists():
+        features = torch.zeros(len(images), model.feature_size, device=device)
+        fill_rows(features, lambda view, _: model.features(view), images, config, workspace, device)
+        if rank() == 0:
+            with written_atomically(path) as file:
+                np.save(file, features.cpu().numpy())
+        wait_for_all()
+    return np.load(path)
+
+
+def fill_rows(
+    rows: torch.Tensor,
+    compute: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    images: ImageTable,
+    config: EvaluationConfig,
+    workspace: Workspace,
+    device: torch.device,
+) -> None:
+    """Fill a tensor of zeros with what ``compute`` gives for every image in centre-crop view; on every rank, with all.
+
+    Args:
+        rows: ``[n, ...]`` zeros on the device, a row for each image.
+        compute: from normalised images ``[m, 3, height, width]`` and their labels ``[m]``, both on the device, to
+            ``[m, ...]``.
+        images: the data set.
+        config: how the images are shown.
+        workspace: receives progress.
+        device: where to compute.
+    """
+    visits = torch.zeros(len(images), dtype=torch.int, device=device)
+    with torch.inference_mode():
+        for view, labels, indices in centred_images(images, config, workspace, device):
+            rows[indices] = compute(view, labels.to(device))
+            visits[indices] += 1
+    sum_over_ranks(rows)
+    assert (sum_over_ranks(visits) == 1).all(), "an image was skipped or seen twice"

@@ -1,0 +1,101 @@
+"""Where the training loop takes its samples from: batches on the device, as the method takes them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch.utils.data import Sampler
+
+from data.loading import Key, ViewedImages, batches
+from data.views import normalise
+from pretrain.backbone import Classifier, memory_format
+from pretrain.config import TrainingConfig
+
+Batches = Iterator[tuple[list[torch.Tensor], torch.Tensor]]
+
+
+class Source(Protocol):
+    """Training samples that are found by the index in their key."""
+
+    @property
+    def origin(self) -> Path:
+        """The file or folder that names the samples, for errors."""
+        ...
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        ...
+
+    def batches(self, sampler: Sampler[list[Key]]) -> Batches:
+        """For each list of keys a list of views ``[n, ...]`` and labels ``[n]``, on the device."""
+        ...
+
+
+class Images:
+    """Views of images, as normalised floats.
+
+    Args:
+        dataset: the images, with the views that the method asks for.
+        constants: memory format, loading processes.
+        device: that the batches are moved to.
+    """
+
+    def __init__(self, dataset: ViewedImages, constants: TrainingConfig, device: torch.device) -> None:
+        self.dataset = dataset
+        self.layout = memory_format(constants.arithmetic)
+        self.workers = constants.runtime.workers
+        self.device = device
+
+    @property
+    def origin(self) -> Path:
+        return self.dataset.images.source
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def batches(self, sampler: Sampler[list[Key]]) -> Batches:
+        for views, labels, _ in batches(self.dataset, sampler, self.workers):
+            moved = [normalise(view.to(self.device, non_blocking=True)) for view in views]
+            images = [view.contiguous(memory_format=self.layout) for view in moved]
+            yield images, labels.to(self.device, non_blocking=True)
+
+
+@dataclass(frozen=True)
+class StreamedFeatures:
+    """Pooled features of every view, computed when they are asked for by a model that does not learn."""
+
+    images: Images
+    model: Classifier
+
+    @property
+    def origin(self) -> Path:
+        return self.images.origin
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batches(self, sampler: Sampler[list[Key]]) -> Batches:
+        self.model.eval()
+        for views, labels in self.images.batches(sampler):
+            with torch.no_grad():
+                features = [self.model.features(view) for view in views]
+            yield features, labels
+
+
+@dataclass(frozen=True)
+class CachedFeatures:
+    """Pooled features ``[n, feature_size]`` that were computed once, and labels ``[n]``, on the device."""
+
+    features: torch.Tensor
+    labels: torch.Tensor
+    origin: Path
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self, sampler: Sampler[list[Key]]) -> Batches:
+        for keys in sampler:
+            rows = torch.tensor([index for _, index, *_ in keys], device=self.labels.device)
+            yield [self.features[rows]], self.labels[rows]
