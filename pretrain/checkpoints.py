@@ -5,6 +5,7 @@ The exported model is a dictionary of tensors with torchvision's names for the t
 """
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,35 @@ def exported(method: nn.Module) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def load_classifier(path: Path, config: BackboneConfig) -> Classifier:
+def load_classifier(path: Path, config: BackboneConfig, precision: str = "float32") -> Classifier:
     """The exported trunk and classifier, in evaluation mode.
+
+    Raises:
+        InputError: the file cannot be read, its trunk's keys or shapes are not exactly those of the backbone, or it
+            holds no classifier.
+    """
+    tensors = load_tensors(path)
+    if not {"fc.weight", "fc.bias"} <= tensors.keys():
+        raise InputError(f"The checkpoint {path} holds no classifier (fc.weight, fc.bias): name one that does.")
+    model = Classifier(config, len(tensors["fc.bias"]), precision)
+    _fill_trunk(model, tensors, config, path)
+    model.classifier.load_state_dict({"weight": tensors["fc.weight"], "bias": tensors["fc.bias"]})
+    return model.eval()
+
+
+def load_trunk(path: Path, config: BackboneConfig, classes: int, precision: str = "float32") -> Classifier:
+    """The exported trunk under a fresh classifier, which is drawn from torch's global generator.
 
     Raises:
         InputError: the file cannot be read, or its trunk's keys or shapes are not exactly those of the backbone.
     """
-    tensors = load_tensors(path)
+    model = Classifier(config, classes, precision)
+    _fill_trunk(model, load_tensors(path), config, path)
+    return model
+
+
+def _fill_trunk(model: Classifier, tensors: Mapping[str, torch.Tensor], config: BackboneConfig, path: Path) -> None:
     trunk = {key: tensor for key, tensor in tensors.items() if not key.startswith(BESIDE_THE_TRUNK)}
-    model = Classifier(config, classes=len(tensors["fc.bias"]) if "fc.bias" in tensors else 1)
     expected = {key: tuple(tensor.shape) for key, tensor in model.trunk.state_dict().items()}
     found = {key: tuple(tensor.shape) for key, tensor in trunk.items()}
     if found != expected:
@@ -71,5 +92,3 @@ def load_classifier(path: Path, config: BackboneConfig) -> Classifier:
             f"{found.get(odd[0], 'missing')}, expected {expected.get(odd[0], 'none')}; name the right backbone."
         )
     model.trunk.load_state_dict(trunk)
-    model.classifier.load_state_dict({"weight": tensors["fc.weight"], "bias": tensors["fc.bias"]})
-    return model.eval()
