@@ -61,6 +61,22 @@ TABLES = (
         published="lowshot",
         columns=tuple(Column(f"VOC07 k={k}", "lowshot-voc07", f"k{k}", f"VOC07_mAP_k{k}") for k in (1, 2, 4, 8, 16)),
     ),
+    Table(
+        name="finetune",
+        title="Fine-tuning on a part of ImageNet (accuracy after the last epoch, %)",
+        published="finetune",
+        columns=tuple(
+            Column(f"{share}% fine-tuning top-{k}", f"finetune-{share}pct", f"top{k}", f"top{k}_{share}pct")
+            for share in (1, 10, 5, 30)  # the paper's, then the miniature's
+            for k in (1, 5)
+        ),
+        notes=(
+            "The recipe for 10% is not published: ours is the one for 1%.",
+            "The authors' code draws another subset on every rank (with 8 ranks, about 7.7% of ImageNet for 1%) and "
+            "keeps the best epoch: their 71.2 and 74.8 may rest on more images than stated. Ours: one subset for all "
+            "ranks, the last epoch.",
+        ),
+    ),
 )
 
 METHOD_TITLES = {"ce": "CE", "mopro": "MoPro"}
@@ -75,5 +91,7 @@ PUBLISHED_METHODS = {
     ("webvision", "mopro"): "MoPro (R50)",
     ("lowshot", "ce"): "CE",
     ("lowshot", "mopro"): "MoPro",
+    ("finetune", "ce"): "CE",
+    ("finetune", "mopro"): "MoPro (90 ep)",
 }
 CLAIMED_BETTER, BASELINE = "mopro", "ce"

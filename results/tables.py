@@ -1,6 +1,6 @@
 """Tables as a pure function of records: ours alone, ours beside the paper's, and the paper's claims."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas
 
@@ -35,7 +35,7 @@ def build_tables(results: Results) -> list[Rendered]:
     """The tables of the plan: with the paper's figures or with its claims, as the profile says."""
     measured = _measured(results)
     rows = _rows(results)
-    shown = [table for table in TABLES if _is_planned(table, results)]
+    shown = [table for table in (_planned(table, results) for table in TABLES) if table.columns]
     if results.profile["compares_with"] == "paper":
         return [_beside_the_paper(table, rows, measured, results.profile["tolerance"]) for table in shown]
     return [*(_ours(table, rows, measured) for table in shown), _claims(shown, rows, measured)]
@@ -62,9 +62,10 @@ def _rows(results: Results) -> Rows:
     return list(dict.fromkeys((tags["method"], tags["set"]) for tags in results.tags if "method" in tags))
 
 
-def _is_planned(table: Table, results: Results) -> bool:
+def _planned(table: Table, results: Results) -> Table:
+    """The table without the columns that no job of the plan measures."""
     planned = {tags.get("evaluation") for tags in results.tags}
-    return any(column.evaluation in planned for column in table.columns)
+    return replace(table, columns=tuple(column for column in table.columns if column.evaluation in planned))
 
 
 def _summary(measured: Measured, row: tuple[str, str], column: Column) -> Summary | None:

@@ -11,7 +11,7 @@ import pytest
 from core.files import held_alone
 from tests.commands import command, environment, records, run_all
 
-JOBS = 9  # the miniature, and two methods with three evaluations each
+JOBS = 13  # the miniature, and two methods with five evaluations each
 
 
 @pytest.fixture(scope="module")
