@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.files import held_alone
+from data.config import ListedSubset
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
@@ -97,7 +98,7 @@ def _selected(jobs: Sequence[Job], kinds: Sequence[str] | None) -> list[Job]:
 
 
 def _check_data(profile: Profile) -> None:
-    """Without a miniature, every data folder must be there before anything starts.
+    """Without a miniature, every data folder and every list of images must be there before anything starts.
 
     Raises:
         InputError: one is not.
@@ -113,6 +114,11 @@ def _check_data(profile: Profile) -> None:
     for key, folder in folders.items():
         if not Path(folder).is_dir():
             raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")
+    subsets = profile.evaluate.finetune.subsets if profile.evaluate.finetune else {}
+    for name, subset in subsets.items():
+        if isinstance(subset, ListedSubset) and not Path(subset.file).is_file():
+            key = f"evaluate.finetune.subsets.{name}.file"
+            raise InputError(f"{key}: the list {subset.file} does not exist; name the right one with --set {key}=FILE.")
 
 
 def _print_plan(jobs: Sequence[Job], runs: Path) -> None:

@@ -61,6 +61,13 @@ def sum_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
+def copy_from_first_rank(tensor: torch.Tensor) -> torch.Tensor:
+    """Rank 0's values on every rank, in place."""
+    if world_size() > 1:
+        dist.broadcast(tensor, src=0)
+    return tensor
+
+
 def wait_for_all() -> None:
     """Return once every rank has come here."""
     if world_size() > 1:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from data.config import EvaluationView, TrainingViews
+from data.config import EvaluationView, TrainingViews, WeakViews
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB
 STANDARD_DEVIATION = (0.229, 0.224, 0.225)
@@ -25,7 +25,7 @@ View = Callable[[np.ndarray, np.random.Generator], torch.Tensor]
 cv2.setNumThreads(0)  # parallelism is the loader's business
 
 
-def weak_view(constants: TrainingViews) -> View:
+def weak_view(constants: WeakViews) -> View:
     """Random resized crop, horizontal flip."""
 
     def view(image: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
@@ -122,7 +122,7 @@ def jitter(colours: np.ndarray, strength: float, rng: np.random.Generator) -> np
     return colours
 
 
-def _random_crop(image: np.ndarray, constants: TrainingViews, rng: np.random.Generator) -> np.ndarray:
+def _random_crop(image: np.ndarray, constants: WeakViews, rng: np.random.Generator) -> np.ndarray:
     height, width = image.shape[:2]
     left, top, crop_width, crop_height = draw_crop(width, height, constants.crop_scale, rng)
     piece = Image.fromarray(image[top : top + crop_height, left : left + crop_width])

@@ -9,7 +9,8 @@ from core.distributed import process_group, sum_over_ranks
 from core.workspace import Workspace
 from data import imagenet, webvision
 from data.images import ImageTable
-from pretrain.config import AccuracyConfig
+from pretrain.backbone import Classifier
+from pretrain.config import AccuracyConfig, EvaluationConfig
 from pretrain.evaluation import centred_images, pretrained_classifier
 
 
@@ -19,13 +20,21 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     images = _read(constants, workspace)
     with process_group() as device:
         model = pretrained_classifier(workspace, constants, device)
-        counts = torch.zeros(3, dtype=torch.long, device=device)  # right at first, right among five, seen
-        with torch.inference_mode():
-            for view, labels, _ in centred_images(images, constants, workspace, device):
-                counts += count_correct(model(view), labels.to(device))
-        top1, top5, seen = sum_over_ranks(counts).tolist()
-    assert seen == len(images), f"{seen} of {len(images)} images were evaluated"
+        metrics = accuracy_on(images, model, constants, workspace, device)
     workspace.provenance[constants.layout] = images.fingerprint()
+    return metrics
+
+
+def accuracy_on(
+    images: ImageTable, model: Classifier, config: EvaluationConfig, workspace: Workspace, device: torch.device
+) -> dict[str, dict[str, Any]]:
+    """Metrics ``top1`` and ``top5`` of a classifier in evaluation mode; every image counts once, over all ranks."""
+    counts = torch.zeros(3, dtype=torch.long, device=device)  # right at first, right among five, seen
+    with torch.inference_mode():
+        for view, labels, _ in centred_images(images, config, workspace, device):
+            counts += count_correct(model(view), labels.to(device))
+    top1, top5, seen = sum_over_ranks(counts).tolist()
+    assert seen == len(images), f"{seen} of {len(images)} images were evaluated"
     return {
         "top1": {"value": 100 * top1 / seen, "unit": "%", "n": seen},
         "top5": {"value": 100 * top5 / seen, "unit": "%", "n": seen},

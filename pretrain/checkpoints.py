@@ -59,10 +59,24 @@ def load_classifier(path: Path, config: BackboneConfig, precision: str = "float3
         InputError: the file cannot be read, or its keys or shapes are not exactly those of the backbone.
     """
     tensors = load_tensors(path)
-    model = Classifier(config, _classes(tensors), precision)
+    model = Classifier(config, _classes(tensors, path), precision)
     of_classifier = {name: tensor for name, tensor in tensors.items() if not name.startswith(BESIDE_A_CLASSIFIER)}
     _fill(_by_exported_name(model), of_classifier, path, config)
     return model.eval()
+
+
+def load_trunk(path: Path, config: BackboneConfig, classes: int, precision: str = "float32") -> Classifier:
+    """The exported trunk under a fresh classifier, which is drawn from torch's global generator.
+
+    Raises:
+        InputError: the file cannot be read, or its trunk's keys or shapes are not exactly those of the backbone.
+    """
+    tensors = load_tensors(path)
+    model = Classifier(config, classes, precision)
+    trunk = {name: place for name, place in _by_exported_name(model).items() if not name.startswith("fc.")}
+    of_trunk = {name: tensor for name, tensor in tensors.items() if not name.startswith(("fc.", *BESIDE_A_CLASSIFIER))}
+    _fill(trunk, of_trunk, path, config)
+    return model
 
 
 def load_encoder(path: Path, config: BackboneConfig, embedding_size: int) -> tuple[ProjectingEncoder, torch.Tensor]:
@@ -72,7 +86,7 @@ def load_encoder(path: Path, config: BackboneConfig, embedding_size: int) -> tup
         InputError: as :func:`load_classifier`; a model without projection or prototypes does not fit.
     """
     tensors = load_tensors(path)
-    classes = _classes(tensors)
+    classes = _classes(tensors, path)
     encoder = ProjectingEncoder(config, classes, embedding_size)
     prototypes = torch.empty(classes, embedding_size)
     _fill(_by_exported_name(encoder) | {"prototypes": prototypes}, tensors, path, config)
@@ -88,8 +102,10 @@ def _by_exported_name(encoder: nn.Module) -> dict[str, torch.Tensor]:
     return named
 
 
-def _classes(tensors: Mapping[str, torch.Tensor]) -> int:
-    return len(tensors["fc.bias"]) if "fc.bias" in tensors else 1
+def _classes(tensors: Mapping[str, torch.Tensor], path: Path) -> int:
+    if "fc.bias" not in tensors:
+        raise InputError(f"The checkpoint {path} holds no classifier (fc.weight, fc.bias): name one that does.")
+    return len(tensors["fc.bias"])
 
 
 def _fill(

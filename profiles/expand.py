@@ -22,9 +22,11 @@ def jobs_of(profile: Profile) -> list[Job]:
                 place = f"{method_name}/{set_name}/seed{seed}"
                 tags = {"method": method_name, "set": set_name, "seed": str(seed)}
                 checkpoint = _pretraining(profile, training_set, method, seed, place, tags, data)
+                needs = data | {"checkpoint": checkpoint}
                 jobs += [
                     checkpoint,
-                    *_evaluations(profile, training_set, seed, place, tags, data | {"checkpoint": checkpoint}),
+                    *_evaluations(profile, training_set, seed, place, tags, needs),
+                    *_finetunings(profile, training_set, seed, place, tags, needs),
                     *_retraining(profile, training_set, checkpoint, place, tags, data),
                 ]
                 if training_set.shares_imagenet_classes:
@@ -235,6 +237,35 @@ def _robustness(
             )
         )
     return jobs
+
+
+def _finetunings(
+    profile: Profile, training_set: WebVisionSet, seed: int, place: str, tags: dict[str, str], needs: dict[str, Job]
+) -> list[Job]:
+    if profile.evaluate.finetune is None:
+        return []
+    constants = _values(profile.evaluate.finetune)
+    subsets, runtime = constants.pop("subsets"), constants.pop("runtime")
+    config = {
+        "seed": seed,
+        "imagenet": profile.data.imagenet,
+        "keep_classifier": training_set.shares_imagenet_classes,
+        "backbone": _values(profile.pretrain.backbone),
+        "batch_size": profile.evaluate.batch_size,
+        **constants,
+    }
+    return [
+        Job(
+            f"finetune-{name}/{place}",
+            "transfer.finetuning:run",
+            config | {"subset": subset},
+            {"runtime": runtime, "workers": profile.evaluate.workers},
+            needs,
+            profile.resources.finetune,
+            tags | {"evaluation": f"finetune-{name}"},
+        )
+        for name, subset in subsets.items()
+    ]
 
 
 def _values(config: Config) -> dict[str, Any]:

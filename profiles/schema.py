@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from core.config import Config
-from data.config import EvaluationView, TrainingViews
+from data.config import EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
 from data.miniature.config import MiniatureConfig
 from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
 from robustness.config import ReferenceModel
@@ -108,6 +108,37 @@ class Robustness(Config):
     bin_size: int = Field(gt=0)
 
 
+class Finetuning(Config):
+    """Fine-tuning on parts of ImageNet.
+
+    Attributes:
+        classes: how many ImageNet has.
+        views: of the training images.
+        view: of the validation images.
+        schedule, arithmetic, runtime: of the training; the same for every subset.
+        evaluate_every: epochs between two evaluations.
+        subsets: by name, ``1pct`` for 1%; results/definitions.py says which names have columns in the table.
+    """
+
+    classes: int = Field(gt=1)
+    views: WeakViews
+    view: EvaluationView
+    schedule: ScheduleConfig
+    arithmetic: ArithmeticConfig
+    runtime: RuntimeConfig
+    evaluate_every: int = Field(gt=0)
+    subsets: dict[str, SubsetConfig] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_honest(self) -> "Finetuning":
+        for name, subset in self.subsets.items():
+            if isinstance(subset, RandomSubset) and name != f"{100 * subset.fraction:g}pct":
+                raise ValueError(
+                    f"the random subset {name} has fraction {subset.fraction:g}: call it {100 * subset.fraction:g}pct"
+                )
+        return self
+
+
 class Evaluation(Config):
     """The evaluations, and what they share: images at once, loading processes."""
 
@@ -117,6 +148,7 @@ class Evaluation(Config):
     lowshot_voc07: LowShotVOC07 | None = None
     lowshot_places205: LowShot | None = None
     robustness: Robustness | None = None
+    finetune: Finetuning | None = None
 
 
 class StageResources(Config):
@@ -126,6 +158,7 @@ class StageResources(Config):
     pretrain: Resources
     retrain: Resources = Resources()
     evaluate: Resources
+    finetune: Resources = Resources()
 
 
 class Profile(Config):
@@ -168,6 +201,12 @@ class Profile(Config):
             raise ValueError(
                 f"retrain.schedule.batch_size {self.retrain.schedule.batch_size} is not divisible by "
                 f"{self.resources.retrain.tasks} re-training tasks"
+            )
+        finetune, tasks = self.evaluate.finetune, self.resources.finetune.tasks
+        if finetune and finetune.schedule.batch_size % tasks:
+            raise ValueError(
+                f"evaluate.finetune.schedule.batch_size {finetune.schedule.batch_size} is not divisible by {tasks} "
+                "fine-tuning tasks"
             )
         for name, method in self.methods.items():
             if isinstance(method, MoProConfig) and method.queue_size < batch_size:

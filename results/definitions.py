@@ -135,6 +135,22 @@ TABLES = (
         ),
         notes=("torchvision's ResNet-50 was the filter that made ImageNet-A, hence its accuracy near 0 there.",),
     ),
+    Table(
+        name="finetune",
+        title="Fine-tuning on a part of ImageNet (accuracy after the last epoch, %)",
+        published="finetune",
+        columns=tuple(
+            Column(f"{share}% fine-tuning top-{k}", f"finetune-{share}pct", f"top{k}", f"top{k}_{share}pct")
+            for share in (1, 10, 5, 30)  # the paper's, then the miniature's
+            for k in (1, 5)
+        ),
+        notes=(
+            "The recipe for 10% is not published: ours is the one for 1%.",
+            "The authors' code draws another subset on every rank (with 8 ranks, about 7.7% of ImageNet for 1%) and "
+            "keeps the best epoch: their 71.2 and 74.8 may rest on more images than stated. Ours: one subset for all "
+            "ranks, the last epoch.",
+        ),
+    ),
 )
 
 METHOD_TITLES = {
@@ -159,5 +175,7 @@ PUBLISHED_METHODS = {
     ("lowshot", "mopro"): "MoPro",
     ("robustness", "ce"): "CE",
     ("robustness", "mopro"): "MoPro",
+    ("finetune", "ce"): "CE",
+    ("finetune", "mopro"): "MoPro (90 ep)",
 }
 CLAIMED_BETTER, BASELINE = "mopro", "ce"

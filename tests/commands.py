@@ -13,7 +13,7 @@ REDUCED = {
     "seeds": "[0]",
     "miniature.webvision.images": "400",
     "miniature.webvision.validation_images": "101",
-    "miniature.imagenet.images": "40",
+    "miniature.imagenet.images": "200",
     "miniature.imagenet.validation_images": "101",
     "miniature.voc07.trainval_images": "120",
     "miniature.voc07.test_images": "81",
@@ -35,6 +35,8 @@ REDUCED = {
     "retrain.schedule.batch_size": "20",
     "evaluate.lowshot_voc07.shots": "[1, 4]",
     "evaluate.lowshot_places205.shots": "[1, 4]",
+    "evaluate.finetune.schedule.epochs": "2",
+    "evaluate.finetune.schedule.batch_size": "10",
 }
 
 

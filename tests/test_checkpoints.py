@@ -8,7 +8,7 @@ import torch
 from core.errors import InputError
 from core.vision import resnet
 from pretrain.backbone import Classifier, ProjectingEncoder
-from pretrain.checkpoints import exported, load_classifier, load_encoder, load_tensors, save_tensors
+from pretrain.checkpoints import exported, load_classifier, load_encoder, load_tensors, load_trunk, save_tensors
 from pretrain.config import BackboneConfig, MoProConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.mopro import MoPro
@@ -55,6 +55,21 @@ def test_a_trunk_that_does_not_fit_is_refused(tmp_path, change):
     save_tensors(tmp_path / "model.pt", tensors)
     with pytest.raises(InputError, match=r"does not fit a ResNet-10 of width 16: layer\d\.0\.conv1\.weight"):
         load_classifier(tmp_path / "model.pt", SMALL)
+    with pytest.raises(InputError, match=r"does not fit a ResNet-10 of width 16: layer\d\.0\.conv1\.weight"):
+        load_trunk(tmp_path / "model.pt", SMALL, classes=10)
+
+
+def test_a_trunk_can_be_read_without_its_classifier(tmp_path):
+    method = mopro()
+    tensors = exported(method)
+    save_tensors(tmp_path / "whole.pt", tensors)
+    save_tensors(tmp_path / "bare.pt", {key: value for key, value in tensors.items() if not key.startswith("fc.")})
+    for name in ("whole.pt", "bare.pt"):
+        model = load_trunk(tmp_path / name, SMALL, classes=7)
+        assert model.classifier.out_features == 7
+        assert torch.equal(model.trunk.conv1.weight, method.encoder.trunk.conv1.weight)
+    with pytest.raises(InputError, match=r"bare\.pt holds no classifier"):
+        load_classifier(tmp_path / "bare.pt", SMALL)
 
 
 class Malicious:

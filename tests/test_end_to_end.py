@@ -11,7 +11,7 @@ import pytest
 from core.files import held_alone
 from tests.commands import command, environment, records, run_all
 
-JOBS = 20  # the miniature, its hard images, two methods with seven jobs each, MoPro's cleaning and re-training with two
+JOBS = 24  # the miniature, its hard images, two methods with nine jobs each, MoPro's cleaning and re-training with two
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,14 @@ def test_shipped_profiles_expand(name):
         ("name.x=1", ["'name' is a single value"]),
         ("seeds=[1", ["not a YAML value"]),
         ("seeds=[]", ["seeds", "at least 1 item"]),
+        ("evaluate.finetune.subsets.5pct.fractoin=0.05", ["'evaluate.finetune.subsets.5pct.fraction'"]),
+        (
+            "evaluate.finetune.subsets.5pct.kind=lists",
+            ["evaluate.finetune.subsets.5pct", "'lists'", "'random', 'list'"],
+        ),
+        ("evaluate.finetune.subsets.5pct.fraction=0.01", ["evaluate.finetune", "5pct has fraction 0.01: call it 1pct"]),
+        ("evaluate.finetune.subsets={}", ["evaluate.finetune.subsets", "at least 1 item"]),
+        ("resources.finetune.tasks=3", ["evaluate.finetune.schedule.batch_size 20", "not divisible by 3"]),
     ],
 )
 def test_mistakes_get_one_sentence(override, parts):
@@ -107,6 +115,8 @@ EVALUATIONS = (
     "lowshot-places205",
     "robustness-imagenet-r",
     "robustness-imagenet-a",
+    "finetune-5pct",
+    "finetune-30pct",
 )
 OF_RETRAINING = ("retraining", "accuracy-webvision-retrained", "accuracy-imagenet-retrained")  # MoPro's alone
 
@@ -123,11 +133,13 @@ def test_a_changed_value_makes_new_exactly_what_depends_on_it():
     of_hard_images = {"hard-images", "robustness-imagenet-a/ce", "robustness-imagenet-a/mopro"}
     assert kinds_changed_by("hard_images.seed=901") == of_hard_images
     assert kinds_changed_by("retrain.schedule.epochs=2") == kinds_changed_by("retrain.view=weak") == retrained
+    listed = "evaluate.finetune.subsets.30pct={kind: list, file: names.txt}"
+    assert kinds_changed_by(listed) == {"finetune-30pct/ce", "finetune-30pct/mopro"}
 
 
 def test_what_changes_no_figure_changes_no_identity():
     settings = ("pretrain.runtime.workers=4", "pretrain.runtime.log_every=7", "evaluate.workers=3", "tolerance=2")
-    assert kinds_changed_by(*settings, "resources.pretrain.hours=9") == set()
+    assert kinds_changed_by(*settings, "resources.pretrain.hours=9", "evaluate.finetune.runtime.workers=2") == set()
 
 
 def test_a_training_set_can_have_a_threshold_of_its_own():
@@ -136,21 +148,28 @@ def test_a_training_set_can_have_a_threshold_of_its_own():
         assert jobs[f"{kind}/mopro/webvision/seed100"].config["method"]["threshold"] == 0.6
 
 
-def test_a_missing_folder_is_found_before_anything_starts(tmp_path, capsys):
-    folders = ("webvision.webvision-v1.folder", "imagenet", "voc07", "places205.folder", "imagenet_a.folder")
-    overrides = [part for key in folders for part in ("--set", f"data.{key}={tmp_path}")]
-    arguments = [
-        "--profile",
-        "paper",
-        *overrides,
-        "--set",
-        "data.imagenet_r.folder=/nowhere",
-        "--runs",
-        str(tmp_path / "runs"),
-    ]
-    assert main(arguments) == 2
+def run_paper_on(folder, *overrides: str) -> int:
+    """The exit status with every data set in one empty folder."""
+    keys = ("webvision.webvision-v1.folder", "imagenet", "voc07", "places205.folder", "imagenet_r.folder")
+    values = [f"data.{key}={folder}" for key in (*keys, "imagenet_a.folder")]
+    arguments = [part for value in (*values, *overrides) for part in ("--set", value)]
+    return main(["--profile", "paper", *arguments, "--runs", str(folder / "runs")])
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("data.imagenet_r.folder=/nowhere", "data.imagenet_r.folder: the folder /nowhere does not exist"),
+        (
+            "evaluate.finetune.subsets={1pct: {kind: list, file: /nowhere/1percent.txt}}",
+            "evaluate.finetune.subsets.1pct.file: the list /nowhere/1percent.txt does not exist",
+        ),
+    ],
+)
+def test_what_is_missing_is_found_before_anything_starts(tmp_path, capsys, override, sentence):
+    assert run_paper_on(tmp_path, override) == 2
+    assert sentence in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
-    assert "data.imagenet_r.folder: the folder /nowhere does not exist" in capsys.readouterr().err
 
 
 def test_the_paper_can_be_planned_without_its_data(capsys):
@@ -169,3 +188,10 @@ def test_robustness_is_evaluated_where_classes_are_imagenets():
 def test_without_retraining():
     kinds = {job.name.split("/")[0] for job in jobs_of(load_profile("mini", ["retrain=null"]))}
     assert kinds == {"miniature", "hard-images", "pretrain", *EVALUATIONS}
+
+
+def test_the_pretrained_classifier_serves_fine_tuning_where_it_has_imagenets_classes():
+    for shared in (True, False):
+        override = f"data.webvision.webvision.shares_imagenet_classes={str(shared).lower()}"
+        jobs = {job.name: job for job in jobs_of(load_profile("mini", [override]))}
+        assert jobs["finetune-5pct/ce/webvision/seed100"].config["keep_classifier"] is shared

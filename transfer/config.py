@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from core.config import Config
-from pretrain.config import EvaluationConfig
+from data.config import SubsetConfig, WeakViews
+from pretrain.config import EvaluationConfig, TrainingConfig
 
 
 class SVMConfig(Config):
@@ -50,3 +51,23 @@ class VOC07Config(LowShotConfig):
     """The same for multi-labels: ``svm`` are the one-vs-rest classifiers."""
 
     svm: OneVsRestSVMConfig
+
+
+class FinetuneConfig(TrainingConfig, EvaluationConfig):
+    """Which part of ImageNet, how it is trained on, and when val is evaluated.
+
+    Attributes:
+        imagenet: the data set's folder.
+        classes: how many it has.
+        keep_classifier: whether the pretrained classifier is the first one, because it has the same classes.
+        subset: of the training images; a random one is drawn with the job's seed, the same for every checkpoint.
+        views: of the training images.
+        evaluate_every: epochs between two evaluations; the last epoch is always evaluated.
+    """
+
+    imagenet: str
+    classes: int = Field(gt=1)
+    keep_classifier: bool
+    subset: SubsetConfig
+    views: WeakViews
+    evaluate_every: int = Field(gt=0)

@@ -1,0 +1,51 @@
+"""Parts of an ImageNet-style training set: drawn at random, or named in a list."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InputError
+from core.seeds import generator
+from data.images import ImageTable
+
+
+def random_subset(images: ImageTable, fraction: float, seed: int) -> ImageTable:
+    """A uniform draw of ``round(fraction * n)`` images without replacement, in the table's order.
+
+    A function of size, fraction and seed alone; with the same seed, a smaller fraction lies inside a larger one.
+    """
+    order = generator(seed, "subset").permutation(len(images))
+    return images.subset(np.sort(order[: round(fraction * len(images))]))
+
+
+def listed_subset(images: ImageTable, path: Path) -> ImageTable:
+    """The images that a list names, in its order.
+
+    A line is the name of a file such as ``n04235860_14959.JPEG``; what stands before ``_`` is its synset, and so its
+    folder.
+
+    Raises:
+        InputError: the list cannot be read or is empty, or a name is not among the images or stands there twice.
+    """
+    try:
+        names = path.read_bytes().splitlines()
+    except OSError:
+        raise InputError(f"The list {path} cannot be read: name the right file in the profile.") from None
+    if not names:
+        raise InputError(f"The list {path} is empty: expected the name of an image on each line.")
+    rows = {name: row for row, name in enumerate(images.paths.tolist())}
+    chosen: dict[int, int] = {}  # row -> line
+    for line, name in enumerate(names, start=1):
+        row = rows.get(name.partition(b"_")[0] + b"/" + name)
+        if row is None:
+            raise InputError(
+                f"{path}, line {line}: {name.decode(errors='replace')!r} is not in {images.source}, expected the name "
+                "of an image there, such as n04235860_14959.JPEG: correct the list, or complete the data set."
+            )
+        if row in chosen:
+            raise InputError(
+                f"{path}, line {line}: {name.decode()!r} stands on line {chosen[row]} already: take one of them out."
+            )
+        chosen[row] = line
+    return replace(images.subset(np.array(list(chosen))), source=path)
