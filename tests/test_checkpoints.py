@@ -117,7 +117,7 @@ def test_a_whole_encoder_gives_the_same_logits_and_embeddings(tmp_path):
         ("projection.2.weight", torch.zeros(1)),
         ("projection.4.weight", torch.zeros(1)),
         ("layer2.0.conv1.weight", None),
-        ("fc.bias", None),
+        ("fc.weight", None),
     ],
 )
 def test_an_encoder_that_does_not_fit_is_refused(tmp_path, key, value):
