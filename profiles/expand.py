@@ -1,14 +1,18 @@
 """From a profile to jobs: pretraining for every method, training set and seed, then every evaluation of each."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from core.config import Config
 from data.miniature.classes import IMAGENET_CLASSES
 from pretrain.config import MethodConfig, MoProConfig
 from profiles.schema import Profile, WebVisionSet
-from slurm.jobs import Job
+from slurm.jobs import Job, Resources
 
 VOC_CLASSES = 20
+
+Needs = Mapping[str, Job]
 
 
 def jobs_of(profile: Profile) -> list[Job]:
@@ -16,21 +20,10 @@ def jobs_of(profile: Profile) -> list[Job]:
     data = _miniature(profile)
     hard = _hard_images(profile, data)
     jobs = [*data.values(), *hard.values()]
-    for set_name, training_set in profile.data.webvision.items():
-        for method_name, method in profile.methods.items():
+    for set_name in profile.data.webvision:
+        for method_name in profile.methods:
             for seed in profile.seeds:
-                place = f"{method_name}/{set_name}/seed{seed}"
-                tags = {"method": method_name, "set": set_name, "seed": str(seed)}
-                checkpoint = _pretraining(profile, training_set, method, seed, place, tags, data)
-                needs = data | {"checkpoint": checkpoint}
-                jobs += [
-                    checkpoint,
-                    *_evaluations(profile, training_set, seed, place, tags, needs),
-                    *_finetunings(profile, training_set, seed, place, tags, needs),
-                    *_retraining(profile, training_set, checkpoint, place, tags, data),
-                ]
-                if training_set.shares_imagenet_classes:
-                    jobs += _robustness(profile, training_set, place, tags, data | {"checkpoint": checkpoint}, hard)
+                jobs += _Run(profile, set_name, method_name, seed, data, hard).jobs()
     return jobs
 
 
@@ -38,11 +31,10 @@ def _miniature(profile: Profile) -> dict[str, Job]:
     if profile.miniature is None:
         return {}
     config = _values(profile.miniature)
-    job = Job("miniature", "data.miniature.build:run", config, resources=profile.resources.miniature)
-    return {"data": job}
+    return {"data": Job("miniature", "data.miniature.build:run", config, resources=profile.resources.miniature)}
 
 
-def _hard_images(profile: Profile, data: dict[str, Job]) -> dict[str, Job]:
+def _hard_images(profile: Profile, data: Needs) -> dict[str, Job]:
     if profile.hard_images is None:
         return {}
     config = {
@@ -55,217 +47,189 @@ def _hard_images(profile: Profile, data: dict[str, Job]) -> dict[str, Job]:
         "batch_size": profile.evaluate.batch_size,
     }
     options = {"runtime": _values(profile.pretrain.runtime), "workers": profile.evaluate.workers}
-    stage = "robustness.hard_images:run"
-    return {"hard": Job("hard-images", stage, config, options, data, profile.resources.miniature)}
+    job = Job("hard-images", "robustness.hard_images:run", config, options, data, profile.resources.miniature)
+    return {"hard": job}
 
 
-def _pretraining(
-    profile: Profile,
-    training_set: WebVisionSet,
-    method: MethodConfig,
-    seed: int,
-    place: str,
-    tags: dict[str, str],
-    data: dict[str, Job],
-) -> Job:
-    if isinstance(method, MoProConfig) and training_set.threshold is not None:
-        method = method.model_copy(update={"threshold": training_set.threshold})
-    constants = _values(profile.pretrain)
-    runtime = constants.pop("runtime")
-    config = {
-        "seed": seed,
-        "webvision": training_set.folder,
-        "classes": training_set.classes,
-        "method": _values(method),
-        **constants,
-    }
-    return Job(
-        f"pretrain/{place}",
-        "pretrain.stage:run",
-        config,
-        {"runtime": runtime},
-        data,
-        profile.resources.pretrain,
-        tags | {"evaluation": "pretrain"},
-    )
+@dataclass(frozen=True)
+class _Run:
+    """One pretraining run: a method on a training set with a seed. Its jobs share place and tags."""
 
+    profile: Profile
+    set_name: str
+    method_name: str
+    seed: int
+    data: Needs
+    hard: Needs
 
-def _retraining(
-    profile: Profile,
-    training_set: WebVisionSet,
-    checkpoint: Job,
-    place: str,
-    tags: dict[str, str],
-    data: dict[str, Job],
-) -> list[Job]:
-    """Noise cleaning, re-training, the new classifier's accuracy: for MoPro, where the profile asks for them."""
-    if profile.retrain is None or checkpoint.config["method"]["objective"] != "mopro":
-        return []
-    accuracy = profile.evaluate.accuracy
-    trained = {key: checkpoint.config[key] for key in ("webvision", "classes", "backbone")}
-    needs = data | {"checkpoint": checkpoint}
-    cleaning = Job(
-        f"cleaning/{place}",
-        "pretrain.cleaning:run",
-        trained
-        | {
-            "method": checkpoint.config["method"],
-            "view": _values(accuracy.view),
-            "batch_size": profile.evaluate.batch_size,
-        },
-        {"workers": profile.evaluate.workers},
-        needs,
-        profile.resources.evaluate,
-        tags | {"evaluation": "cleaning"},
-    )
-    view = accuracy.view if profile.retrain.view == "centre" else profile.pretrain.views
-    retraining = Job(
-        f"retraining/{place}",
-        "pretrain.retraining:run",
-        trained
-        | {
-            "seed": checkpoint.config["seed"],
-            "view": _values(view),
-            "schedule": _values(profile.retrain.schedule),
-            "arithmetic": checkpoint.config["arithmetic"],
-        },
-        checkpoint.options,
-        needs | {"cleaning": cleaning},
-        profile.resources.retrain,
-        tags | {"evaluation": "retraining"},
-    )
-    retrained = data | {"checkpoint": retraining}
-    return [cleaning, retraining, *_accuracies(profile, training_set, place, tags, retrained, "-retrained")]
+    @property
+    def training_set(self) -> WebVisionSet:
+        return self.profile.data.webvision[self.set_name]
 
+    @property
+    def method(self) -> MethodConfig:
+        """The method, with the threshold of the training set where that has its own."""
+        method, threshold = self.profile.methods[self.method_name], self.training_set.threshold
+        if isinstance(method, MoProConfig) and threshold is not None:
+            return method.model_copy(update={"threshold": threshold})
+        return method
 
-def _accuracies(
-    profile: Profile,
-    training_set: WebVisionSet,
-    place: str,
-    tags: dict[str, str],
-    needs: dict[str, Job],
-    suffix: str,
-) -> list[Job]:
-    """The accuracy of the classifier that ``needs`` hold; the suffix tells it from the others of its place."""
-    evaluate = profile.evaluate
-    folders = {"webvision": training_set.folder}
-    if training_set.shares_imagenet_classes:
-        folders["imagenet"] = profile.data.imagenet
-    return [
-        Job(
-            f"accuracy-{layout}{suffix}/{place}",
-            "pretrain.accuracy:run",
-            {
-                "backbone": _values(profile.pretrain.backbone),
-                "batch_size": evaluate.batch_size,
-                "view": _values(evaluate.accuracy.view),
-                "layout": layout,
-                "folder": folders[layout],
-                "classes": training_set.classes,
-            },
-            {"workers": evaluate.workers},
-            needs,
-            profile.resources.evaluate,
-            tags | {"evaluation": f"accuracy-{layout}{suffix}"},
-        )
-        for layout in evaluate.accuracy.sets
-        if layout in folders
-    ]
+    def jobs(self) -> list[Job]:
+        checkpoint = self.pretraining()
+        needs = {**self.data, "checkpoint": checkpoint}
+        return [
+            checkpoint,
+            *self.accuracies(needs, ""),
+            *self.lowshots(needs),
+            *self.finetunings(needs),
+            *self.retraining(needs),
+            *self.robustness(needs),
+        ]
 
-
-def _evaluations(
-    profile: Profile, training_set: WebVisionSet, seed: int, place: str, tags: dict[str, str], needs: dict[str, Job]
-) -> list[Job]:
-    evaluate = profile.evaluate
-    shown = {"backbone": _values(profile.pretrain.backbone), "batch_size": evaluate.batch_size}
-
-    def job(evaluation: str, stage: str, config: dict[str, Any]) -> Job:
-        return Job(
-            f"{evaluation}/{place}",
-            stage,
-            shown | config,
-            {"workers": evaluate.workers},
-            needs,
-            profile.resources.evaluate,
-            tags | {"evaluation": evaluation},
-        )
-
-    jobs = _accuracies(profile, training_set, place, tags, needs, "")
-    if evaluate.lowshot_voc07:
-        config = {"seed": seed, "folder": profile.data.voc07, "classes": VOC_CLASSES}
-        jobs.append(job("lowshot-voc07", "transfer.voc07:run", config | _values(evaluate.lowshot_voc07)))
-    if evaluate.lowshot_places205 and profile.data.places205:
-        config = {"seed": seed, **_values(profile.data.places205), **_values(evaluate.lowshot_places205)}
-        jobs.append(job("lowshot-places205", "transfer.places205:run", config))
-    return jobs
-
-
-def _robustness(
-    profile: Profile,
-    training_set: WebVisionSet,
-    place: str,
-    tags: dict[str, str],
-    needs: dict[str, Job],
-    hard: dict[str, Job],
-) -> list[Job]:
-    evaluate, data = profile.evaluate, profile.data
-    if evaluate.robustness is None:
-        return []
-    jobs = []
-    for name, variant, chosen in (("imagenet-r", data.imagenet_r, {}), ("imagenet-a", data.imagenet_a, hard)):
-        if variant is None:
-            continue
+    def pretraining(self) -> Job:
+        constants = _values(self.profile.pretrain)
+        options = {"runtime": constants.pop("runtime")}
         config = {
-            "backbone": _values(profile.pretrain.backbone),
-            "batch_size": evaluate.batch_size,
-            **_values(variant),
-            "role": "hard" if chosen else "data",
-            "imagenet": data.imagenet,
-            "imagenet_classes": training_set.classes,
-            **_values(evaluate.robustness),
+            "seed": self.seed,
+            "webvision": self.training_set.folder,
+            "classes": self.training_set.classes,
+            "method": _values(self.method),
+            **constants,
         }
-        evaluation = f"robustness-{name}"
-        jobs.append(
-            Job(
-                f"{evaluation}/{place}",
-                "robustness.evaluation:run",
-                config,
-                {"workers": evaluate.workers},
-                needs | chosen,
-                profile.resources.evaluate,
-                tags | {"evaluation": evaluation},
+        return self._job("pretrain", "pretrain.stage:run", config, options, self.data, self.profile.resources.pretrain)
+
+    def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
+        """The accuracy of the classifier that ``needs`` hold; the suffix tells it from the run's other classifier."""
+        folders = {"webvision": self.training_set.folder}
+        if self.training_set.shares_imagenet_classes:
+            folders["imagenet"] = self.profile.data.imagenet
+        accuracy = self.profile.evaluate.accuracy
+        return [
+            self._evaluation(
+                f"accuracy-{layout}{suffix}",
+                "pretrain.accuracy:run",
+                {
+                    "view": _values(accuracy.view),
+                    "layout": layout,
+                    "folder": folders[layout],
+                    "classes": self.training_set.classes,
+                },
+                needs,
             )
-        )
-    return jobs
+            for layout in accuracy.sets
+            if layout in folders
+        ]
 
+    def lowshots(self, needs: Needs) -> list[Job]:
+        data, evaluate = self.profile.data, self.profile.evaluate
+        jobs = []
+        if evaluate.lowshot_voc07:
+            config = {"seed": self.seed, "folder": data.voc07, "classes": VOC_CLASSES}
+            config |= _values(evaluate.lowshot_voc07)
+            jobs.append(self._evaluation("lowshot-voc07", "transfer.voc07:run", config, needs))
+        if evaluate.lowshot_places205 and data.places205:
+            config = {"seed": self.seed, **_values(data.places205), **_values(evaluate.lowshot_places205)}
+            jobs.append(self._evaluation("lowshot-places205", "transfer.places205:run", config, needs))
+        return jobs
 
-def _finetunings(
-    profile: Profile, training_set: WebVisionSet, seed: int, place: str, tags: dict[str, str], needs: dict[str, Job]
-) -> list[Job]:
-    if profile.evaluate.finetune is None:
-        return []
-    constants = _values(profile.evaluate.finetune)
-    subsets, runtime = constants.pop("subsets"), constants.pop("runtime")
-    config = {
-        "seed": seed,
-        "imagenet": profile.data.imagenet,
-        "keep_classifier": training_set.shares_imagenet_classes,
-        "backbone": _values(profile.pretrain.backbone),
-        "batch_size": profile.evaluate.batch_size,
-        **constants,
-    }
-    return [
-        Job(
-            f"finetune-{name}/{place}",
-            "transfer.finetuning:run",
-            config | {"subset": subset},
-            {"runtime": runtime, "workers": profile.evaluate.workers},
+    def finetunings(self, needs: Needs) -> list[Job]:
+        evaluate = self.profile.evaluate
+        if evaluate.finetune is None:
+            return []
+        constants = _values(evaluate.finetune)
+        subsets = constants.pop("subsets")
+        options = {"runtime": constants.pop("runtime"), "workers": evaluate.workers}
+        config = {
+            "seed": self.seed,
+            "imagenet": self.profile.data.imagenet,
+            "keep_classifier": self.training_set.shares_imagenet_classes,
+            **self._shown,
+            **constants,
+        }
+        resources = self.profile.resources.finetune
+        return [
+            self._job(
+                f"finetune-{name}", "transfer.finetuning:run", config | {"subset": subset}, options, needs, resources
+            )
+            for name, subset in subsets.items()
+        ]
+
+    def retraining(self, needs: Needs) -> list[Job]:
+        """Noise cleaning, re-training, the new classifier's accuracy: for MoPro, where the profile asks for them."""
+        retrain, views = self.profile.retrain, self.profile.pretrain.views
+        if retrain is None or not isinstance(self.method, MoProConfig):
+            return []
+        centre = self.profile.evaluate.accuracy.view
+        trained = {"webvision": self.training_set.folder, "classes": self.training_set.classes}
+        cleaning = self._evaluation(
+            "cleaning",
+            "pretrain.cleaning:run",
+            trained | {"method": _values(self.method), "view": _values(centre)},
             needs,
-            profile.resources.finetune,
-            tags | {"evaluation": f"finetune-{name}"},
         )
-        for name, subset in subsets.items()
-    ]
+        config = trained | {
+            "seed": self.seed,
+            "backbone": _values(self.profile.pretrain.backbone),
+            "view": _values(centre if retrain.view == "centre" else views),
+            "schedule": _values(retrain.schedule),
+            "arithmetic": _values(self.profile.pretrain.arithmetic),
+        }
+        retraining = self._job(
+            "retraining",
+            "pretrain.retraining:run",
+            config,
+            {"runtime": _values(self.profile.pretrain.runtime)},
+            {**needs, "cleaning": cleaning},
+            self.profile.resources.retrain,
+        )
+        return [cleaning, retraining, *self.accuracies({**self.data, "checkpoint": retraining}, "-retrained")]
+
+    def robustness(self, needs: Needs) -> list[Job]:
+        """ImageNet-R and ImageNet-A, for classifiers of ImageNet's classes; chosen hard images serve as ImageNet-A."""
+        data, robustness = self.profile.data, self.profile.evaluate.robustness
+        if robustness is None or not self.training_set.shares_imagenet_classes:
+            return []
+        nothing: Needs = {}
+        variants = (("imagenet-r", data.imagenet_r, nothing), ("imagenet-a", data.imagenet_a, self.hard))
+        return [
+            self._evaluation(
+                f"robustness-{name}",
+                "robustness.evaluation:run",
+                {
+                    **_values(variant),
+                    "role": "hard" if chosen else "data",
+                    "imagenet": data.imagenet,
+                    "imagenet_classes": self.training_set.classes,
+                    **_values(robustness),
+                },
+                {**needs, **chosen},
+            )
+            for name, variant, chosen in variants
+            if variant is not None
+        ]
+
+    @property
+    def _shown(self) -> dict[str, Any]:
+        """What every evaluation is told about the checkpoint and its batches."""
+        backbone = _values(self.profile.pretrain.backbone)
+        return {"backbone": backbone, "batch_size": self.profile.evaluate.batch_size}
+
+    def _evaluation(self, kind: str, stage: str, config: dict[str, Any], needs: Needs) -> Job:
+        options = {"workers": self.profile.evaluate.workers}
+        return self._job(kind, stage, self._shown | config, options, needs, self.profile.resources.evaluate)
+
+    def _job(
+        self,
+        kind: str,
+        stage: str,
+        config: dict[str, Any],
+        options: dict[str, Any],
+        needs: Needs,
+        resources: Resources,
+    ) -> Job:
+        name = f"{kind}/{self.method_name}/{self.set_name}/seed{self.seed}"
+        tags = {"method": self.method_name, "set": self.set_name, "seed": str(self.seed), "evaluation": kind}
+        return Job(name, stage, config, options, needs, resources, tags)
 
 
 def _values(config: Config) -> dict[str, Any]:
