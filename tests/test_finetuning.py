@@ -1,14 +1,11 @@
 """Fine-tuning: where the model starts, what counts as the result, and what an interruption or more ranks change."""
 
 import json
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 
 from core.errors import InputError
 from core.workspace import PROGRESS_FILE, Workspace
@@ -18,6 +15,7 @@ from pretrain.backbone import Classifier
 from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
+from tests.processes import in_two_processes, run_stage
 from transfer import finetuning
 from transfer.finetuning import HISTORY_FILE
 
@@ -214,31 +212,10 @@ def test_the_progress_shown_is_that_of_the_training(place, monkeypatch):
     assert not (place.folder / PROGRESS_FILE).exists()
 
 
-def _one_of_two(number: int, port: int, folder: Path, miniature: Path, checkpoint: Path, results) -> None:
-    os.environ |= {
-        "RANK": str(number),
-        "WORLD_SIZE": "2",
-        "LOCAL_RANK": str(number),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
-    torch.set_num_threads(1)
-    place = workspace(folder, miniature, checkpoint)
-    place.reports_progress = number == 0
-    metrics = finetuning.run(configuration(), place)
-    results.put((number, metrics, place.provenance))
-
-
 def test_two_processes_measure_rank_0s_model_on_every_image_once(place, miniature, checkpoint):
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    results = multiprocessing.get_context("spawn").SimpleQueue()
-    arguments = (port, place.folder, miniature, checkpoint, results)
-    context = multiprocessing.start_processes(_one_of_two, arguments, nprocs=2, join=False)
-    (_, metrics, provenance), (_, *others) = sorted((results.get() for _ in range(2)), key=lambda result: result[0])
-    context.join()
-    assert others == [metrics, provenance]
+    inputs = dict(place.inputs)
+    (metrics, provenance), others = in_two_processes(run_stage, finetuning.run, configuration(), place.folder, inputs)
+    assert others == (metrics, provenance)
     assert {metric["n"] for metric in metrics.values()} == {41}
     # One process reads the final state, which rank 0 wrote, and evaluates it alone.
     alone = Classifier(SMALL, classes=10)

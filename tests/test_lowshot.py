@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import socket
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.svm import LinearSVC
-from torch import multiprocessing
 
 from core.errors import InputError
 from core.workspace import Workspace
@@ -24,6 +21,7 @@ from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.evaluation import pretrained_classifier
 from pretrain.features import pooled_features
+from tests.processes import in_two_processes, run_stage
 from transfer import places205, voc07
 from transfer.config import LowShotConfig, OneVsRestSVMConfig, SVMConfig
 from transfer.features import unit_rows
@@ -244,26 +242,9 @@ def test_started_again_no_image_is_read_twice(workspace, decoded, stage, config)
     assert not decoded
 
 
-def _one_of_two(number: int, port: int, folder: Path, inputs: dict[str, Path], results) -> None:
-    os.environ |= {
-        "RANK": str(number),
-        "WORLD_SIZE": "2",
-        "LOCAL_RANK": str(number),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
-    results.put(places205.run(PLACES205, Workspace(folder, inputs, reports_progress=number == 0)))
-
-
 def test_two_processes_give_the_figures_of_one(workspace, tmp_path):
     metrics = places205.run(PLACES205, workspace)  # of 41 validation images, which two do not share evenly
     (tmp_path / "two").mkdir()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    results = multiprocessing.get_context("spawn").SimpleQueue()
-    arguments = (port, tmp_path / "two", workspace.inputs, results)
-    context = multiprocessing.start_processes(_one_of_two, arguments, nprocs=2, join=False)
-    assert [results.get() for _ in range(2)] == [metrics, metrics]
-    context.join()
+    results = in_two_processes(run_stage, places205.run, PLACES205, tmp_path / "two", dict(workspace.inputs))
+    assert [found for found, _ in results] == [metrics, metrics]
     assert (tmp_path / "two/draws.json").read_text() == (workspace.folder / "draws.json").read_text()

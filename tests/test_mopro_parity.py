@@ -1,15 +1,14 @@
 """MoPro against figures measured on the authors' implementation, step by step, with one process and with two."""
 
 import json
-import socket
 from pathlib import Path
 
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 
 from core.distributed import process_group, rank, world_size
 from pretrain.mopro import MoPro
+from tests.processes import in_two_processes
 from tests.toy_world import BATCH, CLASSES, CONSTANTS, STEPS, ToyEncoder, batch, epoch_of, first_queue
 
 MEASURED = Path(__file__).parent / "parity"
@@ -62,28 +61,13 @@ def test_one_process():
     assert_as_measured("mopro_step.json", *trajectory())
 
 
-def _two_processes(number: int, port: int, results) -> None:
-    import os
-
-    os.environ |= {
-        "RANK": str(number),
-        "WORLD_SIZE": "2",
-        "LOCAL_RANK": str(number),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
+def joined_trajectory() -> tuple[list[dict], list[list[float]]]:
+    """The same as one of a job's processes; prototypes as lists, which outlive the process."""
     with process_group():
         steps, prototypes = trajectory()
-    results.put((number, steps, prototypes.tolist()))
+    return steps, prototypes.tolist()
 
 
 def test_two_processes():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    results = multiprocessing.get_context("spawn").SimpleQueue()
-    context = multiprocessing.start_processes(_two_processes, (port, results), nprocs=2, join=False)
-    collected = {number: rest for number, *rest in (results.get() for _ in range(2))}
-    context.join()
-    for number, (steps, prototypes) in collected.items():
+    for number, (steps, prototypes) in enumerate(in_two_processes(joined_trajectory)):
         assert_as_measured(f"mopro_step_world2_rank{number}.json", steps, torch.tensor(prototypes, dtype=torch.float64))

@@ -2,12 +2,10 @@
 
 import os
 import shutil
-import socket
 
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 
 from core.errors import InputError
 from core.workspace import Workspace
@@ -21,6 +19,7 @@ from pretrain.cleaning import PSEUDO_LABELS_FILE
 from pretrain.config import RetrainingConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.sources import CachedFeatures, Images, StreamedFeatures
+from tests.processes import in_two_processes
 from tests.test_checkpoints import SMALL, mopro
 from tests.test_cleaning import CONFIG as CLEANING
 
@@ -202,18 +201,6 @@ def clean_and_retrain(folder, inputs):
         stage.run(config, Workspace(folder / name, inputs | {"cleaning": folder / "cleaning"}, reports_progress=leads))
 
 
-def _one_of_two(number, port, folder, inputs):
-    os.environ |= {
-        "RANK": str(number),
-        "WORLD_SIZE": "2",
-        "LOCAL_RANK": str(number),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
-    torch.set_num_threads(1)
-    clean_and_retrain(folder, inputs)
-
-
 def test_two_processes_clean_and_train_as_one(inputs, tmp_path):
     """On a set whose size two does not divide."""
     data = shutil.copytree(inputs["data"], tmp_path / "data")
@@ -221,10 +208,7 @@ def test_two_processes_clean_and_train_as_one(inputs, tmp_path):
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     inputs = inputs | {"data": data}
     clean_and_retrain(tmp_path / "one", inputs)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    multiprocessing.start_processes(_one_of_two, (port, tmp_path / "two", inputs), nprocs=2, start_method="spawn")
+    in_two_processes(clean_and_retrain, tmp_path / "two", inputs)
     lists = [(tmp_path / name / "cleaning" / PSEUDO_LABELS_FILE).read_bytes() for name in ("one", "two")]
     assert lists[0] == lists[1]
     models = [load_tensors(tmp_path / name / "retraining/model.pt") for name in ("one", "two")]

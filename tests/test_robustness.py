@@ -1,15 +1,12 @@
 """ImageNet-R and ImageNet-A: reading, restriction to the classes present, ranks, and the miniature's own of each."""
 
-import os
 import shutil
-import socket
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing as multiprocessing
 from PIL import Image
 
 from core.errors import InputError
@@ -23,6 +20,7 @@ from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from robustness import evaluation, hard_images
 from robustness.evaluation import choose_among
+from tests.processes import in_two_processes, run_stage
 
 BACKBONE = {"depth": 10, "width": 16, "stem": "small"}
 CONFIG = {
@@ -180,31 +178,6 @@ def test_a_figure_that_does_not_exist_is_left_out(miniature, tmp_path, capsys):
     assert "too few images for two bins" in capsys.readouterr().out
 
 
-def _in_a_process(number: int, port: int, stage, config: dict, folder: Path, needed: dict, results) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {
-        "RANK": str(number),
-        "WORLD_SIZE": "2",
-        "LOCAL_RANK": str(number),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
-    workspace = Workspace(folder, needed, reports_progress=number == 0)
-    results.put((stage(config, workspace), workspace.provenance))
-
-
-def in_two_processes(stage, config: dict, folder: Path, needed: dict) -> list:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    results = multiprocessing.get_context("spawn").SimpleQueue()
-    arguments = (port, stage, config, folder, needed, results)
-    context = multiprocessing.start_processes(_in_a_process, arguments, nprocs=2, join=False)
-    collected = [results.get() for _ in range(2)]
-    context.join()
-    return collected
-
-
 def assert_equal_figures(ours: dict, theirs: dict) -> None:
     assert ours.keys() == theirs.keys()
     for name, metric in ours.items():
@@ -217,7 +190,7 @@ def test_two_processes_give_what_one_gives(miniature, tmp_path):
     workspace = Workspace(tmp_path, inputs(miniature, tmp_path / "checkpoint"))
     alone = evaluation.run(CONFIG, workspace)
     assert alone["accuracy"]["n"] == 67
-    for together, provenance in in_two_processes(evaluation.run, CONFIG, tmp_path, dict(workspace.inputs)):
+    for together, provenance in in_two_processes(run_stage, evaluation.run, CONFIG, tmp_path, dict(workspace.inputs)):
         assert_equal_figures(together, alone)
         assert together["accuracy"] == alone["accuracy"]
         assert provenance["images"] == workspace.provenance["images"]
@@ -250,7 +223,7 @@ def test_hard_images_are_the_pools_that_the_reference_gets_wrong(miniature, tmp_
 
 def test_two_processes_choose_the_same_hard_images(miniature, tmp_path):
     """Each rank has BatchNorm statistics of its own: all must judge with the first one's."""
-    (first, _), (second, _) = in_two_processes(hard_images.run, HARD, tmp_path, {"data": miniature})
+    (first, _), (second, _) = in_two_processes(run_stage, hard_images.run, HARD, tmp_path, {"data": miniature})
     assert first == second
     hard, _ = read_variant(tmp_path / "imagenet-a", None, miniature / "imagenet", 10)
     assert first["hard_images"]["value"] == len(hard)
