@@ -134,8 +134,9 @@ def move_prototypes(
 ) -> torch.Tensor:
     """Move each kept sample's prototype towards its embedding, one by one (section 3, "momentum prototypes").
 
-    For the embeddings e_1 ... e_n of a class, in order, the repeated step p <- m p + (1 - m) e has the closed form
-    p <- m^n p + (1 - m) (m^(n-1) e_1 + ... + m^0 e_n), which is one matrix product for all classes.
+    For the kept embeddings e_1 ... e_n of a class, in order, the repeated step p <- m p + (1 - m) e has the closed form
+    p <- m^n p + (1 - m) (m^(n-1) e_1 + ... + m^0 e_n). It is computed for the class of every sample; samples of one
+    class come to the same prototype, and a class without kept samples to the one it had.
 
     Args:
         prototypes: ``[classes, d]``.
@@ -147,10 +148,9 @@ def move_prototypes(
     Returns:
         New prototypes ``[classes, d]``, rows scaled to unit length (a row of zeros stays).
     """
-    classes = torch.arange(len(prototypes), device=labels.device)
-    moves = (labels == classes.unsqueeze(1)) & kept  # [classes, n]
-    moves = moves.to(embeddings.dtype)
-    counts = moves.sum(dim=1, keepdim=True)
-    moves_after = counts - moves.cumsum(dim=1)
-    weights = moves * (1 - momentum) * momentum**moves_after
-    return F.normalize(momentum**counts * prototypes + weights @ embeddings)
+    same_class = ((labels.unsqueeze(1) == labels) & kept).to(embeddings.dtype)  # [n, n], columns are kept samples
+    moves = same_class.sum(dim=1, keepdim=True)
+    moves_after = same_class.triu(diagonal=1).sum(dim=1, keepdim=True)
+    weighted = (1 - momentum) * momentum**moves_after * embeddings
+    moved = momentum**moves * prototypes[labels] + same_class @ weighted
+    return F.normalize(prototypes.index_copy(0, labels, moved))

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import pandas
-
 from results.definitions import (
     BASELINE,
     CLAIMED_BETTER,
@@ -24,11 +22,11 @@ NOT_APPLICABLE = "not applicable"
 
 @dataclass(frozen=True)
 class Rendered:
-    """A finished table: one string a cell."""
+    """A finished table: one string a cell, rows that all have the same headers."""
 
     name: str
     title: str
-    cells: pandas.DataFrame
+    cells: list[dict[str, str]]
     notes: tuple[str, ...]
 
 
@@ -107,7 +105,7 @@ def _ours(table: Table, rows: Rows, planned: Planned, measured: Measured) -> Ren
 
     cells = [_titles(row) | {column.title: cell(row, column) for column in table.columns} for row in rows]
     notes = ("Mean ± sample standard deviation over seeds (number of seeds).", *table.definitions)
-    return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)
+    return Rendered(table.name, table.title, cells, notes)
 
 
 def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column) -> Published:
@@ -148,7 +146,7 @@ def _beside_the_paper(table: Table, rows: Rows, planned: Planned, measured: Meas
         *table.definitions,
         *table.notes,
     )
-    return Rendered(table.name, table.title, pandas.DataFrame(cells), notes)
+    return Rendered(table.name, table.title, cells, notes)
 
 
 def verdict(published: Published, ours: Summary | None, tolerance: float, lower_is_better: bool = False) -> str:
@@ -188,7 +186,7 @@ def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
         "A claim holds if the whole interval lies on its side of 0, does not hold if it lies on the other, and is "
         "undecided otherwise.",
     )
-    return Rendered("claims", "The paper's claims, tested", pandas.DataFrame(cells), notes)
+    return Rendered("claims", "The paper's claims, tested", cells, notes)
 
 
 def _claim(summary: Summary | None, lower_is_better: bool) -> dict[str, str]:

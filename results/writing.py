@@ -1,5 +1,7 @@
 """Writes tables as Markdown, CSV and LaTeX."""
 
+import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +21,7 @@ def write_tables(results: Results, runs: Path) -> str:
     for table in tables:
         stem = runs / FOLDER / table.name
         write_text(stem.with_suffix(".md"), f"{_markdown(table)}\n{footer}\n")
-        write_text(stem.with_suffix(".csv"), table.cells.to_csv(index=False))
+        write_text(stem.with_suffix(".csv"), _csv(table))
         write_text(stem.with_suffix(".tex"), _tabulated(table, "latex_booktabs") + "\n")
     return "\n".join([*(_markdown(table) for table in tables), footer])
 
@@ -30,9 +32,15 @@ def _markdown(table: Rendered) -> str:
 
 
 def _tabulated(table: Rendered, layout: str) -> str:
-    return tabulate(
-        table.cells.values.tolist(), headers=list(table.cells.columns), tablefmt=layout, disable_numparse=True
-    )
+    return tabulate(table.cells, headers="keys", tablefmt=layout, disable_numparse=True)
+
+
+def _csv(table: Rendered) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(table.cells[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table.cells)
+    return text.getvalue()
 
 
 def _footer(results: Results) -> str:

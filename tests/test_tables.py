@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import stdtrit
 
 from core.errors import InputError
 from profiles.expand import jobs_of
 from profiles.load import load_profile
+from results.frame import read_frame
 from results.plan import PLAN_FILE, read_results
 from results.published import Published, read_published
 from results.records import Record
-from results.statistics import summarise
+from results.statistics import students_t, summarise
 from results.tables import build_tables, verdict
 from results.writing import write_tables
 
@@ -75,6 +77,13 @@ def test_tables_are_written_in_three_forms(tmp_path):
     assert r"\toprule" in (runs / "tables/claims.tex").read_text()
 
 
+def test_figures_as_a_data_frame(tmp_path):
+    frame = read_frame(write_runs(tmp_path, "claims"))
+    top1 = frame[(frame.evaluation == "accuracy-webvision") & (frame.metric == "top1")]
+    assert top1.groupby("method").value.mean().to_dict() == pytest.approx({"ce": 67.0, "mopro": 74.1})
+    assert frame[frame.evaluation == "lowshot-voc07"].spread.tolist() == [2.5] * 5
+
+
 def test_records_of_another_plan_are_left_out(tmp_path):
     runs = write_runs(tmp_path, "claims")
     plan = json.loads((runs / PLAN_FILE).read_text())
@@ -104,18 +113,16 @@ def tables_with(runs: Path, compares_with: str, further: dict) -> dict:
 
 def test_what_no_job_is_planned_for_is_not_applicable(tmp_path):
     cells = tables_with(tmp_path, "claims", RETRAINED)["accuracy"].cells
-    assert cells["WebVision top-1, re-trained"].tolist() == ["not applicable", "74.00 (1)"]
-    assert "ImageNet top-1, re-trained" not in cells
+    assert [row["WebVision top-1, re-trained"] for row in cells] == ["not applicable", "74.00 (1)"]
+    assert "ImageNet top-1, re-trained" not in cells[0]
     pending = {"accuracy-webvision-retrained": {}}
     cells = tables_with(tmp_path / "pending", "claims", pending)["accuracy"].cells
-    assert cells["WebVision top-1, re-trained"].tolist() == ["not applicable", "not run"]
+    assert [row["WebVision top-1, re-trained"] for row in cells] == ["not applicable", "not run"]
 
 
 def test_the_papers_mopro_figures_stand_beside_the_retrained_classifier(tmp_path):
     cells = tables_with(tmp_path, "paper", RETRAINED)["accuracy"].cells
-    found = {
-        tuple(line) for line in cells[["Method", "Figure", "Paper"]].values.tolist() if "WebVision top-1" in line[1]
-    }
+    found = {(row["Method"], row["Figure"], row["Paper"]) for row in cells if "WebVision top-1" in row["Figure"]}
     assert found == {
         ("CE", "WebVision top-1", "66.4"),
         ("MoPro", "WebVision top-1", "unknown"),
@@ -125,14 +132,15 @@ def test_the_papers_mopro_figures_stand_beside_the_retrained_classifier(tmp_path
 
 def test_a_table_the_paper_does_not_have_is_shown_once_it_is_measured(tmp_path):
     cells = tables_with(tmp_path / "measured", "claims", CLEANED)["cleaning"].cells
-    assert cells["Noise corrected"].tolist() == ["not applicable", "60.00 (1)"]
+    assert [row["Noise corrected"] for row in cells] == ["not applicable", "60.00 (1)"]
     assert "cleaning" not in tables_with(tmp_path / "pending", "claims", {"cleaning": {}})
     tables = tables_with(tmp_path / "paper", "paper", CLEANED)
     assert "cleaning" not in tables
 
 
 def test_what_the_paper_does_not_claim_is_no_claim(tmp_path):
-    claims = tables_with(tmp_path, "claims", RETRAINED | CLEANED)["claims"].cells["Claim"]
+    claims = [row["Claim"] for row in tables_with(tmp_path, "claims", RETRAINED | CLEANED)["claims"].cells]
+    assert "MoPro above CE on WebVision top-1" in claims
     assert not any("re-trained" in claim or "corrected" in claim for claim in claims)
 
 
@@ -159,6 +167,11 @@ def test_interval_against_a_worked_example():
     assert summary.interval == pytest.approx((3 - 1.9632, 3 + 1.9632), abs=1e-4)  # t(0.975, 4) = 2.7764
 
 
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 8, 9, 30, 99])
+def test_students_t_is_scipys(degrees):
+    assert students_t(degrees, 0.95) == pytest.approx(stdtrit(degrees, 0.975), rel=1e-9)
+
+
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
 def test_interval_holds_the_mean(values):
     summary = summarise(values)
@@ -181,8 +194,10 @@ def test_columns_that_no_job_of_the_plan_measures_are_left_out(tmp_path):
     profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
     (table,) = build_tables(read_results(tmp_path))
-    assert table.cells["Figure"].tolist() == [f"{share}% fine-tuning top-{k}" for share in (1, 30) for k in (1, 5)]
-    assert table.cells["Paper"].tolist() == ["71.2", "90.5", "unknown", "unknown"]
+    assert [row["Figure"] for row in table.cells] == [
+        f"{share}% fine-tuning top-{k}" for share in (1, 30) for k in (1, 5)
+    ]
+    assert [row["Paper"] for row in table.cells] == ["71.2", "90.5", "unknown", "unknown"]
     assert any("recipe for 10% is not published" in note for note in table.notes)
     assert any("another subset on every rank" in note for note in table.notes)
 
