@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from core.errors import InputError
 from core.files import held_alone
@@ -25,9 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake with one sentence, as everything else does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see --help.")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog="Run the same command again to go on after an interruption: finished jobs stay."
+    parser = _Parser(
+        allow_abbrev=False,
+        description=__doc__,
+        epilog="Run the same command again to go on after an interruption: finished jobs stay.",
     )
     parser.add_argument("--profile", default="mini", help="name, or path of a YAML file (default: %(default)s)")
     parser.add_argument(
@@ -56,10 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a number of processes from 1")
+    return int(text)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -87,6 +87,11 @@ class ProjectingEncoder(_Backbone):
         return self.classifier(features), F.normalize(self.projection(features))
 
 
+def place(module: nn.Module, arithmetic: ArithmeticConfig, device: torch.device) -> None:
+    """Move a module to the device, its convolutions in the memory format of the images."""
+    module.to(device=device, memory_format=memory_format(arithmetic))  # type: ignore[call-overload]  # not in the stubs
+
+
 def memory_format(arithmetic: ArithmeticConfig) -> torch.memory_format:
     """The layout of images and convolutions."""
     return torch.channels_last if arithmetic.channels_last else torch.contiguous_format

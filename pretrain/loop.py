@@ -12,7 +12,7 @@ from core.distributed import rank, world_size
 from core.errors import InputError
 from core.workspace import Workspace
 from data.loading import Order, TrainingBatches
-from pretrain.backbone import memory_format
+from pretrain.backbone import place
 from pretrain.checkpoints import load_tensors, save_tensors
 from pretrain.config import TrainingConfig
 from pretrain.objective import Objective, Outcome
@@ -33,7 +33,7 @@ class TrainingState:
     @classmethod
     def fresh(cls, method: nn.Module, constants: TrainingConfig, device: torch.device) -> "TrainingState":
         """Move the method to the device and begin with step 0; parameters that require no gradient stay as they are."""
-        method.to(device=device, memory_format=memory_format(constants.arithmetic))  # type: ignore[call-overload]
+        place(method, constants.arithmetic, device)
         schedule = constants.schedule
         optimizer = torch.optim.SGD(
             [parameter for parameter in method.parameters() if parameter.requires_grad],

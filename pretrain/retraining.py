@@ -22,7 +22,7 @@ from data.images import ImageTable, require_folder
 from data.lists import read_list
 from data.loading import Order, ViewedImages
 from data.views import weak_view
-from pretrain.backbone import Classifier, memory_format
+from pretrain.backbone import Classifier, place
 from pretrain.checkpoints import MODEL_FILE, exported, load_classifier, save_tensors
 from pretrain.cleaning import PSEUDO_LABELS_FILE
 from pretrain.config import EvaluationConfig, RetrainingConfig
@@ -51,7 +51,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     with process_group() as device:
         checkpoint = workspace.inputs["checkpoint"] / MODEL_FILE
         model = load_classifier(checkpoint, constants.backbone, constants.arithmetic.precision)
-        model.to(device=device, memory_format=memory_format(constants.arithmetic))  # type: ignore[call-overload]
+        place(model, constants.arithmetic, device)
         source = frozen_features(model, images, constants, workspace, device)
         model.classifier = new_classifier(model.feature_size, constants.classes, constants.seed)
         order = balanced_draws(images.labels, constants.seed)

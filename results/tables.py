@@ -190,8 +190,10 @@ def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
 
 
 def _claim(summary: Summary | None, lower_is_better: bool) -> dict[str, str]:
-    if summary is None or summary.n < 2:
-        return {"Difference": NOT_RUN, "95% interval": "", "n": str(summary.n if summary else 0), "Verdict": NOT_RUN}
+    if summary is None:
+        return {"Difference": NOT_RUN, "95% interval": "", "n": "0", "Verdict": NOT_RUN}
+    if summary.n == 1:
+        return {"Difference": f"{summary.mean:+.2f}", "95% interval": "", "n": "1", "Verdict": "too few seeds"}
     low, high = summary.interval
     worst, best = (-high, -low) if lower_is_better else (low, high)
     outcome = "holds" if worst > 0 else "does not hold" if best < 0 else "undecided"

@@ -198,6 +198,8 @@ def test_a_label_outside_the_range(data, tmp_path):
     ("arguments", "parts"),
     [
         (["--set", "pretrain.schedule.epoch=3"], ["'pretrain.schedule.epochs'"]),
+        (["--jobs", "0"], ["--jobs", "found 0"]),
+        (["--profil", "mini"], ["--profil"]),
         (["--profile", "huge"], ["no profile", "mini"]),
         (["--methods", "simclr"], ["--methods simclr", "ce, mopro"]),
         (["--only", "lowshot"], ["--only lowshot", "lowshot-voc07"]),

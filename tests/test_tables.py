@@ -138,6 +138,17 @@ def test_a_table_the_paper_does_not_have_is_shown_once_it_is_measured(tmp_path):
     assert "cleaning" not in tables
 
 
+def test_one_seed_is_too_few_for_a_claim(tmp_path):
+    jobs = [
+        write_job(tmp_path, "accuracy-webvision", m, 0, {"top1": v, "top5": v})
+        for m, v in (("ce", 60.0), ("mopro", 62.0))
+    ]
+    profile = {"name": "one", "compares_with": "claims", "tolerance": 0.5}
+    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    claims = build_tables(read_results(tmp_path))[-1].cells
+    assert [(row["Difference"], row["n"], row["Verdict"]) for row in claims] == [("+2.00", "1", "too few seeds")] * 2
+
+
 def test_what_the_paper_does_not_claim_is_no_claim(tmp_path):
     claims = [row["Claim"] for row in tables_with(tmp_path, "claims", RETRAINED | CLEANED)["claims"].cells]
     assert "MoPro above CE on WebVision top-1" in claims
