@@ -11,7 +11,8 @@ class Interrupted(Exception):  # noqa: N818 (not an error: the stage goes on lat
 
 
 def note(signals: Iterable[signal.Signals]) -> None:
-    """From now on, take these signals as requests to stop instead of dying from them."""
+    """From now on, take these signals as requests to stop instead of dying from them; forget earlier ones."""
+    _received.clear()
     for number in signals:
         signal.signal(number, lambda received, _: _received.add(signal.Signals(received)))
 

@@ -17,9 +17,19 @@ MAY_IMPORT = {
     "transfer": {"core", "data", "pretrain"},
     "robustness": {"core", "data", "pretrain"},
     "profiles": {"core", "data", "pretrain", "transfer", "robustness", "slurm"},
+    "commands": {"core", "data", "profiles", "results", "slurm"},
     "benchmarks": {"core", "data", "pretrain", "transfer", "robustness"},
 }
-LIGHT = ("run_all", "profiles.expand", "profiles.load", "results.writing", "slurm.local", "slurm.task")
+LIGHT = (
+    "run_all",
+    "commands.status",
+    "slurm.watching",
+    "profiles.expand",
+    "profiles.load",
+    "results.writing",
+    "slurm.local",
+    "slurm.task",
+)
 
 
 def imported_packages(path: Path) -> set[str]:

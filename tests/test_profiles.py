@@ -195,3 +195,43 @@ def test_the_pretrained_classifier_serves_fine_tuning_where_it_has_imagenets_cla
         override = f"data.webvision.webvision.shares_imagenet_classes={str(shared).lower()}"
         jobs = {job.name: job for job in jobs_of(load_profile("mini", [override]))}
         assert jobs["finetune-5pct/ce/webvision/seed100"].config["keep_classifier"] is shared
+
+
+def test_a_site_file_changes_where_and_how_but_nothing_else(tmp_path):
+    site = tmp_path / "site.yaml"
+    site.write_text(
+        "data: {imagenet: /scratch/imagenet}\n"
+        "resources: {pretrain: {tasks: 4, nodes: 2, sbatch: {partition: long}}}\n"
+        "slurm: {sbatch: {account: vision, partition: gpu}, setup: [module load cuda]}\n"
+    )
+    profile = load_profile("paper", site=site)
+    assert profile.data.imagenet == "/scratch/imagenet"
+    assert (profile.resources.pretrain.tasks, profile.resources.pretrain.nodes) == (4, 2)
+    assert profile.resources.pretrain.hours == load_profile("paper").resources.pretrain.hours
+    assert profile.slurm.sbatch == {"account": "vision", "partition": "gpu"}
+    before = {job.name: job.identity for job in jobs_of(load_profile("paper", ["data.imagenet=/scratch/imagenet"]))}
+    assert {job.name: job.identity for job in jobs_of(profile)} == before
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("pretrain: {schedule: {epochs: 3}}", "site.yaml sets 'pretrain', but may set only data, resources, slurm"),
+        ("slurm: {sbatch: {nodes: 3}}", "slurm.sbatch: sbatch option 'nodes' is set from the resources"),
+        ("slurm: {partition: gpu}", "unknown key 'slurm.partition'"),
+        ("resources: {pretrain: {tasks: 4, nodes: 3}}", "4 tasks cannot be spread evenly over 3 nodes"),
+        ("resources: {pretrain: {tasks: 5}}", "batch_size 64 is not divisible by 5 pretraining tasks"),
+        ("slurm: [", "site.yaml is not valid YAML"),
+    ],
+)
+def test_mistakes_in_a_site_file(tmp_path, text, sentence):
+    site = tmp_path / "site.yaml"
+    site.write_text(text)
+    with pytest.raises(InputError) as error:
+        load_profile("mini", site=site)
+    assert sentence in error.value.sentence
+
+
+def test_a_missing_site_file(tmp_path):
+    with pytest.raises(InputError, match=r"There is no site file .*nowhere\.yaml"):
+        load_profile("mini", site=tmp_path / "nowhere.yaml")

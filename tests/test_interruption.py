@@ -1,0 +1,86 @@
+"""A training that is asked to stop, or finds its newest state damaged, ends as an undisturbed one does."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+from core import interruption
+from core.workspace import Workspace
+from pretrain import loop, stage
+from pretrain.checkpoints import MODEL_FILE, load_tensors
+from tests.processes import in_two_processes
+from tests.test_pretraining import CONFIG, pretrain
+
+
+@pytest.fixture(autouse=True)
+def nothing_received():
+    """The signals of one test are none of another's."""
+    before = signal.getsignal(signal.SIGUSR2)
+    yield
+    interruption.note([])
+    signal.signal(signal.SIGUSR2, before)
+
+
+def equal(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool:
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+class Asks(Workspace):
+    """Sends the process a signal at one step."""
+
+    at = 7
+
+    def progress(self, done: int, total: int, unit: str) -> None:
+        if done == self.at - 1:
+            os.kill(os.getpid(), signal.SIGUSR2)
+
+
+def test_a_request_is_followed_at_the_next_step_in_mid_epoch(miniature, tmp_path):
+    undisturbed = pretrain(miniature, tmp_path / "undisturbed")
+    folder = tmp_path / "job"
+    folder.mkdir()
+    interruption.note([signal.SIGUSR2])
+    with pytest.raises(interruption.Interrupted):
+        stage.run(CONFIG.model_dump(mode="json"), Asks(folder, {"data": miniature}))
+    assert load_tensors(folder / loop.STATE_FILE)["step"] == Asks.at
+    assert not (folder / MODEL_FILE).exists()
+    interruption.note([])
+    stage.run(CONFIG.model_dump(mode="json"), Workspace(folder, {"data": miniature}))
+    assert equal(load_tensors(folder / MODEL_FILE), undisturbed)
+
+
+def leave_together(miniature, folder) -> int:
+    """Rank 1 alone gets the signal; gives the step after which this rank left."""
+    interruption.note([signal.SIGUSR2])
+    workspace = (Asks if os.environ["RANK"] == "1" else Workspace)(folder, {"data": miniature})
+    with pytest.raises(interruption.Interrupted):
+        stage.run(CONFIG.model_dump(mode="json"), workspace)
+    return load_tensors(folder / loop.STATE_FILE)["step"]
+
+
+def test_all_processes_leave_at_the_same_step(miniature, tmp_path):
+    assert in_two_processes(leave_together, miniature, tmp_path) == [Asks.at, Asks.at]
+
+
+def cut_in_half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def with_a_wrong_byte(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut_in_half, with_a_wrong_byte])
+def test_a_damaged_state_gives_way_to_the_one_before(miniature, tmp_path, capsys, damage):
+    undisturbed = pretrain(miniature, tmp_path / "job")
+    newest = tmp_path / "job" / loop.STATE_FILE
+    before = load_tensors(tmp_path / "job" / loop.PREVIOUS_STATE_FILE)["step"]
+    assert before == 12
+    newest.write_bytes(damage(newest.read_bytes()))
+    (tmp_path / "job" / MODEL_FILE).unlink()
+    stage.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
+    assert equal(load_tensors(tmp_path / "job" / MODEL_FILE), undisturbed)
+    assert f"warning: The checkpoint {newest}" in capsys.readouterr().out
