@@ -8,6 +8,7 @@ import pytest
 from core.errors import InputError
 from data.imagenet import read_split
 from data.images import ImageTable
+from data.paths import Paths
 from data.subsets import listed_subset, random_subset
 
 
@@ -18,7 +19,7 @@ def train(miniature) -> ImageTable:
 
 def numbered(images: int) -> ImageTable:
     """A table whose labels are its rows."""
-    paths = np.array([f"{row:05d}" for row in range(images)], dtype=bytes)
+    paths = Paths.of(f"{row:05d}" for row in range(images))
     return ImageTable(Path("."), paths, np.arange(images), images, Path("."))
 
 
