@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tabulate import tabulate
 from torch.utils.data import DataLoader, Dataset
 
@@ -142,11 +141,9 @@ def _measure_footprint(root: Path, lines: int, load: Callable[[Path], Dataset], 
     seconds = time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     order = generator(0, "order", 0).permutation(lines)
-    reads = [order[first : first + READS_AT_ONCE] for first in range(0, lines, READS_AT_ONCE)]
+    reads = [order[first : first + READS_AT_ONCE].tolist() for first in range(0, lines, READS_AT_ONCE)]
     before = _proportional_set("self")
-    loader = DataLoader(
-        rows, batch_sampler=reads, num_workers=WORKERS, multiprocessing_context="fork", collate_fn=sum
-    )
+    loader = DataLoader(rows, batch_sampler=reads, num_workers=WORKERS, multiprocessing_context="fork", collate_fn=sum)
     batches = iter(loader)
     for _ in range(len(reads)):
         next(batches)

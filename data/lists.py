@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
+from core.files import written_atomically
 from data.paths import Paths
 
 LINES_AT_ONCE = 1 << 19
@@ -60,6 +61,12 @@ def read_lists(files: Sequence[Path], classes: int) -> tuple[Paths, np.ndarray]:
     return Paths(content, starts, ends), labels
 
 
+def write_list(path: Path, names: Paths, labels: np.ndarray) -> None:
+    """Write a list that :func:`read_list` reads, atomically."""
+    with written_atomically(path) as file:
+        file.writelines(b"%s %d\n" % line for line in zip(names, labels.tolist(), strict=True))
+
+
 def _text_of(files: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
     """The text of all files ``[bytes]``, whole lines all of it, and the positions where each file's begins and ends."""
     try:
@@ -69,7 +76,7 @@ def _text_of(files: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
         for file, size in zip(files, sizes, strict=True):
             end = bounds[-1] + size
             with open(file, "rb") as opened:
-                opened.readinto(memoryview(content)[bounds[-1] : end])
+                opened.readinto(content.data[bounds[-1] : end])
             is_whole = not size or content[end - 1] == NEWLINE
             bounds.append(end if is_whole else end + 1)
     except OSError as error:

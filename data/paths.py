@@ -46,7 +46,7 @@ class Paths:
         return self.content[self.starts[row] : self.ends[row]].tobytes()
 
     def __iter__(self) -> Iterator[bytes]:
-        text = memoryview(self.content)
+        text = self.content.data
         for first in range(0, len(self), ROWS_AT_ONCE):
             part = slice(first, first + ROWS_AT_ONCE)
             for start, end in zip(self.starts[part].tolist(), self.ends[part].tolist(), strict=True):

@@ -72,7 +72,16 @@ def open_shards(folder: Path) -> Shards | None:
     index = _index_of(files)
     if not index.exists():  # several processes may write it at once: they write the same
         with written_atomically(index) as file:
-            np.savez(file, **_positions(files))
+            found = _indexed(files)
+            np.savez(
+                file,
+                content=found.paths.content,
+                starts=found.paths.starts,
+                ends=found.paths.ends,
+                shard=found.shard,
+                offsets=found.offsets,
+                sizes=found.sizes,
+            )
     with np.load(index) as columns:
         paths = Paths(columns["content"], columns["starts"], columns["ends"])
         return Shards(files, paths, columns["shard"], columns["offsets"], columns["sizes"])
@@ -86,7 +95,8 @@ def _index_of(files: Sequence[Path]) -> Path:
     return cache / f"shards-{digest[:16]}.npz"
 
 
-def _positions(files: Sequence[Path]) -> dict[str, np.ndarray]:
+def _indexed(files: Sequence[Path]) -> Shards:
+    """Read every shard once."""
     names: list[bytes] = []
     places = array("q")
     for number, file in enumerate(files):
@@ -103,14 +113,7 @@ def _positions(files: Sequence[Path]) -> dict[str, np.ndarray]:
                 f"The shards in {files[0].parent} hold {os.fsdecode(first)!r} twice, in {one} and in {other}: "
                 "take one of them out."
             )
-    return {
-        "content": paths.content,
-        "starts": paths.starts,
-        "ends": paths.ends,
-        "shard": shard,
-        "offsets": offsets,
-        "sizes": sizes,
-    }
+    return Shards(files, paths, shard, offsets, sizes)
 
 
 def _members(file: Path) -> Iterator[tuple[bytes, int, int]]:

@@ -15,11 +15,11 @@ def random_subset(images: ImageTable, fraction: float, seed: int) -> ImageTable:
 
     A function of size, fraction and seed alone; with the same seed, a smaller fraction lies inside a larger one.
     """
-    return drawn_subset(images, round(fraction * len(images)), seed)
+    return images.subset(drawn_rows(images, round(fraction * len(images)), seed))
 
 
-def drawn_subset(images: ImageTable, count: int, seed: int) -> ImageTable:
-    """A uniform draw of ``count`` images without replacement, in the table's order.
+def drawn_rows(images: ImageTable, count: int, seed: int) -> np.ndarray:
+    """``[count]``: the rows of a uniform draw of images without replacement, in ascending order.
 
     Raises:
         InputError: there are fewer.
@@ -30,7 +30,7 @@ def drawn_subset(images: ImageTable, count: int, seed: int) -> ImageTable:
             "lower the subset's number of images in the profile, or complete the data set."
         )
     order = generator(seed, "subset").permutation(len(images))
-    return images.subset(np.sort(order[:count]))
+    return np.sort(order[:count])
 
 
 def images_named_in(images: ImageTable, path: Path) -> np.ndarray:
