@@ -7,6 +7,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.seeds import generator
+from data.config import DrawnSubset
 from data.images import ImageTable
 
 
@@ -31,6 +32,23 @@ def drawn_rows(images: ImageTable, count: int, seed: int) -> np.ndarray:
         )
     order = generator(seed, "subset").permutation(len(images))
     return np.sort(order[:count])
+
+
+def chosen_images(images: ImageTable, subset: DrawnSubset | None, exclusions: Path | None) -> ImageTable:
+    """The drawn images, or all, without those that a list of relative paths names.
+
+    The draw comes first: leaving a broken image out changes nothing else.
+
+    Raises:
+        InputError: there are fewer images than are to be drawn, or the list cannot be read or doesn't fit.
+    """
+    chosen = np.ones(len(images), dtype=bool)
+    if subset is not None:
+        chosen[:] = False
+        chosen[drawn_rows(images, subset.images, subset.seed)] = True
+    if exclusions is not None:
+        chosen &= ~images_named_in(images, exclusions)
+    return images if chosen.all() else images.subset(np.flatnonzero(chosen))
 
 
 def images_named_in(images: ImageTable, path: Path) -> np.ndarray:

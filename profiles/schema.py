@@ -26,7 +26,8 @@ class WebVisionSet(Config):
             the authors' list is not published, so ours is another draw.
         exclusions: a list of relative paths, one a line, of training images to leave out, such as broken ones;
             absolute, or relative to what the profile's miniature builds.
-        images, validation_images: how many its lists name, for ``verify``; None where that is not checked.
+        train_lines, validation_lines: how many images its lists must name, for ``verify``; None where that is not
+            checked.
     """
 
     folder: str
@@ -35,8 +36,8 @@ class WebVisionSet(Config):
     shares_imagenet_classes: bool = True
     subset: DrawnSubset | None = None
     exclusions: str | None = None
-    images: int | None = Field(default=None, gt=0)
-    validation_images: int | None = Field(default=None, gt=0)
+    train_lines: int | None = Field(default=None, gt=0)
+    validation_lines: int | None = Field(default=None, gt=0)
 
 
 class Places205Set(Config):

@@ -1,0 +1,3 @@
+"""Checks of whole data sets before anything is computed with them: layout, counts, classes, images that decode."""
+
+VERIFICATION_FOLDER = "verification"  # below a profile's runs
