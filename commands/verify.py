@@ -8,10 +8,10 @@ from typing import Any
 from commands.arguments import ProfileParser, positive
 from core.errors import InputError
 from core.files import held_alone
+from core.workspace import VERIFICATION_FOLDER
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
 from data.subsets import chosen_images
-from data.verification import VERIFICATION_FOLDER
 from data.verification.inspection import DataSet
 from data.verification.layouts import places205_split, synsets_split, voc_split, webvision_splits
 from data.verification.report import Verifier
@@ -207,8 +207,7 @@ def _as_text(reports: Sequence[dict[str, Any]], verifier: Verifier) -> str:
                 "fetch them again, or, of a WebVision set, leave them out with data.webvision.<set>.exclusions."
             )
     count = sum(len(report["faults"]) for report in reports)
-    lines.append(
-        f"{count} faults." if count else "No faults." + ("" if reports[0]["full"] else " (--full decodes all.)")
-    )
+    hint = "" if verifier.sample is None else " With --full, every image is decoded."
+    lines.append((f"{count} faults." if count else "No faults.") + hint)
     lines.append(f"Reports: {verifier.folder}")
     return "\n".join(lines)

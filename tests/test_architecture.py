@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "transfer": {"core", "data", "pretrain"},
     "robustness": {"core", "data", "pretrain"},
     "profiles": {"core", "data", "pretrain", "transfer", "robustness", "slurm"},
+    "commands": {"core", "data", "results", "slurm", "profiles"},
     "benchmarks": {"core", "data", "pretrain", "transfer", "robustness"},
 }
 LIGHT = ("run_all", "profiles.expand", "profiles.load", "results.writing", "slurm.local", "slurm.task")

@@ -1,4 +1,4 @@
-"""What is looked at in one split of a data set without opening an image; every problem becomes a sentence of its own."""
+"""What is looked at in one split of a data set without opening an image; every problem becomes a sentence."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,8 +71,8 @@ def count_fault(name: str, inspection: Inspection, expected: int | None) -> list
     if expected is None or inspection.count == expected:
         return []
     return [
-        f"{name}: found {inspection.count:,} images, expected {expected:,}: complete the data set, or correct the number "
-        "in the profile."
+        f"{name}: found {inspection.count:,} images, expected {expected:,}: complete the data set, or correct "
+        "the number in the profile."
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -42,7 +43,7 @@ def webvision_splits(
         inspection = _of_lists("WebVision", root, lists, root, root / "info", classes)
         if inspection.images is not None:
             try:
-                inspection.images = part(inspection.images)
+                inspection.images = part(replace(inspection.images, remedy=webvision.REMEDY))
             except InputError as error:
                 inspection.faults.append(error.sentence)
         return inspection

@@ -47,7 +47,7 @@ class Verifier:
             inspection = split.inspect()
             name = f"{data_set.name} {split.name}"
             faults += [*inspection.faults, *count_fault(name, inspection, split.expected)]
-            entry = {"images": inspection.count, "expected": split.expected, "decoded": 0, "broken": 0}
+            entry: dict[str, Any] = {"images": inspection.count, "expected": split.expected, "decoded": 0, "broken": 0}
             if inspection.images is not None:
                 entry["fingerprint"] = inspection.images.fingerprint()
                 decoded, of_split = self._decode(data_set, split, inspection.images, entry["fingerprint"])
@@ -63,7 +63,7 @@ class Verifier:
         return report
 
     def broken_list(self, name: str) -> Path:
-        """The list of a set's broken training images, in the form of a list of exclusions; there only if there are any."""
+        """The list of a set's broken training images, as a list of exclusions has it; not there if there are none."""
         return self.folder / f"{name}.broken.txt"
 
     def _list_broken(self, data_set: DataSet, paths: list[str]) -> None:
@@ -73,7 +73,7 @@ class Verifier:
             self.broken_list(data_set.name).unlink(missing_ok=True)
 
     def _partial(self, data_set: DataSet, split: Split) -> Path:
-        return self.folder / f"{data_set.name}.{split.name}.partial.json"
+        return self.folder / f"{data_set.name}.{split.name}.partial"
 
     def _decode(
         self, data_set: DataSet, split: Split, images: ImageTable, fingerprint: Any
