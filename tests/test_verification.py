@@ -1,21 +1,21 @@
 """The check of the data sets: each kind of damage is found and named, and what is sound passes."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from core.errors import InputError
 from core.files import write_json
 from data.images import ImageTable
-from data.verification.decoding import sampled_rows
+from data.paths import Paths
+from data.verification.decoding import broken_images, sampled_rows
 from data.verification.inspection import DataSet
 from data.verification.layouts import coco_split
 from data.verification.report import Verifier
@@ -212,34 +212,36 @@ def test_a_sample_is_decoded_unless_all_is_asked_for(world, capsys):
     assert "With --full" not in capsys.readouterr().out
 
 
+def started(program: str, *arguments: str) -> subprocess.Popen:
+    """A process that runs a program with the modules of this repository."""
+    return subprocess.Popen([sys.executable, "-c", program, *arguments], cwd=REPOSITORY, env=environment())
+
+
 def test_a_killed_check_goes_on_where_it_stopped(miniature, tmp_path, monkeypatch):
-    """Images take their time here, so that the check can be killed in the middle; afterwards no image is read twice."""
     program = """
-import sys, time, data.images, data.verification.decoding as decoding, data.verification.report as report
-decode = data.images.ImageTable.decode
-data.images.ImageTable.decode = lambda self, row: (time.sleep(0.05), open(sys.argv[1], "a").write(f"{row}\\n"), decode(self, row))
+import sys, time, data.images, run_all, data.verification.decoding as decoding, data.verification.report as report
+data.images.ImageTable.decode = lambda self, row: time.sleep(0.05)
 decoding.IMAGES_AT_ONCE, report.SECONDS_BETWEEN_WRITES = 5, 0
-import run_all
-sys.exit(run_all.main(sys.argv[2:]))
+run_all.main(sys.argv[1:])
 """
-    seen, runs = tmp_path / "seen.txt", tmp_path / "runs"
+    runs = tmp_path / "runs"
     arguments = ["verify", "--full", *options(miniature), "--runs", str(runs), "--jobs", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(seen), *arguments], cwd=REPOSITORY, env=environment()
-    )
+    process = started(program, *arguments)
     partial = runs / "mini/verification/webvision.train.partial"
     while not (partial.exists() and json.loads(partial.read_text())["done"] >= 20):
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     done = json.loads(partial.read_text())["done"]
     assert 20 <= done < 200
-    decoded: list[int] = []
-    monkeypatch.setattr(
-        "data.verification.report.broken_images",
-        lambda images, rows, _: iter([(len(rows), [])]) if not decoded.append(len(rows)) else None,
-    )
+    decoded = []
+
+    def noted(images, rows, processes):
+        decoded.append(len(rows))
+        return broken_images(images, rows, processes)
+
+    monkeypatch.setattr("data.verification.report.broken_images", noted)
     assert main(arguments) == 0
     assert decoded[0] == 200 - done
     assert not partial.exists()
@@ -247,23 +249,25 @@ sys.exit(run_all.main(sys.argv[2:]))
 
 def test_decoding_processes_end_with_the_command(miniature, tmp_path):
     program = """
-import sys, time, data.images
-data.images.ImageTable.decode = lambda self, row: (open(sys.argv[1], "a").write(f"{__import__('os').getpid()}\\n"), time.sleep(60))
-import run_all
+import os, sys, time, data.images, run_all
+def decode(self, row):
+    os.makedirs(f"{sys.argv[1]}/{os.getpid()}", exist_ok=True)
+    time.sleep(60)
+data.images.ImageTable.decode = decode
 run_all.main(sys.argv[2:])
 """
-    seen = tmp_path / "seen.txt"
-    arguments = ["verify", *options(miniature), "--runs", str(tmp_path / "runs"), "--jobs", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(seen), *arguments], cwd=REPOSITORY, env=environment()
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    process = started(
+        program, str(seen), "verify", *options(miniature), "--runs", str(tmp_path / "runs"), "--jobs", "2"
     )
-    while not seen.exists() or not seen.read_text().endswith("\n"):
+    while not list(seen.iterdir()):
         time.sleep(0.05)
     process.kill()
     process.wait()
-    worker = int(seen.read_text().split()[0])
+    workers = [int(path.name) for path in seen.iterdir()]
     for _ in range(100):
-        if not is_alive(worker):
+        if not any(is_alive(worker) for worker in workers):
             return
         time.sleep(0.05)
     pytest.fail("a decoding process outlived the command")
@@ -328,12 +332,10 @@ def test_what_is_not_there_in_coco(tmp_path):
 
 def test_every_way_in_which_pillow_gives_up_is_a_sentence(tmp_path):
     """Damage to a PNG raises other errors than OSError."""
-    from data.paths import Paths
-
     path = tmp_path / "a.jpg"
     Image.new("RGB", (40, 40), (10, 200, 30)).save(path, "PNG")
     whole = path.read_bytes()
-    images = ImageTable(tmp_path, Paths.of(["a.jpg"]), __import__("numpy").zeros(1, int), 1, tmp_path)
+    images = ImageTable(tmp_path, Paths.of(["a.jpg"]), np.zeros(1, int), 1, tmp_path)
     images.decode(0)
     for position in range(8, len(whole)):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0xFF]) + whole[position + 1 :])
@@ -341,4 +343,3 @@ def test_every_way_in_which_pillow_gives_up_is_a_sentence(tmp_path):
             images.decode(0)
         except InputError as error:
             assert "\n" not in error.sentence
-    assert os.path.exists(path)

@@ -67,8 +67,8 @@ def class_faults(images: ImageTable) -> list[str]:
 
 
 def count_fault(name: str, inspection: Inspection, expected: int | None) -> list[str]:
-    """That there are more or fewer images than there must be."""
-    if expected is None or inspection.count == expected:
+    """That there are more or fewer images than there must be, where anything was found at all."""
+    if expected is None or inspection.images is None or inspection.count == expected:
         return []
     return [
         f"{name}: found {inspection.count:,} images, expected {expected:,}: complete the data set, or correct "

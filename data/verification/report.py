@@ -46,7 +46,8 @@ class Verifier:
         for split in data_set.splits:
             inspection = split.inspect()
             name = f"{data_set.name} {split.name}"
-            faults += [*inspection.faults, *count_fault(name, inspection, split.expected)]
+            found = [*inspection.faults, *count_fault(name, inspection, split.expected)]
+            faults += [fault for fault in found if fault not in faults]  # a missing folder is missing for every split
             entry: dict[str, Any] = {"images": inspection.count, "expected": split.expected, "decoded": 0, "broken": 0}
             if inspection.images is not None:
                 entry["fingerprint"] = inspection.images.fingerprint()
