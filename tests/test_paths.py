@@ -47,7 +47,8 @@ def test_lists_are_read_as_line_by_line(tmp_path_factory, lines_at_once, bytes_a
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists, "LINES_AT_ONCE", lines_at_once)
         patch.setattr(lists, "BYTES_AT_ONCE", bytes_at_once)
-        malformed = next(((file, wrong) for file, wrong in zip(files, expected) if isinstance(wrong, int)), None)
+        wrongs = ((file, wrong) for file, wrong in zip(files, expected, strict=True) if isinstance(wrong, int))
+        malformed = next(wrongs, None)
         if malformed is None:
             paths, labels = lists.read_lists(files, 1000000000)
             assert paths.tolist() == [name for names, _ in expected for name in names]
