@@ -66,6 +66,12 @@ def _check_data(profile: Profile) -> None:
     for key, folder in folders.items():
         if not Path(folder).is_dir():
             raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")
+    for name, part in profile.data.webvision.items():
+        if part.exclusions is not None and not Path(part.exclusions).is_file():
+            key = f"data.webvision.{name}.exclusions"
+            raise InputError(
+                f"{key}: the list {part.exclusions} does not exist; name the right one with --set {key}=FILE."
+            )
     subsets = profile.evaluate.finetune.subsets if profile.evaluate.finetune else {}
     for name, subset in subsets.items():
         if isinstance(subset, ListedSubset) and not Path(subset.file).is_file():

@@ -55,7 +55,14 @@ class ImageNetVariant(Config):
 
 
 class Counts(Config):
-    """How many images each part of a data set must have, for ``verify``; None where that is not checked."""
+    """How many images each part of a data set must have, for ``verify``; None where that is not checked.
+
+    Published are, for ImageNet, 1,281,167 and 50,000 (ILSVRC 2012); VOC07, 5,011 and 4,952 (the challenge's
+    statistics); Places205, 2,448,873 and 20,500 (its authors, 100 a class in val); ImageNet-R 30,000 and ImageNet-A
+    7,500 (their papers); COCO 2017, 118,287 and 5,000 (the annotation files). The lists of WebVision V1.0 name
+    2,439,574 and 50,000 images; of V2.0 only rounded numbers are published, 16 million and 290,000 (its authors'
+    slides), so that its lines are not checked.
+    """
 
     imagenet_train: int | None = Field(default=None, gt=0)
     imagenet_val: int | None = Field(default=None, gt=0)

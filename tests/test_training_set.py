@@ -1,5 +1,7 @@
 """Pretraining and cleaning on a part of the training set: what they read, list and record."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def test_a_run_on_a_draw_lists_it(miniature, tmp_path):
     workspace = Workspace(tmp_path / "job", {"data": miniature})
     (tmp_path / "job").mkdir()
     chosen = {"subset": {"seed": 2, "images": 100}, "exclusions": str(excluded)}
-    stage.run(CONFIG | chosen, workspace)
+    stage.run(CONFIG.model_dump(mode="json") | chosen, workspace)
     paths, labels = read_list(workspace.folder / stage.IMAGES_FILE, 10)
     assert 98 <= len(paths) <= 100 and not set(paths) & set(whole.paths[[1, 7]])
     label_of = dict(zip(whole.paths, whole.labels.tolist(), strict=True))
@@ -44,8 +46,6 @@ def test_a_run_on_a_draw_lists_it(miniature, tmp_path):
 
 
 def test_a_broken_image_stops_the_run_with_the_remedy(miniature, tmp_path):
-    import shutil
-
     world = shutil.copytree(miniature, tmp_path / "world")
     images = read_train(world / "webvision", 10)
     (images.root / images.paths[7].decode()).write_text("<html>404</html>")
