@@ -1,13 +1,13 @@
 #!/usr/bin/env python
-"""The one command: reproduces MoPro (ICLR 2021), says how far that has come, or takes it out of a cluster's queue."""
+"""The one command: reproduces MoPro (ICLR 2021), says how far that is, takes it out of a queue, checks the data."""
 
 import sys
 from collections.abc import Sequence
 
-from commands import cancel, reproduce, status
+from commands import cancel, reproduce, status, verify
 from core.errors import InputError
 
-COMMANDS = {"status": status.main, "cancel": cancel.main}
+COMMANDS = {"status": status.main, "cancel": cancel.main, "verify": verify.main}
 
 
 def main(arguments: Sequence[str]) -> int:

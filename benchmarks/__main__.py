@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import torch
 from tabulate import tabulate
 
-from benchmarks import lowshot, prototypes
+from benchmarks import lists, lowshot, prototypes
 
 
 def main() -> int:
     """Gives the exit status."""
     torch.set_num_threads(1)
     with contextlib.redirect_stdout(io.StringIO()):
-        comparisons = [measure() for measure in (prototypes.measure, lowshot.measure)]
+        comparisons = [measure() for measure in (prototypes.measure, lowshot.measure, lists.measure)]
     rows = [
         {
             "what": comparison.what,

@@ -13,8 +13,8 @@ from profiles.schema import Profile
 from slurm.jobs import Job, in_order
 
 
-class CommandParser(argparse.ArgumentParser):
-    """Answers a mistake with one sentence, as everything else does."""
+class ProfileParser(argparse.ArgumentParser):
+    """Which profile; answers a mistake with one sentence, as everything else does."""
 
     def __init__(self, command: str, description: str | None, epilog: str | None = None) -> None:
         super().__init__(f"run_all.py {command}".strip(), allow_abbrev=False, description=description, epilog=epilog)
@@ -28,6 +28,17 @@ class CommandParser(argparse.ArgumentParser):
             default=[],
             help="change a value of the profile",
         )
+        self.add_argument("--runs", type=Path, default=Path("runs"), help="where everything is written (default: runs)")
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see --help.")
+
+
+class CommandParser(ProfileParser):
+    """Which profile, and which of its jobs."""
+
+    def __init__(self, command: str, description: str | None, epilog: str | None = None) -> None:
+        super().__init__(command, description, epilog)
         self.add_argument("--methods", nargs="+", metavar="NAME", help="only these methods of the profile")
         self.add_argument("--seeds", nargs="+", type=int, metavar="N", help="these pretraining seeds")
         self.add_argument(
@@ -36,10 +47,13 @@ class CommandParser(argparse.ArgumentParser):
             metavar="KIND",
             help="only jobs of these kinds (such as lowshot-voc07) and what they need",
         )
-        self.add_argument("--runs", type=Path, default=Path("runs"), help="where everything is written (default: runs)")
 
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see --help.")
+
+def positive(text: str) -> int:
+    """An option's value as a number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a number from 1")
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """Reproduces MoPro (ICLR 2021): plans a profile's jobs, runs what is not done, prints the tables."""
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from commands.arguments import CommandParser, Selection, selection_of
+from commands.arguments import CommandParser, Selection, positive, selection_of
 from core.errors import InputError
 from core.files import held_alone
 from data.config import ListedSubset
@@ -33,12 +32,12 @@ def _parser() -> CommandParser:
         "",
         __doc__,
         "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
-        "run_all.py status, run_all.py cancel; each has its own --help.",
+        "run_all.py status, cancel, verify; each has its own --help.",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
     parser.add_argument(
         "--jobs",
-        type=_positive,
+        type=positive,
         default=os.cpu_count(),
         metavar="N",
         help="processes side by side on this machine (default: %(default)s)",
@@ -48,12 +47,6 @@ def _parser() -> CommandParser:
     )
     parser.add_argument("--wait", action="store_true", help="with --cluster slurm: stay until all jobs have ended")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text}, expected a number of processes from 1")
-    return int(text)
 
 
 def _check_data(profile: Profile) -> None:
@@ -73,6 +66,12 @@ def _check_data(profile: Profile) -> None:
     for key, folder in folders.items():
         if not Path(folder).is_dir():
             raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")
+    for name, part in profile.data.webvision.items():
+        if part.exclusions is not None and not Path(part.exclusions).is_file():
+            key = f"data.webvision.{name}.exclusions"
+            raise InputError(
+                f"{key}: the list {part.exclusions} does not exist; name the right one with --set {key}=FILE."
+            )
     subsets = profile.evaluate.finetune.subsets if profile.evaluate.finetune else {}
     for name, subset in subsets.items():
         if isinstance(subset, ListedSubset) and not Path(subset.file).is_file():

@@ -10,6 +10,7 @@ from typing import Any
 from core.files import write_json
 
 PROGRESS_FILE = "progress.json"
+VERIFICATION_FOLDER = "verification"  # below a profile's runs: what was found out about its data sets
 SECONDS_BETWEEN_REPORTS = 1.0
 
 

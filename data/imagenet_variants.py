@@ -1,13 +1,13 @@
 """Data sets of some of ImageNet's classes (ImageNet-R, ImageNet-A): ``<synset>/*.jpg``, without splits."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import InputError
-from data.imagenet import read_synsets, table_of_synsets
+from data.imagenet import files_of_synsets, read_synsets, table_of_synsets
 from data.images import ImageTable, require_folder
+from data.shards import open_shards
 
 
 def read_variant(
@@ -27,15 +27,16 @@ def read_variant(
     """
     require_folder(root, "ImageNet-R or ImageNet-A")
     index_of = {synset: index for index, synset in enumerate(read_synsets(imagenet, "val", imagenet_classes))}
-    synsets = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
-    for synset in synsets:
+    shards = open_shards(root)
+    files = files_of_synsets(root, shards)
+    for synset in files:
         if synset not in index_of:
             raise InputError(
                 f"{root / synset} is named after none of the {imagenet_classes} synsets in {imagenet / 'val'}: "
                 "remove the folder, or name the right ImageNet."
             )
-    if len(synsets) != classes and (classes is not None or not synsets):
+    if len(files) != classes and (classes is not None or not files):
         expected = "at least 1" if classes is None else classes
-        raise InputError(f"{root} holds {len(synsets)} synset folders, expected {expected}: complete the data set.")
-    labels = {synset: index_of[synset] for synset in synsets}
-    return table_of_synsets(root, labels, imagenet_classes), np.array(list(labels.values()))
+        raise InputError(f"{root} holds {len(files)} synset folders, expected {expected}: complete the data set.")
+    labels = [index_of[synset] for synset in files]
+    return table_of_synsets(root, files, labels, imagenet_classes, shards), np.array(labels)

@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import os
+import struct
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +13,11 @@ import simplejpeg
 from PIL import Image
 
 from core.errors import InputError
+from data.paths import Paths
+from data.shards import Shards
+
+# What Pillow raises for a file that is no whole image, beside OSError.
+DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,20 +26,34 @@ class ImageTable:
 
     Attributes:
         root: the folder that the paths are relative to.
-        paths: ``[n]`` relative paths as bytes, one compact array that loader workers share without copying.
+        paths: ``[n]`` relative paths as bytes.
         labels: ``[n]`` class indices, or ``[n, classes]`` with 1 where a class is present (multi-label data sets).
         classes: how many classes there are.
         source: the file or folder the table was read from, to be named in errors.
+        shards: the tar files below ``root`` that hold the images; None where each is a file of its own.
+        remedy: what the user can do about an image that is broken, for errors.
     """
 
     root: Path
-    paths: np.ndarray
+    paths: Paths
     labels: np.ndarray
     classes: int
     source: Path
+    shards: Shards | None = None
+    remedy: str = "fetch it again"
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def content(self, index: int) -> bytes:
+        """The bytes of image ``index``: the one place that knows whether it lies in a file or in a shard.
+
+        Raises:
+            FileNotFoundError: there is no such image.
+            OSError: it cannot be read.
+        """
+        path = self.paths[index]
+        return (self.root / os.fsdecode(path)).read_bytes() if self.shards is None else self.shards.read(path)
 
     def decode(self, index: int) -> np.ndarray:
         """Image ``index`` as 8-bit RGB, ``[height, width, 3]``.
@@ -39,17 +61,22 @@ class ImageTable:
         Raises:
             InputError: the file is missing, or is not a whole image (a truncated one is refused, never padded).
         """
-        path = self.root / self.paths[index].decode()
         try:
-            return _decode(path.read_bytes())
+            return _decode(self.content(index))
         except FileNotFoundError:
-            raise InputError(
-                f"{self.source} names the image {path}, which does not exist: restore the file or its data set."
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"The image {path} (named in {self.source}) cannot be decoded ({error}): fetch it again."
-            ) from None
+            where = "does not exist" if self.shards is None else "is in none of the shards"
+            problem = f"{self.source} names the image {self._place(index)}, which {where}"
+            raise InputError(f"{problem}: {self.remedy}.") from None
+        except Image.UnidentifiedImageError:
+            problem = f"The image {self._place(index)} (named in {self.source}) cannot be decoded (it is no image)"
+            raise InputError(f"{problem}: {self.remedy}.") from None
+        except DECODING_ERRORS as error:
+            reason = " ".join(str(error).split())
+            problem = f"The image {self._place(index)} (named in {self.source}) cannot be decoded ({reason})"
+            raise InputError(f"{problem}: {self.remedy}.") from None
+
+    def _place(self, index: int) -> Path:
+        return self.root / self.paths[index].decode(errors="replace")
 
     def subset(self, rows: np.ndarray) -> "ImageTable":
         """The images of some rows, in that order."""
@@ -57,7 +84,9 @@ class ImageTable:
 
     def fingerprint(self) -> dict[str, object]:
         """What identifies the split in a record: its size and a digest of every path and label, in order."""
-        digest = hashlib.sha256(b"\n".join(self.paths.tolist()))
+        digest = hashlib.sha256()
+        for number, path in enumerate(self.paths):
+            digest.update(b"\n" + path if number else path)
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
         return {"images": len(self), "classes": self.classes, "sha256": digest.hexdigest()}
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from data.images import ImageTable, require_folder
 from data.lists import read_list
+from data.shards import open_shards
 
 LISTS = "trainvalsplit_places205"
 IMAGES = "data/vision/torralba/deeplearning/images256"
@@ -23,4 +24,4 @@ def read_split(root: Path, split: Literal["train", "val"], classes: int) -> Imag
     require_folder(root, "Places205")
     source = root / LISTS / f"{split}_places205.csv"
     paths, labels = read_list(source, classes)
-    return ImageTable(root / IMAGES, paths, labels, classes, source)
+    return ImageTable(root / IMAGES, paths, labels, classes, source, open_shards(root / IMAGES))

@@ -1,4 +1,4 @@
-"""Parts of an ImageNet-style training set: drawn at random, or named in a list."""
+"""Parts of a training set: drawn at random, or named in a list."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 
 from core.errors import InputError
 from core.seeds import generator
+from data.config import DrawnSubset
 from data.images import ImageTable
 
 
@@ -15,8 +16,61 @@ def random_subset(images: ImageTable, fraction: float, seed: int) -> ImageTable:
 
     A function of size, fraction and seed alone; with the same seed, a smaller fraction lies inside a larger one.
     """
+    return images.subset(drawn_rows(images, round(fraction * len(images)), seed))
+
+
+def drawn_rows(images: ImageTable, count: int, seed: int) -> np.ndarray:
+    """``[count]``: the rows of a uniform draw of images without replacement, in ascending order.
+
+    Raises:
+        InputError: there are fewer.
+    """
+    if count > len(images):
+        raise InputError(
+            f"A subset of {count} images is to be drawn, {images.source} names {len(images)}: "
+            "lower the subset's number of images in the profile, or complete the data set."
+        )
     order = generator(seed, "subset").permutation(len(images))
-    return images.subset(np.sort(order[: round(fraction * len(images))]))
+    return np.sort(order[:count])
+
+
+def chosen_images(images: ImageTable, subset: DrawnSubset | None, exclusions: Path | None) -> ImageTable:
+    """The drawn images, or all, without those that a list of relative paths names.
+
+    The draw comes first: leaving a broken image out changes nothing else.
+
+    Raises:
+        InputError: there are fewer images than are to be drawn, or the list cannot be read or doesn't fit.
+    """
+    chosen = np.ones(len(images), dtype=bool)
+    if subset is not None:
+        chosen[:] = False
+        chosen[drawn_rows(images, subset.images, subset.seed)] = True
+    if exclusions is not None:
+        chosen &= ~images_named_in(images, exclusions)
+    return images if chosen.all() else images.subset(np.flatnonzero(chosen))
+
+
+def images_named_in(images: ImageTable, path: Path) -> np.ndarray:
+    """``[n]``: whether a list of relative paths, one a line, names the image; an empty list names none.
+
+    Raises:
+        InputError: the list cannot be read, or names what is not among the images.
+    """
+    try:
+        names = path.read_bytes().splitlines()
+    except OSError:
+        raise InputError(f"The list {path} cannot be read: name the right file in the profile.") from None
+    wanted = set(names)
+    named = np.fromiter((name in wanted for name in images.paths), dtype=bool, count=len(images))
+    strangers = wanted.difference(images.paths[named])
+    if strangers:
+        line = next(number for number, name in enumerate(names, start=1) if name in strangers)
+        raise InputError(
+            f"{path}, line {line}: {names[line - 1].decode(errors='replace')!r} is not in {images.source}, expected "
+            "the path of an image as it stands there: correct the list."
+        )
+    return named
 
 
 def listed_subset(images: ImageTable, path: Path) -> ImageTable:
@@ -34,7 +88,7 @@ def listed_subset(images: ImageTable, path: Path) -> ImageTable:
         raise InputError(f"The list {path} cannot be read: name the right file in the profile.") from None
     if not names:
         raise InputError(f"The list {path} is empty: expected the name of an image on each line.")
-    rows = {name: row for row, name in enumerate(images.paths.tolist())}
+    rows = {name: row for row, name in enumerate(images.paths)}
     chosen: dict[int, int] = {}  # row -> line
     for line, name in enumerate(names, start=1):
         row = rows.get(name.partition(b"_")[0] + b"/" + name)

@@ -11,6 +11,7 @@ import numpy as np
 
 from core.errors import InputError
 from data.images import ImageTable, require_folder
+from data.paths import Paths
 
 
 def read_classification(root: Path, split: Literal["trainval", "test"], classes: int) -> ImageTable:
@@ -39,7 +40,7 @@ def read_classification(root: Path, split: Literal["trainval", "test"], classes:
         if list(column) != names:
             raise InputError(f"{path} names other images than {lists[0]}: fetch the devkit again.")
     labels = np.array([[int(column[name] == 1) for column in columns] for name in names])
-    paths = np.array([f"{name}.jpg" for name in names], dtype=bytes)
+    paths = Paths.of(f"{name}.jpg" for name in names)
     return ImageTable(year / "JPEGImages", paths, labels, classes, lists[0])
 
 

@@ -5,24 +5,24 @@ final encoder and the final prototypes.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from core.distributed import process_group, rank, wait_for_all
-from core.files import sha256_of, written_atomically
+from core.files import sha256_of
 from core.workspace import Workspace
 from data.images import ImageTable
+from data.lists import write_list
 from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
-from data.webvision import read_train
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import MODEL_FILE, load_encoder
 from pretrain.config import CleaningConfig
 from pretrain.features import fill_rows
 from pretrain.mopro import correct_labels
+from pretrain.training_set import training_images
 
 PSEUDO_LABELS_FILE = "pseudo_labels.txt"
 Share = tuple[np.ndarray, np.ndarray]  # [n] whether an image counts, [n] whether it belongs to the whole
@@ -38,7 +38,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: the data or the checkpoint cannot be read.
     """
     constants = CleaningConfig.model_validate(config)
-    images = read_train(workspace.dataset(constants.webvision), constants.classes)
+    images = training_images(constants, workspace)
     written = workspace.folder / PSEUDO_LABELS_FILE
     with process_group() as device:
         method = constants.method
@@ -46,9 +46,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         encoder, prototypes = load_encoder(path, constants.backbone, method.embedding_size)
         pseudo, kept = pseudo_labels(encoder.to(device), prototypes.to(device), images, constants, workspace, device)
         if rank() == 0:
-            _write(written, images.paths[kept], pseudo[kept])
+            write_list(written, images.paths[kept], pseudo[kept])
         wait_for_all()
-    workspace.provenance["webvision"] = images.fingerprint()
     workspace.provenance["pseudo_labels_sha256"] = sha256_of(written)
     shares = {"kept": (kept, np.ones_like(kept)), "changed": (pseudo != images.labels, kept)}
     truth = read_hidden_truth(images)
@@ -104,8 +103,3 @@ def against_truth(given: np.ndarray, pseudo: np.ndarray, kept: np.ndarray, truth
         "clean_kept": (is_right, given == truth),
         "out_of_distribution_dropped": (~kept, strange),
     }
-
-
-def _write(path: Path, names: np.ndarray, labels: np.ndarray) -> None:
-    with written_atomically(path) as file:
-        file.writelines(b"%s %d\n" % line for line in zip(names.tolist(), labels.tolist(), strict=True))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.config import Config
-from data.config import EvaluationView, Fraction, TrainingViews
+from data.config import DrawnSubset, EvaluationView, Fraction, TrainingViews
 
 
 class BackboneConfig(Config):
@@ -134,19 +134,31 @@ class TrainingConfig(Config):
     runtime: RuntimeConfig
 
 
-class PretrainConfig(TrainingConfig):
-    """Everything that determines a pretrained checkpoint.
+class TrainingSetConfig(Config):
+    """Which web images are trained on.
 
     Attributes:
         webvision: the data set's folder.
         classes: number of classes of the data set.
+        subset: how many of the images, drawn with which seed; None for all.
+        exclusions: a list of relative paths, one a line, of images to leave out; None to leave out none.
+    """
+
+    webvision: str
+    classes: int = Field(gt=1)
+    subset: DrawnSubset | None = None
+    exclusions: str | None = None
+
+
+class PretrainConfig(TrainingConfig, TrainingSetConfig):
+    """Everything that determines a pretrained checkpoint.
+
+    Attributes:
         method: MoPro or cross-entropy, with its constants.
         backbone: the ResNet.
         views: of the training images.
     """
 
-    webvision: str
-    classes: int = Field(gt=1)
     method: MethodConfig
     backbone: BackboneConfig
     views: TrainingViews
@@ -168,17 +180,13 @@ class EvaluationConfig(Config):
     workers: int = Field(ge=0)
 
 
-class CleaningConfig(EvaluationConfig):
+class CleaningConfig(EvaluationConfig, TrainingSetConfig):
     """Which training set is cleaned.
 
     Attributes:
-        webvision: the data set's folder.
-        classes: number of classes of the data set.
         method: the MoPro of the checkpoint, whose constants noise correction had.
     """
 
-    webvision: str
-    classes: int = Field(gt=1)
     method: MoProConfig
 
 

@@ -18,10 +18,10 @@ from core.files import sha256_of
 from core.seeds import generator
 from core.workspace import Workspace
 from data.config import EvaluationView
-from data.images import ImageTable, require_folder
-from data.lists import read_list
+from data.images import ImageTable
 from data.loading import Order, ViewedImages
 from data.views import weak_view
+from data.webvision import read_listed
 from pretrain.backbone import Classifier, place
 from pretrain.checkpoints import MODEL_FILE, exported, load_classifier, save_tensors
 from pretrain.cleaning import PSEUDO_LABELS_FILE
@@ -44,9 +44,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: data, checkpoint or pseudo-labels cannot be read, or don't make whole batches for all processes.
     """
     constants = RetrainingConfig.model_validate(config)
-    root = require_folder(workspace.dataset(constants.webvision), "WebVision")
     listed = workspace.inputs["cleaning"] / PSEUDO_LABELS_FILE
-    images = ImageTable(root, *read_list(listed, constants.classes), constants.classes, listed)
+    images = read_listed(workspace.dataset(constants.webvision), listed, constants.classes)
     model_file = workspace.folder / MODEL_FILE
     with process_group() as device:
         checkpoint = workspace.inputs["checkpoint"] / MODEL_FILE

@@ -9,9 +9,9 @@ from torch import nn
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
 from core.workspace import Workspace
+from data.lists import write_list
 from data.loading import ViewedImages, permutations
 from data.views import View, strong_view, weak_view
-from data.webvision import read_train
 from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
 from pretrain.config import CrossEntropyConfig, PretrainConfig
@@ -19,27 +19,34 @@ from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train
 from pretrain.mopro import MoPro
 from pretrain.sources import Images
+from pretrain.training_set import training_images
+
+IMAGES_FILE = "training_images.txt"
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Pretrain, and export ``model.pt`` into the job's folder.
 
-    Gives the number of steps. The provenance holds the fingerprint of the training set and the model's digest.
+    Gives the number of steps. The provenance holds the fingerprint of the training set and the model's digest; the
+    images of a subset are listed in ``training_images.txt``, whose digest it holds too.
 
     Raises:
         InputError: the data cannot be read, or don't make whole batches for all processes.
     """
     constants = PretrainConfig.model_validate(config)
     with process_group() as device:
-        images = read_train(workspace.dataset(constants.webvision), constants.classes)
+        images = training_images(constants, workspace)
         method = build_method(constants)
         source = Images(ViewedImages(images, _views(constants), constants.seed), constants, device)
         steps = train(method, source, permutations(len(images), constants.seed), constants, workspace, device)
         model_file = workspace.folder / MODEL_FILE
         if rank() == 0:
+            if constants.subset is not None:
+                write_list(workspace.folder / IMAGES_FILE, images.paths, images.labels)
             save_tensors(model_file, exported(method))
         wait_for_all()
-    workspace.provenance["webvision"] = images.fingerprint()
+    if constants.subset is not None:
+        workspace.provenance["subset_sha256"] = sha256_of(workspace.folder / IMAGES_FILE)
     workspace.provenance["model_sha256"] = sha256_of(model_file)
     return {"steps": {"value": steps, "unit": "steps", "n": 1}}
 

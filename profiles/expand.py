@@ -91,8 +91,7 @@ class _Run:
         options = {"runtime": constants.pop("runtime")}
         config = {
             "seed": self.seed,
-            "webvision": self.training_set.folder,
-            "classes": self.training_set.classes,
+            **self._trained_on,
             "method": _values(self.method),
             **constants,
         }
@@ -164,7 +163,7 @@ class _Run:
         cleaning = self._evaluation(
             "cleaning",
             "pretrain.cleaning:run",
-            trained | {"method": _values(self.method), "view": _values(centre)},
+            self._trained_on | {"method": _values(self.method), "view": _values(centre)},
             needs,
         )
         config = trained | {
@@ -207,6 +206,17 @@ class _Run:
             for name, variant, chosen in variants
             if variant is not None
         ]
+
+    @property
+    def _trained_on(self) -> dict[str, Any]:
+        """The training set; what a set doesn't have is not named, so that it changes no identity."""
+        training_set = self.training_set
+        part = {
+            "subset": training_set.subset and _values(training_set.subset),
+            "exclusions": training_set.exclusions,
+        }
+        chosen = {key: value for key, value in part.items() if value is not None}
+        return {"webvision": training_set.folder, "classes": training_set.classes, **chosen}
 
     @property
     def _shown(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from core.config import Config
-from data.config import EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
+from data.config import DrawnSubset, EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
 from data.miniature.config import MiniatureConfig
 from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
 from robustness.config import ReferenceModel
@@ -22,12 +22,22 @@ class WebVisionSet(Config):
         classes: how many it has.
         threshold: MoPro's T for it, where it differs from the method's.
         shares_imagenet_classes: whether its label i is ImageNet's class i, so that its classifier serves ImageNet too.
+        subset: trains on a draw of the images alone. The paper's V0.5 is one of ImageNet's size (1,281,167) from V1.0;
+            the authors' list is not published, so ours is another draw.
+        exclusions: a list of relative paths, one a line, of training images to leave out, such as broken ones;
+            absolute, or relative to what the profile's miniature builds.
+        train_lines, validation_lines: how many images its lists must name, for ``verify``; None where that is not
+            checked.
     """
 
     folder: str
     classes: int = Field(gt=1)
     threshold: float | None = Field(default=None, ge=0, le=1)
     shares_imagenet_classes: bool = True
+    subset: DrawnSubset | None = None
+    exclusions: str | None = None
+    train_lines: int | None = Field(default=None, gt=0)
+    validation_lines: int | None = Field(default=None, gt=0)
 
 
 class Places205Set(Config):
@@ -44,6 +54,28 @@ class ImageNetVariant(Config):
     classes: int | None = Field(default=None, gt=1)
 
 
+class Counts(Config):
+    """How many images each part of a data set must have, for ``verify``; None where that is not checked.
+
+    Published are, for ImageNet, 1,281,167 and 50,000 (ILSVRC 2012); VOC07, 5,011 and 4,952 (the challenge's
+    statistics); Places205, 2,448,873 and 20,500 (its authors, 100 a class in val); ImageNet-R 30,000 and ImageNet-A
+    7,500 (their papers); COCO 2017, 118,287 and 5,000 (the annotation files). The lists of WebVision V1.0 name
+    2,439,574 and 50,000 images; of V2.0 only rounded numbers are published, 16 million and 290,000 (its authors'
+    slides), so that its lines are not checked.
+    """
+
+    imagenet_train: int | None = Field(default=None, gt=0)
+    imagenet_val: int | None = Field(default=None, gt=0)
+    voc07_trainval: int | None = Field(default=None, gt=0)
+    voc07_test: int | None = Field(default=None, gt=0)
+    places205_train: int | None = Field(default=None, gt=0)
+    places205_val: int | None = Field(default=None, gt=0)
+    imagenet_r: int | None = Field(default=None, gt=0)
+    imagenet_a: int | None = Field(default=None, gt=0)
+    coco_train: int | None = Field(default=None, gt=0)
+    coco_val: int | None = Field(default=None, gt=0)
+
+
 class DataSets(Config):
     """Folders of the data sets: absolute, or relative to what the profile's miniature builds.
 
@@ -56,6 +88,7 @@ class DataSets(Config):
     places205: Places205Set | None = None
     imagenet_r: ImageNetVariant | None = None
     imagenet_a: ImageNetVariant | None = None
+    counts: Counts = Counts()
 
 
 class Pretraining(Config):

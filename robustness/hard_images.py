@@ -80,7 +80,7 @@ def _reference_model(
 
 def _copy(images: ImageTable, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
-    for path in images.paths:
+    for row, path in enumerate(images.paths):
         target = folder / path.decode()
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(images.root / path.decode(), target)
+        target.write_bytes(images.content(row))

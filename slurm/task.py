@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.files import held_alone, write_json
+from core.files import held_alone, sha256_of, write_json
 from core.interruption import Interrupted
-from core.workspace import PROGRESS_FILE, Workspace
+from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.records import Cost, Record
 from slurm.jobs import Job
 
@@ -102,7 +102,7 @@ class Task:
                 config=job.configuration,
                 inputs={role: needed.identity for role, needed in job.needs.items()},
                 metrics=metrics,
-                provenance=workspace.provenance,
+                provenance=workspace.provenance | _verification(self.runs),
                 code=code_version(),
                 packages={name: importlib.metadata.version(name) for name in PACKAGES},
                 hardware=_hardware(job),
@@ -110,6 +110,12 @@ class Task:
                     started=started.isoformat(), seconds=seconds, gpu_hours=job.resources.all_gpus * seconds / 3600
                 ),
             ).write(folder)
+
+
+def _verification(runs: Path) -> dict[str, Any]:
+    """The digests of what ``verify`` wrote about the data sets, where it was run."""
+    digests = {path.stem: sha256_of(path) for path in sorted((runs / VERIFICATION_FOLDER).glob("*.json"))}
+    return {"verification": digests} if digests else {}
 
 
 def code_version() -> dict[str, Any]:

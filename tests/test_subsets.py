@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
+from data.config import DrawnSubset
 from data.imagenet import read_split
 from data.images import ImageTable
-from data.subsets import listed_subset, random_subset
+from data.paths import Paths
+from data.subsets import chosen_images, listed_subset, random_subset
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def train(miniature) -> ImageTable:
 
 def numbered(images: int) -> ImageTable:
     """A table whose labels are its rows."""
-    paths = np.array([f"{row:05d}" for row in range(images)], dtype=bytes)
+    paths = Paths.of(f"{row:05d}" for row in range(images))
     return ImageTable(Path("."), paths, np.arange(images), images, Path("."))
 
 
@@ -54,6 +56,28 @@ def test_the_draw_is_uniform():
     chi_square = ((counts - 120) ** 2 / (120 * 0.7)).sum()
     assert chi_square < 149  # exceeded with probability 0.001 by 100 uniform counts
     assert abs(counts - 120).max() < 5 * 9.2
+
+
+def test_a_draw_without_excluded_images(tmp_path):
+    """The draw is that of all images: leaving one out takes away that one, and puts no other in its place."""
+    images = numbered(100)
+    drawn = chosen_images(images, DrawnSubset(seed=3, images=40), None)
+    assert len(set(drawn.labels)) == 40 and (np.diff(drawn.labels) > 0).all()
+    stranger = next(row for row in range(100) if row not in drawn.labels)
+    excluded = written(tmp_path, f"{drawn.labels[5]:05d}", f"{stranger:05d}")
+    left = chosen_images(images, DrawnSubset(seed=3, images=40), excluded)
+    assert left.labels.tolist() == [label for label in drawn.labels if label != drawn.labels[5]]
+    assert chosen_images(images, None, written(tmp_path)).fingerprint() == images.fingerprint()
+
+
+def test_what_does_not_fit_is_said(tmp_path):
+    images = numbered(100)
+    with pytest.raises(InputError, match=r"A subset of 101 images is to be drawn, .* names 100"):
+        chosen_images(images, DrawnSubset(seed=3, images=101), None)
+    with pytest.raises(InputError, match=r"names\.txt, line 2: '00100' is not in"):
+        chosen_images(images, None, written(tmp_path, "00003", "00100"))
+    with pytest.raises(InputError, match=r"nowhere\.txt cannot be read"):
+        chosen_images(images, None, tmp_path / "nowhere.txt")
 
 
 def written(folder: Path, *lines: str) -> Path:

@@ -12,12 +12,13 @@ def read_hidden_truth(images: ImageTable) -> np.ndarray | None:
     """The true label ``[n]`` of every training image, -1 for out of distribution; None where the truth is not known.
 
     Raises:
-        InputError: the list names other images than the training set, or in another order.
+        InputError: the list doesn't name the training images in their order (it may name others between them).
     """
     path = images.root / HIDDEN_TRUTH
     if not path.exists():
         return None
-    fields = [line.rsplit(maxsplit=1) for line in path.read_bytes().splitlines()]
-    if [name for name, _ in fields] != images.paths.tolist():
+    fields = iter([line.rsplit(maxsplit=1) for line in path.read_bytes().splitlines()])
+    truth = [next((int(label) for name, label in fields if name == wanted), None) for wanted in images.paths]
+    if None in truth:
         raise InputError(f"{path} does not name the {len(images)} training images in their order: build the set anew.")
-    return np.array([int(label) for _, label in fields])
+    return np.array(truth)

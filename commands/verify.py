@@ -1,0 +1,213 @@
+"""`run_all.py verify`: checks every data set that the profile names before anything is computed with it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from commands.arguments import ProfileParser, positive
+from core.errors import InputError
+from core.files import held_alone
+from core.workspace import VERIFICATION_FOLDER
+from data.images import ImageTable
+from data.miniature.classes import IMAGENET_CLASSES
+from data.subsets import chosen_images
+from data.verification.inspection import DataSet
+from data.verification.layouts import places205_split, synsets_split, voc_split, webvision_splits
+from data.verification.report import Verifier
+from profiles.expand import VOC_CLASSES, jobs_of
+from profiles.load import load_profile
+from profiles.schema import Profile, WebVisionSet
+from slurm.jobs import Job
+
+SAMPLE = 1000
+FAULTS_SHOWN = 10  # of each data set; its file holds all
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a table and the faults; gives the exit status: 0 if there are none, 1 otherwise.
+
+    Raises:
+        InputError: the profile is not valid, or its miniature has not been built.
+    """
+    parser = ProfileParser("verify", __doc__, "An interrupted check goes on where it stopped.")
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument("--full", action="store_true", help="decode every image")
+    how_many.add_argument(
+        "--sample",
+        type=positive,
+        default=SAMPLE,
+        metavar="N",
+        help="decode N images of each part of a data set, drawn at random (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=os.cpu_count(),
+        metavar="N",
+        help="processes that decode side by side (default: %(default)s)",
+    )
+    given = parser.parse_args(arguments)
+    profile = load_profile(given.profile, given.overrides, given.site)
+    runs = given.runs.absolute() / profile.name
+    data_sets = data_sets_of(profile, runs)
+    folder = runs / VERIFICATION_FOLDER
+    with held_alone(folder), _Bars() as bars:
+        verifier = Verifier(folder, None if given.full else given.sample, given.jobs, bars.progress)
+        reports = [verifier.verify(data_set) for data_set in data_sets]
+    print(_as_text(reports, verifier))
+    return 1 if any(report["faults"] for report in reports) else 0
+
+
+def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
+    """Every data set of a profile, with what its parts must be.
+
+    Raises:
+        InputError: the data sets are those of a miniature that has not been built.
+    """
+    data, counts = profile.data, profile.data.counts
+    jobs = {job.name: job for job in jobs_of(profile)}
+    root = Path() if profile.miniature is None else _built(jobs["miniature"], runs)
+    data_sets = [_webvision(name, training_set, root) for name, training_set in data.webvision.items()]
+    imagenet, voc07 = root / data.imagenet, root / data.voc07
+    classes = imagenet_classes(profile)
+    data_sets.append(
+        DataSet(
+            "imagenet",
+            (
+                synsets_split("train", imagenet / "train", classes, counts.imagenet_train),
+                synsets_split("val", imagenet / "val", classes, counts.imagenet_val, known_in=imagenet / "train"),
+            ),
+        )
+    )
+    data_sets.append(
+        DataSet(
+            "voc07",
+            (
+                voc_split(voc07, "trainval", VOC_CLASSES, counts.voc07_trainval),
+                voc_split(voc07, "test", VOC_CLASSES, counts.voc07_test),
+            ),
+        )
+    )
+    if data.places205 is not None:
+        places205, classes = root / data.places205.folder, data.places205.classes
+        data_sets.append(
+            DataSet(
+                "places205",
+                (
+                    places205_split(places205, "train", classes, counts.places205_train),
+                    places205_split(places205, "val", classes, counts.places205_val),
+                ),
+            )
+        )
+    chosen = jobs.get("hard-images")
+    variants = [("imagenet_r", data.imagenet_r, root, counts.imagenet_r)]
+    if chosen is None:
+        variants.append(("imagenet_a", data.imagenet_a, root, counts.imagenet_a))
+    elif chosen.record(runs) is not None:  # else there is nothing yet to be checked
+        variants.append(("imagenet_a", data.imagenet_a, chosen.folder(runs), counts.imagenet_a))
+    for name, variant, place, expected in variants:
+        if variant is not None:
+            split = synsets_split("all", place / variant.folder, variant.classes, expected, known_in=imagenet / "val")
+            data_sets.append(DataSet(name, (split,)))
+    return data_sets
+
+
+def imagenet_classes(profile: Profile) -> int | None:
+    """How many ImageNet must have, from the first part of the profile that says so."""
+    if profile.miniature is not None:
+        return len(IMAGENET_CLASSES)
+    sharing = [part.classes for part in profile.data.webvision.values() if part.shares_imagenet_classes]
+    finetune = profile.evaluate.finetune
+    return next(iter([*sharing, *([finetune.classes] if finetune else [])]), None)
+
+
+def _webvision(name: str, training_set: WebVisionSet, root: Path) -> DataSet:
+    exclusions = None if training_set.exclusions is None else root / training_set.exclusions
+
+    def part(images: ImageTable) -> ImageTable:
+        return chosen_images(images, training_set.subset, exclusions)
+
+    splits = webvision_splits(
+        root / training_set.folder,
+        training_set.classes,
+        training_set.train_lines,
+        training_set.validation_lines,
+        part,
+    )
+    return DataSet(name, splits)
+
+
+def _built(miniature: Job, runs: Path) -> Path:
+    if miniature.record(runs) is None:
+        raise InputError(
+            f"The miniature's data sets are not in {miniature.folder(runs)}: build them first, with the same options "
+            "and --only miniature."
+        )
+    return miniature.folder(runs)
+
+
+class _Bars:
+    """A bar for the split that is decoded, on a terminal; a context manager."""
+
+    def __enter__(self) -> "_Bars":
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+        console = Console()
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("images"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            auto_refresh=False,  # no thread beside this one, which forks
+            disable=not console.is_terminal,
+        )
+        self._of_split: dict[str, TaskID] = {}
+        self._bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bars.stop()
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Move the bar of a split."""
+        if what not in self._of_split:
+            self._of_split[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._of_split[what], completed=done, refresh=True)
+
+
+def _as_text(reports: Sequence[dict[str, Any]], verifier: Verifier) -> str:
+    from tabulate import tabulate
+
+    rows = [
+        {
+            "data set": report["set"],
+            "part": name,
+            "images": f"{split['images']:,}",
+            "expected": "any" if split["expected"] is None else f"{split['expected']:,}",
+            "decoded": f"{split['decoded']:,}",
+            "broken": split["broken"],
+        }
+        for report in reports
+        for name, split in report["splits"].items()
+    ]
+    lines = [tabulate(rows, headers="keys", disable_numparse=True, colalign=("left", "left", *["right"] * 4)), ""]
+    for report in reports:
+        faults, file = report["faults"], verifier.folder / f"{report['set']}.json"
+        lines += [f"{report['set']}: {fault}" for fault in faults[:FAULTS_SHOWN]]
+        if len(faults) > FAULTS_SHOWN:
+            lines.append(f"{report['set']}: {len(faults) - FAULTS_SHOWN} more faults are listed in {file}.")
+        if verifier.broken_list(report["set"]).exists():
+            lines.append(
+                f"{report['set']}: the broken training images are listed in {verifier.broken_list(report['set'])}: "
+                "fetch them again, or, of a WebVision set, leave them out with data.webvision.<set>.exclusions."
+            )
+    count = sum(len(report["faults"]) for report in reports)
+    hint = "" if verifier.sample is None else " With --full, every image is decoded."
+    lines.append((f"{count} faults." if count else "No faults.") + hint)
+    lines.append(f"Reports: {verifier.folder}")
+    return "\n".join(lines)

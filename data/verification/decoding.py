@@ -1,0 +1,67 @@
+"""Decodes images in several processes, exactly as training does, and names those that are broken."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+
+from core.errors import InputError
+from core.seeds import generator
+from data.images import ImageTable
+
+IMAGES_AT_ONCE = 200
+
+_images: list[ImageTable] = []  # in a decoding process: the table that it was forked with
+
+
+def sampled_rows(images: int, sample: int | None) -> np.ndarray:
+    """The rows that are decoded, ascending: a draw that depends on the two numbers alone, or all with None."""
+    if sample is None or sample >= images:
+        return np.arange(images)
+    return np.sort(generator(0, "verification", images).permutation(images)[:sample])
+
+
+def broken_images(images: ImageTable, rows: np.ndarray, processes: int) -> Iterator[tuple[int, list[tuple[int, str]]]]:
+    """Decode some rows, in order; after every few, how many there were, and the broken ones with a sentence each.
+
+    Args:
+        images: the table; the processes share it.
+        rows: which of its images.
+        processes: how many decode side by side.
+    """
+    parts = [rows[first : first + IMAGES_AT_ONCE] for first in range(0, len(rows), IMAGES_AT_ONCE)]
+    context = multiprocessing.get_context("fork")  # the table is shared, not copied
+    pool = ProcessPoolExecutor(processes, context, _begin, (images,))
+    try:
+        for part, broken in zip(parts, pool.map(_decode, parts), strict=True):
+            yield len(part), broken
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(images: ImageTable) -> None:
+    _images[:] = [images]
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A decoding process does not outlive the command that started it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _decode(rows: np.ndarray) -> list[tuple[int, str]]:
+    (images,) = _images
+    broken = []
+    for row in rows.tolist():
+        try:
+            images.decode(row)
+        except InputError as error:
+            broken.append((row, error.sentence))
+    return broken
