@@ -1,16 +1,32 @@
 """The model behind a profile's YAML file."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from core.config import Config
 from data.config import EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
 from data.miniature.config import MiniatureConfig
-from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
+from pretrain.config import (
+    ArithmeticConfig,
+    BackboneConfig,
+    CrossEntropyConfig,
+    MoProConfig,
+    ReleasedFile,
+    RuntimeConfig,
+    ScheduleConfig,
+)
+from profiles.cost import Throughput
 from robustness.config import ReferenceModel
 from slurm.jobs import Resources
 from transfer.config import OneVsRestSVMConfig, SVMConfig
+
+
+class TrainingSubset(Config):
+    """A uniform draw of some of a training set's images, without replacement, from a seed of its own."""
+
+    seed: int = Field(ge=0)
+    images: int = Field(gt=0)
 
 
 class WebVisionSet(Config):
@@ -21,12 +37,16 @@ class WebVisionSet(Config):
         classes: how many it has.
         threshold: MoPro's T for it, where it differs from the method's.
         shares_imagenet_classes: whether its label i is ImageNet's class i, so that its classifier serves ImageNet too.
+        images: about how many it has, or its subset has; for the estimate of costs alone.
+        subset: the part of the training images that is used; None for all.
     """
 
     folder: str
     classes: int = Field(gt=1)
     threshold: float | None = Field(default=None, ge=0, le=1)
     shares_imagenet_classes: bool = True
+    images: int | None = Field(default=None, gt=0)
+    subset: TrainingSubset | None = None
 
 
 class Places205Set(Config):
@@ -161,6 +181,37 @@ class StageResources(Config):
     finetune: Resources = Resources()
 
 
+class ReleasedMethod(ReleasedFile):
+    """A checkpoint that somebody else has released, evaluated beside ours.
+
+    Attributes:
+        pretrained_on: the title of what it was pretrained on, such as ``ImageNet``.
+    """
+
+    objective: Literal["released"]
+    pretrained_on: str = Field(min_length=1)
+
+
+ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Field(discriminator="objective")]
+
+
+class Tolerances(Config):
+    """How far ours may lie from the paper's and still reproduce it, for each table; one number stands for all."""
+
+    accuracy: float = Field(ge=0)
+    lowshot: float = Field(ge=0)
+    finetune: float = Field(ge=0)
+    coco: float = Field(ge=0)
+    robustness: float = Field(ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return dict.fromkeys(cls.model_fields, value)
+        return value
+
+
 class Profile(Config):
     """A reproduction.
 
@@ -176,6 +227,7 @@ class Profile(Config):
         retrain: noise cleaning and classifier re-training, where they are asked for.
         evaluate: the evaluations.
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
+        throughput: of a stated GPU, for the estimate of costs.
         resources: of each kind of job.
     """
 
@@ -185,11 +237,12 @@ class Profile(Config):
     miniature: MiniatureConfig | None = None
     hard_images: ReferenceModel | None = None
     data: DataSets
-    methods: dict[str, MethodConfig] = Field(min_length=1)
+    methods: dict[str, ProfileMethod] = Field(min_length=1)
     pretrain: Pretraining
     retrain: Retraining | None = None
     evaluate: Evaluation
-    tolerance: float = Field(ge=0)
+    tolerance: Tolerances
+    throughput: Throughput | None = None
     resources: StageResources
 
     @model_validator(mode="after")
@@ -212,6 +265,16 @@ class Profile(Config):
             if isinstance(method, MoProConfig) and method.queue_size < batch_size:
                 raise ValueError(
                     f"methods.{name}.queue_size {method.queue_size} is smaller than a batch of {batch_size} keys"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _releases_fit(self) -> "Profile":
+        for name, method in self.methods.items():
+            if isinstance(method, ReleasedMethod) and self.pretrain.backbone != BackboneConfig(depth=50):
+                raise ValueError(
+                    f"methods.{name} is a released checkpoint, which has torchvision's ResNet-50, but pretrain.backbone "
+                    "is another: leave the method out, or set pretrain.backbone to {depth: 50}"
                 )
         return self
 
