@@ -269,7 +269,7 @@ class _Release(_Run):
 
     @property
     def training_set(self) -> WebVisionSet:
-        """What evaluations ask about the training set: ImageNet's classes, and where the same classes' web images lie."""
+        """What evaluations ask about the training set: ImageNet's classes, and where web images of them lie."""
         sets = self.profile.data.webvision.values()
         folders = [part.folder for part in sets if part.shares_imagenet_classes and part.classes == RELEASED_CLASSES]
         return WebVisionSet(

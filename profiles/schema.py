@@ -273,8 +273,8 @@ class Profile(Config):
         for name, method in self.methods.items():
             if isinstance(method, ReleasedMethod) and self.pretrain.backbone != BackboneConfig(depth=50):
                 raise ValueError(
-                    f"methods.{name} is a released checkpoint, which has torchvision's ResNet-50, but pretrain.backbone "
-                    "is another: leave the method out, or set pretrain.backbone to {depth: 50}"
+                    f"methods.{name} is a released checkpoint of torchvision's ResNet-50, but pretrain.backbone is "
+                    "another: leave the method out, or set pretrain.backbone to {depth: 50}"
                 )
         return self
 

@@ -1,4 +1,4 @@
-"""Released checkpoints: every layout is recognised, checked and evaluated as it was trained; everything else is refused."""
+"""Released checkpoints: every layout is recognised and evaluated as it was trained; everything else is refused."""
 
 import pickle
 import shutil
@@ -47,7 +47,7 @@ Tensors = dict[str, torch.Tensor]
 
 @pytest.fixture(scope="module")
 def whole() -> Tensors:
-    """torchvision's ResNet-50 with a classifier of 1000 classes; BatchNorm's statistics are not those of a fresh one."""
+    """torchvision's ResNet-50 with a classifier of 1000 classes; BatchNorm's statistics are not fresh."""
     torch.manual_seed(0)
     network = resnet.resnet50()
     for module in network.modules():
