@@ -11,9 +11,10 @@ from typing import NoReturn
 from core.errors import InputError
 from core.files import held_alone
 from data.config import ListedSubset
+from profiles.cost import MEASURED_FILE, by_kind, gpu_hours, read_measured
 from profiles.expand import jobs_of
 from profiles.load import load_profile
-from profiles.schema import Profile
+from profiles.schema import Profile, ReleasedMethod
 from slurm.jobs import Job, in_order
 
 
@@ -77,7 +78,7 @@ def _run(arguments: argparse.Namespace) -> int:
     selected = _selected(planned, arguments.only)
     runs = arguments.runs.absolute() / profile.name
     if arguments.dry_run:
-        _print_plan(selected, runs)
+        _print_plan(profile, selected, runs)
         return 0
     _check_data(profile)
     return _execute(profile, planned, selected, runs, arguments.jobs)
@@ -123,6 +124,13 @@ def _check_data(profile: Profile) -> None:
     for key, folder in folders.items():
         if not Path(folder).is_dir():
             raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")
+    for name, method in profile.methods.items():
+        if isinstance(method, ReleasedMethod) and not Path(method.file).is_file():
+            key = f"methods.{name}"
+            raise InputError(
+                f"{key}.file: the checkpoint {method.file} does not exist; name the right one with --set "
+                f"{key}.file=FILE, or leave the method out with --set {key}=null."
+            )
     subsets = profile.evaluate.finetune.subsets if profile.evaluate.finetune else {}
     for name, subset in subsets.items():
         if isinstance(subset, ListedSubset) and not Path(subset.file).is_file():
@@ -130,23 +138,44 @@ def _check_data(profile: Profile) -> None:
             raise InputError(f"{key}: the list {subset.file} does not exist; name the right one with --set {key}=FILE.")
 
 
-def _print_plan(jobs: Sequence[Job], runs: Path) -> None:
+def _print_plan(profile: Profile, jobs: Sequence[Job], runs: Path) -> None:
     from tabulate import tabulate
 
+    hours, source = _estimate(profile, jobs, runs)
     rows = [
         {
             "job": job.name,
             "state": "done" if job.record(runs) else "to do",
             "needs": ", ".join(needed.name for needed in job.needs.values()),
             "tasks": job.resources.tasks,
-            "GPU-hours": job.resources.gpu_hours,
+            "GPU-hours": job.resources.gpu_hours if hours[job.name] is None else hours[job.name],
             "folder": job.folder(Path()),
         }
         for job in jobs
     ]
-    print(tabulate(rows, headers="keys"))
-    total = sum(job.resources.gpu_hours for job in jobs if not job.record(runs))
-    print(f"{len(jobs)} jobs; {total:g} GPU-hours to do.")
+    print(tabulate(rows, headers="keys", floatfmt=".4g"))
+    kinds = by_kind([job for job in jobs if not job.record(runs)], hours)
+    if any(job.resources.gpus for job in jobs):
+        print("\nTo do:\n" + tabulate(kinds, headers="keys", floatfmt=".1f"))
+        print(f"GPU-hours: {source}.")
+    print(f"{len(jobs)} jobs; {sum(row['GPU-hours'] for row in kinds):.4g} GPU-hours to do.")
+
+
+def _estimate(profile: Profile, jobs: Sequence[Job], runs: Path) -> tuple[dict[str, float | None], str]:
+    """GPU-hours by the job's name (None where the time limit has to stand in), and what they rest on."""
+    measured = read_measured(runs.parent / MEASURED_FILE)
+    if measured is not None and not measured.is_for(profile.pretrain.model_dump(mode="json")):
+        measured = None
+    throughput = measured or profile.throughput
+    if throughput is None:
+        return dict.fromkeys([job.name for job in jobs]), "the time limits, as no throughput is known"
+    origin = f"measured in {runs.parent / MEASURED_FILE}" if measured else "stated by the profile"
+    images = {name: part.images for name, part in profile.data.webvision.items()}
+    source = (
+        f"from images a second on {throughput.device}, {origin} ({throughput.cross_entropy:g} cross-entropy, "
+        f"{throughput.mopro:g} MoPro, {throughput.evaluation:g} evaluation); where images cannot be told, the time limit"
+    )
+    return {job.name: gpu_hours(job, images, throughput) for job in jobs}, source
 
 
 def _execute(profile: Profile, planned: Sequence[Job], selected: Sequence[Job], runs: Path, parallel: int) -> int:

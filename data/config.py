@@ -54,4 +54,11 @@ class ListedSubset(Config):
     file: str
 
 
+class DrawnSubset(Config):
+    """A uniform draw of so many ``images``, without replacement; a function of ``seed`` and of the set's lists."""
+
+    seed: int = Field(ge=0)
+    images: int = Field(gt=0)
+
+
 SubsetConfig = Annotated[RandomSubset | ListedSubset, Field(discriminator="kind")]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from core.config import Config
-from data.config import EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
+from data.config import DrawnSubset, EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
 from data.miniature.config import MiniatureConfig
 from pretrain.config import (
     ArithmeticConfig,
@@ -20,13 +20,6 @@ from profiles.cost import Throughput
 from robustness.config import ReferenceModel
 from slurm.jobs import Resources
 from transfer.config import OneVsRestSVMConfig, SVMConfig
-
-
-class TrainingSubset(Config):
-    """A uniform draw of some of a training set's images, without replacement, from a seed of its own."""
-
-    seed: int = Field(ge=0)
-    images: int = Field(gt=0)
 
 
 class WebVisionSet(Config):
@@ -46,7 +39,7 @@ class WebVisionSet(Config):
     threshold: float | None = Field(default=None, ge=0, le=1)
     shares_imagenet_classes: bool = True
     images: int | None = Field(default=None, gt=0)
-    subset: TrainingSubset | None = None
+    subset: DrawnSubset | None = None
 
 
 class Places205Set(Config):

@@ -171,7 +171,7 @@ METHOD_TITLES = {
     "byol": "BYOL, release",
 }
 SET_TITLES = {
-    "webvision-v0.5": "WebVision-V0.5",
+    "webvision-v05": "WebVision-V0.5",
     "webvision-v1": "WebVision-V1.0",
     "webvision-v2": "WebVision-V2.0",
     "webvision": "WebVision (miniature)",

@@ -218,11 +218,11 @@ def test_columns_that_no_job_of_the_plan_measures_are_left_out(tmp_path):
 # Which published row stands beside which of ours; None where the paper's table has no such row.
 COMPARED = {
     ("webvision", "ce", "webvision-v1"): "Cross-Entropy",
-    ("webvision", "ce", "webvision-v0.5"): None,
+    ("webvision", "ce", "webvision-v05"): None,
     ("webvision", "ce", "webvision-v2"): None,
     ("webvision", "mopro", "webvision-v1"): "MoPro (R50)",
-    ("webvision", "mopro", "webvision-v0.5"): None,
-    ("lowshot", "ce", "webvision-v0.5"): "CE",
+    ("webvision", "mopro", "webvision-v05"): None,
+    ("lowshot", "ce", "webvision-v05"): "CE",
     ("lowshot", "ce", "webvision-v1"): "CE",
     ("lowshot", "mopro", "webvision-v2"): "MoPro",
     ("lowshot", "mopro-v1-release", "webvision-v1.0"): "MoPro",
@@ -231,7 +231,7 @@ COMPARED = {
     ("lowshot", "pcl-v2", "imagenet"): "PCL v2",
     ("lowshot", "simclr", "imagenet"): None,  # the published one is a re-implementation with 200 epochs
     ("finetune", "mopro", "webvision-v1"): "MoPro (90 ep)",
-    ("finetune", "mopro", "webvision-v0.5"): "MoPro",
+    ("finetune", "mopro", "webvision-v05"): "MoPro",
     ("finetune", "mopro", "webvision-v2"): "MoPro",
     ("finetune", "ce", "webvision-v2"): "CE",
     ("finetune", "simclr", "imagenet"): "SimCLR (1000 ep)",
@@ -239,7 +239,7 @@ COMPARED = {
     ("finetune", "swav", "imagenet"): "SwAV (800 ep)",
     ("finetune", "pcl-v2", "imagenet"): None,  # PCL v1 alone is published
     ("robustness", "ce", "webvision-v1"): "CE",
-    ("robustness", "mopro", "webvision-v0.5"): None,
+    ("robustness", "mopro", "webvision-v05"): None,
     ("robustness", "imagenet-supervised", "imagenet"): "CE supervised",
     ("coco", "mopro", "webvision-v2"): "MoPro",
     ("coco", "imagenet-supervised", "imagenet"): "CE supervised",
