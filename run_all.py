@@ -173,7 +173,7 @@ def _estimate(profile: Profile, jobs: Sequence[Job], runs: Path) -> tuple[dict[s
     images = {name: part.images for name, part in profile.data.webvision.items()}
     source = (
         f"from images a second on {throughput.device}, {origin} ({throughput.cross_entropy:g} cross-entropy, "
-        f"{throughput.mopro:g} MoPro, {throughput.evaluation:g} evaluation); where images cannot be told, the time limit"
+        f"{throughput.mopro:g} MoPro, {throughput.evaluation:g} evaluation); the time limit where these do not tell"
     )
     return {job.name: gpu_hours(job, images, throughput) for job in jobs}, source
 

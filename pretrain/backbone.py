@@ -1,14 +1,13 @@
 """torchvision's ResNet with a classifier, and with MoPro's projection head."""
 
-from functools import partial
-
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from core.vision import resnet
 from pretrain.config import ArithmeticConfig, BackboneConfig
-from pretrain.conventions import OURS, Convention
+from pretrain.conventions import Convention
+from pretrain.translation import Translation, pad_as_tensorflow
 
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -49,9 +48,9 @@ class _Backbone(nn.Module):
 
     def follow(self, convention: Convention) -> None:
         """From here on, show the trunk its images as it was trained to take them; images are still given our way."""
-        self.translation = _Translation(convention)
+        self.translation = Translation(convention)
         if convention.padding == "same":
-            _pad_as_tensorflow(self.trunk)
+            pad_as_tensorflow(self.trunk)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Pooled features ``[n, feature_size]`` (2048 for ResNet-50)."""
@@ -59,48 +58,6 @@ class _Backbone(nn.Module):
         narrow = self.precision != torch.float32
         with torch.autocast(images.device.type, self.precision if narrow else torch.bfloat16, enabled=narrow):
             return self.trunk(images).float()
-
-
-class _Translation(nn.Module):
-    """From images normalised our way to images normalised another way; its constants are no part of a checkpoint."""
-
-    def __init__(self, convention: Convention) -> None:
-        super().__init__()
-        self.reverses = convention.channels == "BGR"
-        ours = [torch.tensor(values, dtype=torch.double) for values in (OURS.mean, OURS.deviation)]
-        mean, deviation = (values.flip(0) if self.reverses else values for values in ours)
-        their_mean, their_deviation = (
-            torch.tensor(values, dtype=torch.double) for values in (convention.mean, convention.deviation)
-        )
-        factor, offset = deviation / their_deviation, (mean - their_mean) / their_deviation
-        self.register_buffer("factor", factor.float().view(3, 1, 1), persistent=False)
-        self.register_buffer("offset", offset.float().view(3, 1, 1), persistent=False)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (images.flip(1) if self.reverses else images) * self.factor + self.offset
-
-
-def _pad_as_tensorflow(trunk: nn.Module) -> None:
-    """Let strided convolutions and the pooling, which follows a ReLU, pad with zeros as TensorFlow's SAME does."""
-    for module in trunk.modules():
-        if not isinstance(module, nn.Conv2d | nn.MaxPool2d):
-            continue
-        kernel, stride, padding = (
-            value if isinstance(value, int) else value[0]
-            for value in (module.kernel_size, module.stride, module.padding)
-        )
-        if stride > 1 and padding:
-            module.padding = 0 if isinstance(module, nn.MaxPool2d) else (0, 0)
-            module.register_forward_pre_hook(partial(_padded, kernel, stride))
-
-
-def _padded(kernel: int, stride: int, module: nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-    (images,) = inputs
-    amounts = []
-    for size in reversed(images.shape[2:]):  # the last dimension first
-        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-        amounts += [total // 2, total - total // 2]
-    return (F.pad(images, amounts),)
 
 
 class Classifier(_Backbone):

@@ -84,8 +84,12 @@ def read_released(path: Path) -> Any:
         ) from None
     except (RuntimeError, EOFError, ValueError, AttributeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"The released checkpoint {path} cannot be read ({str(error).splitlines()[0]}): download it again."
+            f"The released checkpoint {path} cannot be read ({_first_line(error)}): download it again."
         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def trunk_of(backbone: BackboneConfig) -> dict[str, torch.Tensor]:
