@@ -40,15 +40,15 @@ def pad_as_tensorflow(trunk: nn.Module) -> None:
     """Let strided convolutions and the pooling, which follows a ReLU, pad with zeros as TensorFlow's SAME does."""
     for module in trunk.modules():
         if isinstance(module, nn.Conv2d) and module.stride[0] > 1 and module.kernel_size[0] > 1:
-            kernel, stride = module.kernel_size[0], module.stride[0]
+            sizes = module.kernel_size[0], module.stride[0]
             module.padding = (0, 0)
         elif isinstance(module, nn.MaxPool2d):
-            kernel, stride = module.kernel_size, module.stride
-            assert isinstance(kernel, int) and isinstance(stride, int)
+            assert isinstance(module.kernel_size, int) and isinstance(module.stride, int)
+            sizes = module.kernel_size, module.stride
             module.padding = 0
         else:
             continue
-        module.register_forward_pre_hook(partial(_padded, kernel, stride))
+        module.register_forward_pre_hook(partial(_padded, *sizes))
 
 
 def _padded(kernel: int, stride: int, module: nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:

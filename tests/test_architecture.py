@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "transfer": {"core", "data", "pretrain"},
     "robustness": {"core", "data", "pretrain"},
     "profiles": {"core", "data", "pretrain", "transfer", "robustness", "slurm"},
-    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness"},
+    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles"},
 }
 LIGHT = ("run_all", "profiles.expand", "profiles.load", "results.writing", "slurm.local", "slurm.task")
 
