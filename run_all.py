@@ -170,7 +170,7 @@ def _estimate(profile: Profile, jobs: Sequence[Job], runs: Path) -> tuple[dict[s
     if throughput is None:
         return dict.fromkeys([job.name for job in jobs]), "the time limits, as no throughput is known"
     origin = f"measured in {runs.parent / MEASURED_FILE}" if measured else "stated by the profile"
-    images = {name: part.images for name, part in profile.data.webvision.items()}
+    images = {name: part.images_to_train_on for name, part in profile.data.webvision.items()}
     source = (
         f"from images a second on {throughput.device}, {origin} ({throughput.cross_entropy:g} cross-entropy, "
         f"{throughput.mopro:g} MoPro, {throughput.evaluation:g} evaluation); the time limit where these do not tell"

@@ -30,16 +30,21 @@ class WebVisionSet(Config):
         classes: how many it has.
         threshold: MoPro's T for it, where it differs from the method's.
         shares_imagenet_classes: whether its label i is ImageNet's class i, so that its classifier serves ImageNet too.
-        images: about how many it has, or its subset has; for the estimate of costs alone.
         subset: the part of the training images that is used; None for all.
+        estimated_images: about how many training images it has; for the estimate of costs alone.
     """
 
     folder: str
     classes: int = Field(gt=1)
     threshold: float | None = Field(default=None, ge=0, le=1)
     shares_imagenet_classes: bool = True
-    images: int | None = Field(default=None, gt=0)
     subset: DrawnSubset | None = None
+    estimated_images: int | None = Field(default=None, gt=0)
+
+    @property
+    def images_to_train_on(self) -> int | None:
+        """About how many; None where that is not known."""
+        return self.subset.images if self.subset else self.estimated_images
 
 
 class Places205Set(Config):

@@ -19,7 +19,7 @@ ROUND = Throughput(device="a round one", cross_entropy=1000, mopro=750, evaluati
 def paper() -> dict[str, float | None]:
     """GPU-hours of the paper's jobs on a GPU of round figures."""
     profile = load_profile("paper")
-    images = {name: part.images for name, part in profile.data.webvision.items()}
+    images = {name: part.images_to_train_on for name, part in profile.data.webvision.items()}
     return {job.name: gpu_hours(job, images, ROUND) for job in jobs_of(profile)}
 
 
@@ -73,9 +73,9 @@ def test_a_listed_subset_is_as_large_as_its_name_says(name, share):
 
 
 def test_a_training_set_of_unknown_size_has_no_estimate():
-    profile = load_profile("paper", ["data.webvision.webvision-v1.images=null"])
+    profile = load_profile("paper", ["data.webvision.webvision-v1.estimated_images=null"])
     job = next(job for job in jobs_of(profile) if job.name == "pretrain/ce/webvision-v1/seed0")
-    assert gpu_hours(job, {"webvision-v1": profile.data.webvision["webvision-v1"].images}, ROUND) is None
+    assert gpu_hours(job, {"webvision-v1": profile.data.webvision["webvision-v1"].images_to_train_on}, ROUND) is None
 
 
 def test_what_was_measured_here_is_used_for_the_same_network_alone(tmp_path, capsys):
@@ -86,7 +86,7 @@ def test_what_was_measured_here_is_used_for_the_same_network_alone(tmp_path, cap
     measured = read_measured(tmp_path / MEASURED_FILE)
     assert measured is not None and min(measured.cross_entropy, measured.mopro, measured.evaluation) > 0
     capsys.readouterr()
-    on_gpus = ["--set", "resources.pretrain.gpus=1", "--set", "data.webvision.webvision.images=2000"]
+    on_gpus = ["--set", "resources.pretrain.gpus=1", "--set", "data.webvision.webvision.estimated_images=2000"]
     assert main([*arguments, *on_gpus, "--dry-run"]) == 0
     assert f"on {measured.device}, measured in {tmp_path / MEASURED_FILE}" in capsys.readouterr().out
     assert main(["--profile", "paper", "--dry-run", "--runs", str(tmp_path)]) == 0

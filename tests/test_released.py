@@ -1,5 +1,6 @@
 """Released checkpoints: every layout is recognised and evaluated as it was trained; everything else is refused."""
 
+import json
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from pretrain.checkpoints import MODEL_FILE, load_classifier, load_encoder, load
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.layouts import LAYOUTS, NAMES
+from run_all import main
 from transfer import places205
 from transfer.config import LowShotConfig, SVMConfig
 
@@ -269,6 +271,37 @@ def test_channels_in_reverse_on_a_scale_of_255():
     torch.testing.assert_close(model.translation(normalise(pixels)), expected, rtol=1e-5, atol=1e-4)
     model.follow(OURS)
     torch.testing.assert_close(model.translation(normalise(pixels)), normalise(pixels), rtol=1e-5, atol=1e-5)
+
+
+def test_the_command_evaluates_a_release_and_shows_it_beside_its_published_figure(files, miniature, tmp_path):
+    folders = {f"data.webvision.webvision-{version}.folder": "webvision" for version in ("v05", "v1", "v2")}
+    folders |= {"data.imagenet": "imagenet", "data.voc07": "VOCdevkit", "data.places205.folder": "places205"}
+    folders |= {"data.imagenet_r.folder": "imagenet-r", "data.imagenet_a.folder": "imagenet-r"}
+    changes = {key: miniature / folder for key, folder in folders.items()} | {
+        "data.places205.classes": 12,
+        "methods.moco-v2.file": files("MoCo v2"),
+        "evaluate.lowshot_places205.view": "{resize: 40, crop: 32}",
+        "evaluate.lowshot_places205.shots": "[1]",
+        "evaluate.lowshot_places205.draws": 2,
+        "evaluate.workers": 0,
+        "resources.evaluate": "{}",
+    }
+    arguments = [
+        "--profile",
+        "released",
+        "--runs",
+        str(tmp_path),
+        "--methods",
+        "moco-v2",
+        "--only",
+        "lowshot-places205",
+    ]
+    arguments += [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
+    assert main(arguments) == 0
+    table = (tmp_path / "paper/tables/lowshot.csv").read_text()
+    assert '"MoCo v2, release",ImageNet,Places205 k=1,unknown,missing,' in table
+    (record,) = (tmp_path / "paper/released").rglob("record.json")
+    assert json.loads(record.read_text())["provenance"]["layout"]["name"] == "moco-v2"
 
 
 def refusal(content: Any, folder: Path, **changes: Any) -> str:
