@@ -100,7 +100,7 @@ def by_kind(jobs: Iterable[Job], hours: Mapping[str, float | None]) -> list[dict
     rows: dict[str, dict[str, Any]] = {}
     for job in jobs:
         estimated = hours[job.name]
-        row = rows.setdefault(job.name.split("/")[0], {"jobs": 0, "GPU-hours": 0.0, "from": "throughput"})
+        row = rows.setdefault(job.kind, {"jobs": 0, "GPU-hours": 0.0, "from": "throughput"})
         row["jobs"] += 1
         row["GPU-hours"] += job.resources.gpu_hours if estimated is None else estimated
         if estimated is None:
@@ -110,7 +110,7 @@ def by_kind(jobs: Iterable[Job], hours: Mapping[str, float | None]) -> list[dict
 
 def _seconds(job: Job, training_images: int | None, throughput: Throughput) -> float | None:
     """Of one GPU, for all the job's images."""
-    config, kind = job.config, job.name.split("/")[0]
+    config, kind = job.config, job.kind
     evaluation = throughput.evaluation
     if kind == "pretrain":
         of_method = throughput.mopro if config["method"]["objective"] == "mopro" else throughput.cross_entropy

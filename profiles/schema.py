@@ -18,6 +18,7 @@ from pretrain.config import (
 )
 from profiles.cost import Throughput
 from robustness.config import ReferenceModel
+from slurm.config import SlurmConfig
 from slurm.jobs import Resources
 from transfer.config import OneVsRestSVMConfig, SVMConfig
 
@@ -227,6 +228,7 @@ class Profile(Config):
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
         throughput: of a stated GPU, for the estimate of costs.
         resources: of each kind of job.
+        slurm: how jobs are submitted to a cluster.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -242,6 +244,7 @@ class Profile(Config):
     tolerance: Tolerances
     throughput: Throughput | None = None
     resources: StageResources
+    slurm: SlurmConfig = SlurmConfig()
 
     @model_validator(mode="after")
     def _batch_fits(self) -> "Profile":
