@@ -90,7 +90,9 @@ def measure(profile: Profile, steps: int) -> Measured:
     seconds = _medians((with_cross_entropy, with_mopro, evaluate), steps, device)
     cross_entropy_rate, mopro_rate, evaluation_rate = (batch_size / of_kind for of_kind in seconds)
     return Measured(
-        device=torch.cuda.get_device_name() if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads",
+        device=torch.cuda.get_device_name()
+        if device.type == "cuda"
+        else f"the CPU (threads: {torch.get_num_threads()})",
         cross_entropy=cross_entropy_rate,
         mopro=mopro_rate,
         evaluation=evaluation_rate,

@@ -6,7 +6,7 @@ from torch import nn
 
 from core.vision import resnet
 from pretrain.config import ArithmeticConfig, BackboneConfig
-from pretrain.conventions import Convention
+from pretrain.conventions import OURS, Convention
 from pretrain.translation import Translation, pad_as_tensorflow
 
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
@@ -44,10 +44,12 @@ class _Backbone(nn.Module):
         self.trunk.fc = nn.Identity()
         self.classifier = nn.Linear(self.feature_size, classes)
         self.precision = PRECISIONS[precision]
+        self.convention = OURS
         self.translation: nn.Module = nn.Identity()
 
     def follow(self, convention: Convention) -> None:
         """From here on, show the trunk its images as it was trained to take them; images are still given our way."""
+        self.convention = convention
         self.translation = Translation(convention)
         if convention.padding == "same":
             pad_as_tensorflow(self.trunk)

@@ -219,6 +219,7 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
     model = load_trunk(place.folder / MODEL_FILE, RESNET50, classes=7)
+    assert model.convention._asdict() == place.provenance["convention"]
     for key, tensor in trunk_of(whole).items():
         assert torch.equal(model.trunk.state_dict()[key], tensor) or "num_batches" in key, key
 
