@@ -19,14 +19,16 @@ from core.workspace import Workspace
 from data.config import EvaluationView
 from data.places import read_split
 from data.views import centre_view, normalise
-from pretrain import released
+from pretrain import accuracy, released
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import MODEL_FILE, load_classifier, load_encoder, load_trunk, save_tensors
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.layouts import LAYOUTS, NAMES
+from pretrain.translation import Translation
+from robustness import evaluation
 from run_all import main
-from transfer import places205
+from transfer import finetuning, places205
 from transfer.config import LowShotConfig, SVMConfig
 
 RESNET50 = BackboneConfig(depth=50)
@@ -209,13 +211,13 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     assert metrics["size"]["value"] == file.stat().st_size == place.provenance["file"]["bytes"]
     assert place.provenance["layout"]["name"] == layout
     assert place.provenance["file"]["sha256"] == sha256_of(file)
-    evaluation = workspace(tmp_path / "lowshot", data=miniature, checkpoint=place.folder)
-    assert places205.run(PLACES205, evaluation)["k1"]["n"] == 2
+    lowshot = workspace(tmp_path / "lowshot", data=miniature, checkpoint=place.folder)
+    assert places205.run(PLACES205, lowshot)["k1"]["n"] == 2
 
     images = read_split(miniature / "places205", "val", 12)
     crops = [centre_view(VIEW)(images.decode(index), np.random.default_rng()) for index in range(4)]
     expected = as_published(name, whole, torch.stack(crops).permute(0, 2, 3, 1).numpy())
-    found = torch.from_numpy(np.load(evaluation.folder / "features-val.npy"))[:4]
+    found = torch.from_numpy(np.load(lowshot.folder / "features-val.npy"))[:4]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
     model = load_trunk(place.folder / MODEL_FILE, RESNET50, classes=7)
@@ -272,6 +274,49 @@ def test_channels_in_reverse_on_a_scale_of_255():
     torch.testing.assert_close(model.translation(normalise(pixels)), expected, rtol=1e-5, atol=1e-4)
     model.follow(OURS)
     torch.testing.assert_close(model.translation(normalise(pixels)), normalise(pixels), rtol=1e-5, atol=1e-5)
+
+
+def test_a_release_with_a_classifier_is_judged_by_accuracy_and_robustness(files, miniature, tmp_path):
+    """The classifier knows a thousand classes, the miniature has the first ten of them."""
+    release = workspace(tmp_path / "release")
+    released.run(config(files("torchvision"), classifier="imagenet"), release)
+    shown = {"backbone": RESNET50.model_dump(), "view": VIEW.model_dump(), "batch_size": 50, "workers": 0}
+    place = workspace(tmp_path / "job", data=miniature, checkpoint=release.folder)
+    constants = shown | {"layout": "imagenet", "folder": "imagenet", "classes": 10}
+    assert accuracy.run(constants, place)["top1"]["n"] == 41
+    constants = shown | {"folder": "imagenet-r", "role": "data", "classes": 8, "bin_size": 30}
+    constants |= {"imagenet": "imagenet", "imagenet_classes": 10}
+    assert evaluation.run(constants, place)["accuracy"]["n"] == 67
+
+
+def test_a_release_is_fine_tuned_on_images_as_it_was_trained_to_see_them(files, miniature, tmp_path):
+    release = workspace(tmp_path / "release")
+    released.run(config(files("SimCLR")), release)
+    schedule = {"epochs": 1, "batch_size": 10, "learning_rate": 0.01, "decay_at": [], "decay": 1}
+    constants = {
+        "seed": 0,
+        "imagenet": "imagenet",
+        "classes": 10,
+        "keep_classifier": False,
+        "backbone": RESNET50.model_dump(),
+        "batch_size": 41,
+        "workers": 0,
+        "views": {"size": 32, "crop_scale": [0.5, 1]},
+        "view": VIEW.model_dump(),
+        "schedule": schedule | {"momentum": 0.9, "weight_decay": 0},
+        "arithmetic": {"channels_last": True},
+        "runtime": {"workers": 0, "checkpoint_every": 1000, "log_every": 10},
+        "evaluate_every": 1,
+        "subset": {"kind": "random", "fraction": 0.25},
+    }
+    seen = []
+    forward = Translation.forward
+    place = workspace(tmp_path / "job", data=miniature, checkpoint=release.folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Translation, "forward", lambda self, images: seen.append(forward(self, images)) or seen[-1])
+        assert finetuning.run(constants, place)["top1"]["n"] == 41
+    assert [len(images) for images in seen] == [10, 41]
+    assert all(-1e-5 <= images.min() < 0.5 < images.max() <= 1 + 1e-5 for images in seen)
 
 
 def test_the_command_evaluates_a_release_and_shows_it_beside_its_published_figure(files, miniature, tmp_path):
