@@ -181,5 +181,10 @@ def _across_ranks(method: nn.Module, device: torch.device) -> Objective:
     if world_size() == 1:
         return method
     return nn.parallel.DistributedDataParallel(
-        method, device_ids=[device] if device.type == "cuda" else None, forward_sync_buffers=False
+        method,
+        device_ids=[device] if device.type == "cuda" else None,
+        forward_sync_buffers=False,
+        # Otherwise gradients are bucketed anew after the first step of a process, by the order in which they came: they
+        # would be summed in another order after an interruption, and round otherwise.
+        find_unused_parameters=True,
     )

@@ -1,7 +1,10 @@
 """Submits a plan to SLURM: all of it at once, every job after what it needs."""
 
+import contextlib
+import io
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import submitit
@@ -67,21 +70,39 @@ class SlurmExecutor:
         executor = self._executor(title, first.resources, "afterok", needed)
         submission.write(self.runs)
         try:
-            with executor.batch():
-                submitted = [executor.submit(SubmittedTask(Task(job, self.runs, PATIENCE))) for job in jobs]
-        except submitit.core.utils.FailedJobError as error:
+            number = self._hand_in(
+                executor, [SubmittedTask(Task(job, self.runs, PATIENCE)) for job in jobs], first.name
+            )
+        except InputError:
             submission.forget(self.runs)
-            raise _refusal(first.name, error) from None
-        submission = submission.numbered(submitted[0].job_id.split("_")[0])
+            raise
+        submission = submission.numbered(number)
         submission.write(self.runs)
         return {job.name: submission.ids[job.identity] for job in jobs}
 
     def _submit_tables(self, ids: Sequence[str]) -> None:
         executor = self._executor("tables", OF_TABLES, "afterany", ids)
+        self._hand_in(executor, [SubmittedTables(self.runs)], "the job that writes the tables")
+
+    def _hand_in(self, executor: submitit.AutoExecutor, tasks: Sequence[Callable[[], None]], name: str) -> str:
+        """Submit one task, or several as an array; gives the scheduler's number.
+
+        Raises:
+            InputError: the scheduler refuses it.
+        """
+        said = io.StringIO()
         try:
-            executor.submit(SubmittedTables(self.runs))
+            with contextlib.redirect_stderr(said), executor.batch():
+                jobs = [executor.submit(task) for task in tasks]
         except submitit.core.utils.FailedJobError as error:
-            raise _refusal("the job that writes the tables", error) from None
+            for leftover in (self.runs / FOLDER).glob("?" * 32 + ".pkl"):
+                leftover.unlink()
+            reason = last_line(str(error)).removeprefix("sbatch: error: ")
+            raise InputError(
+                f"SLURM refuses {name} ({reason}): change slurm.sbatch or the resources of the profile or site file."
+            ) from None
+        print(said.getvalue(), end="", file=sys.stderr)
+        return jobs[0].job_id.split("_")[0]
 
     def _executor(
         self, title: str, resources: Resources, condition: str, needed: Sequence[str]
@@ -136,10 +157,3 @@ def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
         key = (tuple(sorted(need.name for need in job.needs.values())), job.resources.model_dump_json())
         groups.setdefault(key, []).append(job)
     return list(groups.values())
-
-
-def _refusal(name: str, error: Exception) -> InputError:
-    reason = last_line(str(error)).removeprefix("sbatch: error: ")
-    return InputError(
-        f"SLURM refuses {name} ({reason}): change slurm.sbatch or the resources of the profile or site file."
-    )

@@ -22,11 +22,7 @@ class State(StrEnum):
     PENDING = "pending"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    BLOCKED = "blocked"
     NOT_STARTED = "not started"
-
-
-LOST = (State.FAILED, State.CANCELLED, State.BLOCKED)
 
 
 @dataclass(frozen=True)
@@ -68,16 +64,13 @@ def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) ->
         if job.name not in is_open:
             states[job.name] = JobState(job, State.DONE)
         elif job.identity in queued and not queued[job.identity].is_active:
-            states[job.name] = _waiting(job, queued[job.identity])
+            entry = queued[job.identity]
+            states[job.name] = JobState(job, State.PENDING, entry.reason, None, entry.id)
         elif job.identity in queued or is_held(job.folder(runs)):
             states[job.name] = _running(job, runs, identity)
         else:
             states[job.name] = _at_rest(job, runs, identity, ended.get(identity or "", ""), states)
     return list(states.values())
-
-
-def _waiting(job: Job, entry: Entry) -> JobState:
-    return JobState(job, State.PENDING if entry.can_run else State.BLOCKED, entry.reason, None, entry.id)
 
 
 def _running(job: Job, runs: Path, identity: str | None) -> JobState:
@@ -91,18 +84,23 @@ def _running(job: Job, runs: Path, identity: str | None) -> JobState:
 
 def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Mapping[str, JobState]) -> JobState:
     """Of a job without record that nobody works on."""
-    log = _log(job, runs, identity)
-    error = read_error(job.folder(runs))
-    if error:
-        return JobState(job, State.FAILED, error["sentence"], log, identity)
-    of_needs = [states[need.name] for need in job.needs.values()]
-    lost = [f"needs {need.job.name}, which is {need.state}" for need in of_needs if need.state in LOST]
-    if ended == "CANCELLED" or lost:
-        state = State.CANCELLED if ended == "CANCELLED" else State.BLOCKED
-        return JobState(job, state, next(iter(lost), ""), log, identity)
-    if identity is None and log is None:
-        return JobState(job, State.NOT_STARTED)
-    return JobState(job, State.FAILED, ended or "ended without a record", log, identity)
+    log, error = _log(job, runs, identity), read_error(job.folder(runs))
+    lost = [
+        f"needs {need.name}, which is {states[need.name].state}"
+        for need in job.needs.values()
+        if _is_lost(states[need.name])
+    ]
+    has_begun = log is not None or bool(error)
+    if not has_begun and identity is None:
+        return JobState(job, State.NOT_STARTED, next(iter(lost), ""))
+    if ended == "CANCELLED" or not has_begun:  # without accounting: it left the queue before it began
+        return JobState(job, State.CANCELLED, next(iter(lost), ""), log, identity)
+    return JobState(job, State.FAILED, error.get("sentence", ended or "ended without a record"), log, identity)
+
+
+def _is_lost(state: JobState) -> bool:
+    """Whether it will not come to an end by itself."""
+    return state.state in (State.FAILED, State.CANCELLED) or (state.state is State.NOT_STARTED and bool(state.detail))
 
 
 def _log(job: Job, runs: Path, identity: str | None) -> Path | None:

@@ -1,5 +1,6 @@
 """What submitit carries to a cluster: the one class that runs in the processes of a SLURM job."""
 
+import os
 import signal
 import sys
 import time
@@ -10,7 +11,7 @@ import submitit
 from core import interruption
 from results.plan import read_results
 from results.writing import write_tables
-from slurm.task import EXIT_FAILED, EXIT_INTERRUPTED, Task
+from slurm.task import EXIT_FAILED, EXIT_INTERRUPTED, Task, forget_last_attempt
 
 REQUEUE = signal.Signals[f"SIG{submitit.JobEnvironment.USR_SIG}"]
 SECONDS_UNTIL_KILLED = 600
@@ -31,6 +32,8 @@ class SubmittedTask:
         queue_again = signal.getsignal(REQUEUE)
         interruption.note([REQUEUE, signal.SIGTERM])
         place = submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+        if place.rank == 0 and "SLURM_RESTART_COUNT" in os.environ:
+            forget_last_attempt(self.task.folder)
         status = self.task()
         if status == EXIT_INTERRUPTED:
             self._wait_to_be_killed(queue_again if place.rank == 0 else None)

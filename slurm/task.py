@@ -45,6 +45,11 @@ class Task:
         self.runs = runs
         self.patience = patience
 
+    @property
+    def folder(self) -> Path:
+        """The job's own folder."""
+        return self.job.folder(self.runs)
+
     def __call__(self) -> int:
         """Run the stage; rank 0 writes the record.
 
@@ -52,7 +57,7 @@ class Task:
             The exit status: 0, 1 (failed), 2 (unusable input) or 3 (stopped on request, to go on when called again).
         """
         leads = int(os.environ.get("RANK", "0")) == 0
-        folder = self.job.folder(self.runs)
+        folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
         with _output_to(folder / (LOG_FILE if leads else f"log.rank{os.environ['RANK']}.txt")):
             print(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {self.job.name}", flush=True)

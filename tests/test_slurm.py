@@ -252,7 +252,7 @@ def test_status_without_accounting(cluster, runs, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert status(runs, *ONE_BRANCH, **LONGER)["pretrain/mopro"]["state"] in (State.PENDING, State.RUNNING)
     subprocess.run(["scancel", "--me"], check=True)
-    wait_until(lambda: status(runs, *ONE_BRANCH, **LONGER)["accuracy-imagenet/mopro"]["state"] == State.BLOCKED, "so")
+    wait_until(lambda: status(runs, *ONE_BRANCH, **LONGER)["accuracy-imagenet/mopro"]["state"] == State.CANCELLED, "so")
 
 
 def test_a_machine_without_slurm(runs, monkeypatch, tmp_path):
