@@ -9,7 +9,7 @@ from commands.arguments import CommandParser, Selection, positive, selection_of
 from core.errors import InputError
 from core.files import held_alone
 from data.config import ListedSubset
-from profiles.schema import Profile
+from profiles.schema import Profile, ReleasedMethod
 from slurm.jobs import Job
 from slurm.local import Failure
 
@@ -19,7 +19,9 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     selection = selection_of(given)
     if given.dry_run:
-        _print_plan(selection.selected, selection.runs)
+        from commands.plan import print_plan
+
+        print_plan(selection)
         return 0
     _check_data(selection.profile)
     if given.cluster == "slurm":
@@ -72,31 +74,18 @@ def _check_data(profile: Profile) -> None:
             raise InputError(
                 f"{key}: the list {part.exclusions} does not exist; name the right one with --set {key}=FILE."
             )
+    for name, method in profile.methods.items():
+        if isinstance(method, ReleasedMethod) and not Path(method.file).is_file():
+            key = f"methods.{name}"
+            raise InputError(
+                f"{key}.file: the checkpoint {method.file} does not exist; name the right one with --set "
+                f"{key}.file=FILE, or leave the method out with --set {key}=null."
+            )
     subsets = profile.evaluate.finetune.subsets if profile.evaluate.finetune else {}
     for name, subset in subsets.items():
         if isinstance(subset, ListedSubset) and not Path(subset.file).is_file():
             key = f"evaluate.finetune.subsets.{name}.file"
             raise InputError(f"{key}: the list {subset.file} does not exist; name the right one with --set {key}=FILE.")
-
-
-def _print_plan(jobs: Sequence[Job], runs: Path) -> None:
-    from tabulate import tabulate
-
-    rows = [
-        {
-            "job": job.name,
-            "state": "done" if job.record(runs) else "to do",
-            "needs": ", ".join(needed.name for needed in job.needs.values()),
-            "nodes": job.resources.nodes,
-            "tasks": job.resources.tasks,
-            "GPU-hours": job.resources.gpu_hours,
-            "folder": job.folder(Path()),
-        }
-        for job in jobs
-    ]
-    print(tabulate(rows, headers="keys"))
-    total = sum(job.resources.gpu_hours for job in jobs if not job.record(runs))
-    print(f"{len(jobs)} jobs; {total:g} GPU-hours to do.")
 
 
 def _run_here(selection: Selection, parallel: int) -> int:

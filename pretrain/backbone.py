@@ -6,6 +6,8 @@ from torch import nn
 
 from core.vision import resnet
 from pretrain.config import ArithmeticConfig, BackboneConfig
+from pretrain.conventions import OURS, Convention
+from pretrain.translation import Translation, pad_as_tensorflow
 
 BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -42,9 +44,19 @@ class _Backbone(nn.Module):
         self.trunk.fc = nn.Identity()
         self.classifier = nn.Linear(self.feature_size, classes)
         self.precision = PRECISIONS[precision]
+        self.convention = OURS
+        self.translation: nn.Module = nn.Identity()
+
+    def follow(self, convention: Convention) -> None:
+        """From here on, show the trunk its images as it was trained to take them; images are still given our way."""
+        self.convention = convention
+        self.translation = Translation(convention)
+        if convention.padding == "same":
+            pad_as_tensorflow(self.trunk)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Pooled features ``[n, feature_size]`` (2048 for ResNet-50)."""
+        images = self.translation(images)
         narrow = self.precision != torch.float32
         with torch.autocast(images.device.type, self.precision if narrow else torch.bfloat16, enabled=narrow):
             return self.trunk(images).float()

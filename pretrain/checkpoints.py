@@ -1,7 +1,8 @@
 """Two kinds of files: the training state, from which a run goes on, and the exported model, which other stages read.
 
 The exported model is a dictionary of tensors with torchvision's names for the trunk and ``fc`` for the classifier
-(MoPro adds ``projection.*`` and ``prototypes``); it is read without executing pickled code.
+(MoPro adds ``projection.*`` and ``prototypes``, a release that takes its images in another way ``convention.*``); it is
+read without executing pickled code.
 """
 
 import pickle
@@ -17,6 +18,7 @@ from core.errors import InputError
 from core.files import written_atomically
 from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.config import BackboneConfig
+from pretrain.conventions import OURS, Convention
 
 MODEL_FILE = "model.pt"
 NAMES = {"trunk.": "", "classifier.": "fc.", "projection.": "projection."}  # in an encoder, in its exported model
@@ -61,10 +63,12 @@ def load_classifier(path: Path, config: BackboneConfig, precision: str = "float3
     Raises:
         InputError: the file cannot be read, or its keys or shapes are not exactly those of the backbone.
     """
-    tensors = load_tensors(path)
+    tensors, convention = _read(path)
     model = Classifier(config, _classes(tensors, path), precision)
     of_classifier = {name: tensor for name, tensor in tensors.items() if not name.startswith(BESIDE_A_CLASSIFIER)}
     _fill(_by_exported_name(model), of_classifier, path, config)
+    if convention != OURS:
+        model.follow(convention)
     return model.eval()
 
 
@@ -74,11 +78,13 @@ def load_trunk(path: Path, config: BackboneConfig, classes: int, precision: str 
     Raises:
         InputError: the file cannot be read, or its trunk's keys or shapes are not exactly those of the backbone.
     """
-    tensors = load_tensors(path)
+    tensors, convention = _read(path)
     model = Classifier(config, classes, precision)
     trunk = {name: place for name, place in _by_exported_name(model).items() if not name.startswith("fc.")}
     of_trunk = {name: tensor for name, tensor in tensors.items() if not name.startswith(("fc.", *BESIDE_A_CLASSIFIER))}
     _fill(trunk, of_trunk, path, config)
+    if convention != OURS:
+        model.follow(convention)
     return model
 
 
@@ -94,6 +100,28 @@ def load_encoder(path: Path, config: BackboneConfig, embedding_size: int) -> tup
     prototypes = torch.empty(classes, embedding_size)
     _fill(_by_exported_name(encoder) | {"prototypes": prototypes}, tensors, path, config)
     return encoder.eval(), prototypes
+
+
+def convention_tensors(convention: Convention) -> dict[str, torch.Tensor]:
+    """What an exported model holds beside its tensors if its trunk takes images in another way than ours."""
+    return {
+        "convention.mean": torch.tensor(convention.mean, dtype=torch.double),
+        "convention.deviation": torch.tensor(convention.deviation, dtype=torch.double),
+        "convention.is_bgr": torch.tensor(convention.channels == "BGR"),
+        "convention.pads_same": torch.tensor(convention.padding == "same"),
+    }
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], Convention]:
+    """The tensors of an exported model, and how its trunk takes images."""
+    tensors = load_tensors(path)
+    of_convention = {name: tensors.pop(name) for name in convention_tensors(OURS) if name in tensors}
+    if not of_convention:
+        return tensors, OURS
+    mean, deviation, is_bgr, pads_same = (value.tolist() for value in of_convention.values())
+    return tensors, Convention(
+        tuple(mean), tuple(deviation), "BGR" if is_bgr else "RGB", "same" if pads_same else "symmetric"
+    )
 
 
 def _by_exported_name(encoder: nn.Module) -> dict[str, torch.Tensor]:

@@ -5,10 +5,11 @@ The paper's constants stand in profiles/paper.yaml, with their sources.
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from core.config import Config
 from data.config import DrawnSubset, EvaluationView, Fraction, TrainingViews
+from pretrain.layouts import NAMES
 
 
 class BackboneConfig(Config):
@@ -162,6 +163,38 @@ class PretrainConfig(TrainingConfig, TrainingSetConfig):
     method: MethodConfig
     backbone: BackboneConfig
     views: TrainingViews
+
+
+class ReleasedFile(Config):
+    """A checkpoint that somebody else has released.
+
+    Attributes:
+        file: its path.
+        sha256: of its content, where it is known: the stage verifies it, and it identifies the file in place of its
+            path.
+        layout: the only layout that is accepted, by its name in pretrain/layouts.py; None lets the keys decide.
+        classifier: ``none``: it has none of ImageNet's 1000 classes, or none that is to be evaluated; ``web``: it was
+            trained on web images; ``imagenet``: on ImageNet's own labels, so that fine-tuning on a part of them would
+            say nothing.
+    """
+
+    file: str
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    layout: str | None = None
+    classifier: Literal["none", "web", "imagenet"] = "none"
+
+    @field_validator("layout")
+    @classmethod
+    def _layout_exists(cls, name: str | None) -> str | None:
+        if name not in (None, *NAMES):
+            raise ValueError(f"there is no layout {name}, expected one of {', '.join(NAMES)}")
+        return name
+
+
+class ReleasedConfig(ReleasedFile):
+    """Everything that determines an exported release; ``backbone`` is the architecture it must have."""
+
+    backbone: BackboneConfig
 
 
 class EvaluationConfig(Config):

@@ -10,13 +10,18 @@ from data.images import ImageTable
 from data.loading import EvaluationBatches, ViewedImages, batches
 from data.views import centre_view, normalise
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, load_classifier
+from pretrain.checkpoints import MODEL_FILE, load_classifier, load_trunk
 from pretrain.config import EvaluationConfig
 
 
 def pretrained_classifier(workspace: Workspace, config: EvaluationConfig, device: torch.device) -> Classifier:
     """The model that the job's ``checkpoint`` input exported, on the device, in evaluation mode."""
     return load_classifier(workspace.inputs["checkpoint"] / MODEL_FILE, config.backbone).to(device)
+
+
+def pretrained_trunk(workspace: Workspace, config: EvaluationConfig, device: torch.device) -> Classifier:
+    """The same for features alone: the model may have no classifier, and what it is given here means nothing."""
+    return load_trunk(workspace.inputs["checkpoint"] / MODEL_FILE, config.backbone, classes=1).to(device).eval()
 
 
 def centred_images(

@@ -1,16 +1,21 @@
-"""From a profile to jobs: pretraining for every method, training set and seed, then every evaluation of each."""
+"""From a profile to jobs: pretraining for every method, training set and seed, then every evaluation of each.
 
+A released method is not pretrained: it has one run, whatever the training sets and seeds.
+"""
+
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.config import Config
 from data.miniature.classes import IMAGENET_CLASSES
-from pretrain.config import MethodConfig, MoProConfig
-from profiles.schema import Profile, WebVisionSet
+from pretrain.config import MoProConfig
+from profiles.schema import Profile, ProfileMethod, ReleasedMethod, WebVisionSet
 from slurm.jobs import Job, Resources
 
 VOC_CLASSES = 20
+RELEASED_CLASSES = 1000
 
 Needs = Mapping[str, Job]
 
@@ -20,11 +25,23 @@ def jobs_of(profile: Profile) -> list[Job]:
     data = _miniature(profile)
     hard = _hard_images(profile, data)
     jobs = [*data.values(), *hard.values()]
+    trained, released = _by_origin(profile)
     for set_name in profile.data.webvision:
-        for method_name in profile.methods:
+        for method_name in trained:
             for seed in profile.seeds:
                 jobs += _Run(profile, set_name, method_name, seed, data, hard).jobs()
+    for method_name, method in released.items():
+        jobs += _Release(profile, _slug(method.pretrained_on), method_name, profile.seeds[0], data, hard).jobs()
     return jobs
+
+
+def _by_origin(profile: Profile) -> tuple[list[str], dict[str, ReleasedMethod]]:
+    released = {name: method for name, method in profile.methods.items() if isinstance(method, ReleasedMethod)}
+    return [name for name in profile.methods if name not in released], released
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-")
 
 
 def _miniature(profile: Profile) -> dict[str, Job]:
@@ -67,7 +84,12 @@ class _Run:
         return self.profile.data.webvision[self.set_name]
 
     @property
-    def method(self) -> MethodConfig:
+    def tagged_seed(self) -> int:
+        """The seed in names and tags."""
+        return self.seed
+
+    @property
+    def method(self) -> ProfileMethod:
         """The method, with the threshold of the training set where that has its own."""
         method, threshold = self.profile.methods[self.method_name], self.training_set.threshold
         if isinstance(method, MoProConfig) and threshold is not None:
@@ -116,7 +138,7 @@ class _Run:
                 needs,
             )
             for layout in accuracy.sets
-            if layout in folders
+            if folders.get(layout)
         ]
 
     def lowshots(self, needs: Needs) -> list[Job]:
@@ -237,9 +259,54 @@ class _Run:
         needs: Needs,
         resources: Resources,
     ) -> Job:
-        name = f"{kind}/{self.method_name}/{self.set_name}/seed{self.seed}"
-        tags = {"method": self.method_name, "set": self.set_name, "seed": str(self.seed), "evaluation": kind}
+        seed = self.tagged_seed
+        name = f"{kind}/{self.method_name}/{self.set_name}/seed{seed}"
+        tags = {"method": self.method_name, "set": self.set_name, "seed": str(seed), "evaluation": kind}
         return Job(name, stage, config, options, needs, resources, tags)
+
+
+@dataclass(frozen=True)
+class _Release(_Run):
+    """The one run of a released method: ``set_name`` is what it was pretrained on, ``seed`` that of draws."""
+
+    @property
+    def release(self) -> ReleasedMethod:
+        method = self.method
+        assert isinstance(method, ReleasedMethod)
+        return method
+
+    @property
+    def training_set(self) -> WebVisionSet:
+        """What evaluations ask about the training set: ImageNet's classes, and where web images of them lie."""
+        sets = self.profile.data.webvision.values()
+        folders = [part.folder for part in sets if part.shares_imagenet_classes and part.classes == RELEASED_CLASSES]
+        return WebVisionSet(
+            folder=folders[0] if folders else "",
+            classes=RELEASED_CLASSES,
+            shares_imagenet_classes=self.release.classifier != "none",
+        )
+
+    @property
+    def method(self) -> ProfileMethod:
+        return self.profile.methods[self.method_name]
+
+    @property
+    def tagged_seed(self) -> int:
+        return 0
+
+    def pretraining(self) -> Job:
+        config = self.release.model_dump(mode="json", exclude={"objective", "pretrained_on"})
+        config["backbone"] = _values(self.profile.pretrain.backbone)
+        # The content identifies a file where its digest is known; then it may lie anywhere.
+        options = {"file": config.pop("file")} if self.release.sha256 else {}
+        return self._job("released", "pretrain.released:run", config, options, self.data, Resources())
+
+    def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
+        return [] if self.release.classifier == "none" else super().accuracies(needs, suffix)
+
+    def finetunings(self, needs: Needs) -> list[Job]:
+        """None where ImageNet's labels have all been seen; what has no classifier starts with a fresh one."""
+        return [] if self.release.classifier == "imagenet" else super().finetunings(needs)
 
 
 def _values(config: Config) -> dict[str, Any]:

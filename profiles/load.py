@@ -72,10 +72,11 @@ def _parsed(path: Path, if_missing: str) -> dict[str, Any]:
 
 
 def _merged(base: Any, values: Any) -> Any:
-    """``values`` on top of ``base``: key by key where both have keys, otherwise ``values``."""
+    """``values`` on top of ``base``: key by key where both have keys, otherwise ``values``; null takes a key away."""
     if not isinstance(base, dict) or not isinstance(values, dict):
         return values
-    return base | {key: _merged(base.get(key), value) for key, value in values.items()}
+    merged = base | {key: _merged(base.get(key), value) for key, value in values.items()}
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -91,6 +92,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values[last] = yaml.safe_load(text)
     except yaml.YAMLError:
         raise InputError(f"--set {override}: {text!r} is not a YAML value.") from None
+    if values[last] is None:
+        del values[last]
 
 
 def _explanation(error: ValidationError) -> str:

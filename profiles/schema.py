@@ -1,13 +1,22 @@
 """The model behind a profile's YAML file."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from core.config import Config
 from data.config import DrawnSubset, EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
 from data.miniature.config import MiniatureConfig
-from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
+from pretrain.config import (
+    ArithmeticConfig,
+    BackboneConfig,
+    CrossEntropyConfig,
+    MoProConfig,
+    ReleasedFile,
+    RuntimeConfig,
+    ScheduleConfig,
+)
+from profiles.cost import Throughput
 from robustness.config import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
@@ -28,6 +37,7 @@ class WebVisionSet(Config):
             absolute, or relative to what the profile's miniature builds.
         train_lines, validation_lines: how many images its lists must name, for ``verify``; None where that is not
             checked.
+        estimated_images: about how many training images it has where that is not known exactly, for costs alone.
     """
 
     folder: str
@@ -38,6 +48,12 @@ class WebVisionSet(Config):
     exclusions: str | None = None
     train_lines: int | None = Field(default=None, gt=0)
     validation_lines: int | None = Field(default=None, gt=0)
+    estimated_images: int | None = Field(default=None, gt=0)
+
+    @property
+    def images_to_train_on(self) -> int | None:
+        """About how many; None where that is not known."""
+        return self.subset.images if self.subset else self.train_lines or self.estimated_images
 
 
 class Places205Set(Config):
@@ -195,6 +211,37 @@ class StageResources(Config):
     finetune: Resources = Resources()
 
 
+class ReleasedMethod(ReleasedFile):
+    """A checkpoint that somebody else has released, evaluated beside ours.
+
+    Attributes:
+        pretrained_on: the title of what it was pretrained on, such as ``ImageNet``.
+    """
+
+    objective: Literal["released"]
+    pretrained_on: str = Field(min_length=1)
+
+
+ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Field(discriminator="objective")]
+
+
+class Tolerances(Config):
+    """How far ours may lie from the paper's and still reproduce it, for each table; one number stands for all."""
+
+    accuracy: float = Field(ge=0)
+    lowshot: float = Field(ge=0)
+    finetune: float = Field(ge=0)
+    coco: float = Field(ge=0)
+    robustness: float = Field(ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return dict.fromkeys(cls.model_fields, value)
+        return value
+
+
 class Profile(Config):
     """A reproduction.
 
@@ -210,6 +257,7 @@ class Profile(Config):
         retrain: noise cleaning and classifier re-training, where they are asked for.
         evaluate: the evaluations.
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
+        throughput: of a stated GPU, for the estimate of costs.
         resources: of each kind of job.
         slurm: how jobs are submitted to a cluster.
     """
@@ -220,11 +268,12 @@ class Profile(Config):
     miniature: MiniatureConfig | None = None
     hard_images: ReferenceModel | None = None
     data: DataSets
-    methods: dict[str, MethodConfig] = Field(min_length=1)
+    methods: dict[str, ProfileMethod] = Field(min_length=1)
     pretrain: Pretraining
     retrain: Retraining | None = None
     evaluate: Evaluation
-    tolerance: float = Field(ge=0)
+    tolerance: Tolerances
+    throughput: Throughput | None = None
     resources: StageResources
     slurm: SlurmConfig = SlurmConfig()
 
@@ -248,6 +297,16 @@ class Profile(Config):
             if isinstance(method, MoProConfig) and method.queue_size < batch_size:
                 raise ValueError(
                     f"methods.{name}.queue_size {method.queue_size} is smaller than a batch of {batch_size} keys"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _releases_fit(self) -> "Profile":
+        for name, method in self.methods.items():
+            if isinstance(method, ReleasedMethod) and self.pretrain.backbone != BackboneConfig(depth=50):
+                raise ValueError(
+                    f"methods.{name} is a released checkpoint of torchvision's ResNet-50, but pretrain.backbone is "
+                    "another: leave the method out, or set pretrain.backbone to {depth: 50}"
                 )
         return self
 

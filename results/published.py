@@ -1,6 +1,7 @@
 """The paper's figures, each with how sure we are of it."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,15 @@ class Published:
 Figures = dict[tuple[str, str, str, str], Published]  # by (table, method, pretraining set, metric)
 
 UNKNOWN = Published((), "missing")
+
+
+def combined(figures: Sequence[Published]) -> Published:
+    """What several sources say of one figure; ``conflict`` where they disagree."""
+    known = [figure for figure in figures if figure.values]
+    values = tuple(dict.fromkeys(value for figure in known for value in figure.values))
+    if len(values) > 1:
+        return Published(values, "conflict")
+    return known[0] if known else UNKNOWN
 
 
 def read_published() -> Figures:

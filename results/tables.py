@@ -13,11 +13,12 @@ from results.definitions import (
     Table,
 )
 from results.plan import Results
-from results.published import UNKNOWN, Figures, Published, read_published
+from results.published import UNKNOWN, Figures, Published, combined, read_published
 from results.statistics import Summary, summarise
 
 NOT_RUN = "not run"
 NOT_APPLICABLE = "not applicable"
+PUBLISHED_ONLY = "published only"
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,12 @@ def build_tables(results: Results) -> list[Rendered]:
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
     tables = [table for table in (_of_plan(table, planned) for table in TABLES) if table.columns]
     if results.profile["compares_with"] == "paper":
-        tolerance = results.profile["tolerance"]
-        return [_beside_the_paper(table, rows, planned, measured, tolerance) for table in tables if table.published]
+        figures = read_published()
+        return [
+            _beside_the_paper(table, rows, planned, measured, figures, _tolerance(results, table))
+            for table in tables
+            if table.published
+        ]
     shown = [table for table in tables if table.published or _is_measured(table, rows, measured)]
     return [*(_ours(table, rows, planned, measured) for table in shown), _claims(shown, rows, measured)]
 
@@ -108,45 +113,92 @@ def _ours(table: Table, rows: Rows, planned: Planned, measured: Measured) -> Ren
     return Rendered(table.name, table.title, cells, notes)
 
 
-def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column) -> Published:
+def _tolerance(results: Results, table: Table) -> float:
+    """The profile's tolerance for a table; one number stands for all."""
+    tolerance = results.profile["tolerance"]
+    return tolerance[table.name] if isinstance(tolerance, dict) else tolerance
+
+
+def _published_rows(table: Table, row: tuple[str, str]) -> list[tuple[str, str]]:
+    """(method, pretraining set) of the published rows that a row of ours reproduces."""
     method, training_set = row
+    names = PUBLISHED_METHODS.get((table.published or "", method), ())
+    return [(name, SET_TITLES.get(training_set, training_set)) for name in names]
+
+
+def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column) -> Published:
+    method, _ = row
     if table.published is None or column.published is None:
         return UNKNOWN
     if column.published_for is not None and method not in column.published_for:
         return UNKNOWN
-    of_method = PUBLISHED_METHODS.get((table.published, method), method)
-    key = (table.published, of_method, SET_TITLES.get(training_set, training_set), column.published)
-    return figures.get(key, UNKNOWN)
+    found = (figures.get((table.published, *name, column.published)) for name in _published_rows(table, row))
+    return combined([figure for figure in found if figure])
 
 
-def _beside_the_paper(table: Table, rows: Rows, planned: Planned, measured: Measured, tolerance: float) -> Rendered:
-    """One line for each figure that the plan measures."""
-    figures = read_published()
+def _beside_the_paper(
+    table: Table, rows: Rows, planned: Planned, measured: Measured, figures: Figures, tolerance: float
+) -> Rendered:
+    """One line for each figure that the plan measures, then the published rows that no job of the plan reproduces."""
     cells = []
+    reproduced: set[tuple[str, str]] = set()
     for row in rows:
-        for column in (column for column in table.columns if (*row, column.evaluation) in planned):
+        columns = [column for column in table.columns if (*row, column.evaluation) in planned]
+        for column in columns:
             published = _published(figures, table, row, column)
             summary = _summary(measured, row, column)
-            cells.append(
-                _titles(row)
-                | {
-                    "Figure": column.title,
-                    "Paper": " or ".join(f"{value:g}" for value in published.values) or "unknown",
-                    "Source": published.status,
-                    "Ours": _cell(measured, row, column),
-                    "Verdict": verdict(published, summary, tolerance, column.lower_is_better),
-                }
-            )
+            outcome = verdict(published, summary, tolerance, column.lower_is_better)
+            ours = _cell(measured, row, column)
+            cells.append(_line(_titles(row), column.title, published, ours, _difference(summary, published), outcome))
+        if columns:
+            reproduced.update(_published_rows(table, row))
+        else:
+            cells.append(_line(_titles(row), "all", None, NOT_APPLICABLE, "", NOT_APPLICABLE))
+    cells += _published_only(table, reproduced, figures)
     notes = (
-        "Ours: mean ± sample standard deviation over seeds (number of seeds); of one seed, over its own draws.",
-        "Source: verified (official repository or the method's paper), secondary (quoted elsewhere), conflict (sources "
-        "disagree), missing (not found).",
+        "Ours: mean ± sample standard deviation over seeds (number of seeds); of one seed, over its own draws. Not "
+        "applicable: the method has nothing that could be measured, such as a classifier of ImageNet's classes.",
+        "Source of the paper's figure: verified (official repository or the method's paper), secondary (quoted "
+        "elsewhere), conflict (sources disagree), missing (not found; it is left unknown).",
+        "Difference: ours minus the paper's.",
         f"Verdict: reproduced if the paper's figure lies within {tolerance:g} of our 95% interval (of our figure, for "
-        "one seed).",
+        "one seed), else better or worse. Published only: a row of the literature that this profile has no method for.",
         *table.definitions,
         *table.notes,
     )
     return Rendered(table.name, table.title, cells, notes)
+
+
+def _line(
+    titles: dict[str, str], figure: str, published: Published | None, ours: str, difference: str, outcome: str
+) -> dict[str, str]:
+    return titles | {
+        "Figure": figure,
+        "Paper": _shown(published) if published else "",
+        "Source": published.status if published else "",
+        "Ours": ours,
+        "Difference": difference,
+        "Verdict": outcome,
+    }
+
+
+def _difference(ours: Summary | None, published: Published) -> str:
+    """Ours minus the paper's, where there is one of each."""
+    return f"{ours.mean - published.values[0]:+.2f}" if ours and len(published.values) == 1 else ""
+
+
+def _published_only(table: Table, reproduced: set[tuple[str, str]], figures: Figures) -> list[dict[str, str]]:
+    """The figures, where they are known, of published rows that are none of ours."""
+    titles = {column.published: column.title for column in reversed(table.columns)}
+    return [
+        _line({"Method": method, "Pretraining set": trained_on}, titles[metric], published, NOT_RUN, "", PUBLISHED_ONLY)
+        for (name, method, trained_on, metric), published in figures.items()
+        if name == table.published and (method, trained_on) not in reproduced and metric in titles and published.values
+    ]
+
+
+def _shown(published: Published) -> str:
+    return " or ".join(f"{value:g}" for value in published.values) or "unknown"
 
 
 def verdict(published: Published, ours: Summary | None, tolerance: float, lower_is_better: bool = False) -> str:

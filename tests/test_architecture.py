@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "robustness": {"core", "data", "pretrain"},
     "profiles": {"core", "data", "pretrain", "transfer", "robustness", "slurm"},
     "commands": {"core", "data", "profiles", "results", "slurm"},
-    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness"},
+    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles"},
 }
 LIGHT = (
     "run_all",

@@ -47,6 +47,24 @@ def test_shipped_profiles_expand(name):
         ),
         ("evaluate.finetune.subsets.5pct.fraction=0.01", ["evaluate.finetune", "5pct has fraction 0.01: call it 1pct"]),
         ("evaluate.finetune.subsets={}", ["evaluate.finetune.subsets", "at least 1 item"]),
+        (
+            "methods.ce={objective: released, file: a, pretrained_on: ImageNet}",
+            ["methods.ce", "torchvision's ResNet-50"],
+        ),
+        (
+            "methods.ce={objective: released, file: a, pretrained_on: ImageNet, layout: moco}",
+            ["methods.ce.layout", "no layout moco", "moco-v2"],
+        ),
+        ("methods.ce={objective: released, file: a}", ["methods.ce.pretrained_on", "field required"]),
+        (
+            "methods.ce={objective: released, file: a, pretrained_on: ImageNet, layuot: swav}",
+            ["'methods.ce.layuot'", "'methods.ce.layout'"],
+        ),
+        ("tolerance={accuracy: 1}", ["tolerance.lowshot", "field required"]),
+        ("tolerance.coco=2", ["'tolerance' is a single value"]),
+        ("tolerance=-1", ["tolerance.accuracy", "greater than or equal to 0"]),
+        ("tolerance=close", ["tolerance", "'close'"]),
+        ("throughput={device: x, cross_entropy: 0, mopro: 1, evaluation: 1}", ["throughput.cross_entropy"]),
         ("resources.finetune.tasks=3", ["evaluate.finetune.schedule.batch_size 20", "not divisible by 3"]),
     ],
 )
@@ -68,6 +86,92 @@ def test_a_profile_that_extends_another_holds_what_differs(tmp_path):
         load_profile(str(path))
 
 
+def test_null_takes_away_what_the_extended_profile_has(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "extends: mini\nmethods: {ce: null}\nevaluate: {finetune: {subsets: {30pct: null}}, robustness: null}\n"
+    )
+    site = load_profile(str(path))
+    assert list(site.methods) == ["mopro"]
+    assert site.evaluate.finetune and list(site.evaluate.finetune.subsets) == ["5pct"]
+    assert site.evaluate.robustness is None
+    assert list(load_profile("mini", ["methods.ce=null"]).methods) == ["mopro"]
+    with pytest.raises(InputError, match=r"methods: .*at least 1 item"):
+        load_profile("mini", ["methods.ce=null", "methods.mopro=null"])
+    with pytest.raises(InputError, match=r"pretrain: field required"):
+        load_profile("mini", ["pretrain=null"])
+
+
+def test_the_paper_pretrains_on_three_sets_with_their_own_thresholds():
+    jobs = {job.name: job.config for job in jobs_of(load_profile("paper"))}
+    found = {}
+    for version in ("v05", "v1", "v2"):
+        config = jobs[f"pretrain/mopro/webvision-{version}/seed0"]
+        found[version] = (config["classes"], config["method"]["threshold"], config.get("subset"))
+        assert f"pretrain/ce/webvision-{version}/seed0" in jobs
+        assert (f"robustness-imagenet-r/ce/webvision-{version}/seed0" in jobs) is (version != "v2")
+        assert jobs[f"finetune-1pct/ce/webvision-{version}/seed0"]["keep_classifier"] is (version != "v2")
+    assert found["v05"] == (1000, 0.8, {"seed": 0, "images": 1281167})
+    assert found["v1"][:2] == (1000, 0.8) and found["v2"][:2] == (5000, 0.6)
+    assert jobs["pretrain/ce/webvision-v05/seed0"]["webvision"] == jobs["pretrain/ce/webvision-v1/seed0"]["webvision"]
+
+
+def test_the_pilot_is_the_paper_on_one_gpu():
+    paper, pilot = load_profile("paper"), load_profile("pilot")
+    assert list(pilot.data.webvision) == ["webvision-v1"]
+    for key in ("views", "backbone", "arithmetic"):
+        assert getattr(pilot.pretrain, key) == getattr(paper.pretrain, key)
+    assert {job.resources.all_gpus for job in jobs_of(pilot)} <= {0, 1}
+    assert pilot.pretrain.schedule.learning_rate == paper.pretrain.schedule.learning_rate
+
+
+RELEASED = {
+    "mopro-v1-release": (
+        "webvision-v1.0",
+        {"accuracy-webvision", "accuracy-imagenet", "finetune-1pct", "robustness-imagenet-r"},
+    ),
+    "mopro-v2-release": ("webvision-v2.0", {"finetune-1pct"}),
+    "imagenet-supervised": ("imagenet", {"accuracy-webvision", "accuracy-imagenet", "robustness-imagenet-r"}),
+    "byol": ("imagenet", {"finetune-1pct"}),
+}
+
+
+@pytest.mark.parametrize(("method", "expected"), RELEASED.items())
+def test_a_release_has_one_run_of_what_it_can_be_asked(method, expected):
+    training_set, some = expected
+    jobs = [job for job in jobs_of(load_profile("released", ["seeds=[4, 5]"])) if job.tags["method"] == method]
+    (release,) = (job for job in jobs if job.stage == "pretrain.released:run")
+    assert release.name == f"released/{method}/{training_set}/seed0"
+    kinds = {job.name.split("/")[0] for job in jobs}
+    assert kinds >= {"released", "lowshot-voc07", "lowshot-places205"} and len(kinds) == len(jobs)
+    asked = ("accuracy-webvision", "accuracy-imagenet", "finetune-1pct", "robustness-imagenet-r")
+    assert {kind for kind in asked if kind in kinds} == some
+    for job in jobs:
+        assert job.tags["seed"] == "0" and job.config.get("seed", 4) == 4
+        assert job is release or job.needs["checkpoint"] is release
+        if job.name.startswith("finetune"):
+            assert job.config["keep_classifier"] is (method == "mopro-v1-release")
+
+
+def test_released_jobs_are_more_of_the_papers():
+    """Same folder, same identities: nothing that the paper's profile has done is done again."""
+    paper, released = load_profile("paper"), load_profile("released")
+    assert released.name == paper.name
+    of_paper, all_jobs = ({job.name: job.identity for job in jobs_of(profile)} for profile in (paper, released))
+    assert of_paper.items() < all_jobs.items()
+
+
+def test_the_content_of_a_release_identifies_it_where_its_digest_is_known():
+    def identity(**keys: str) -> str:
+        changes = [f"methods.byol.{key}={value}" for key, value in keys.items()]
+        jobs = {job.name: job for job in jobs_of(load_profile("released", changes))}
+        return jobs["lowshot-voc07/byol/imagenet/seed0"].identity
+
+    assert identity() != identity(file="/elsewhere.pth")
+    a, b = "a" * 64, "b" * 64
+    assert identity(sha256=a) == identity(sha256=a, file="/elsewhere.pth") != identity(sha256=b)
+
+
 def test_the_ablations_differ_from_mopro_in_one_constant_each():
     methods = {name: method.model_dump() for name, method in load_profile("ablation").methods.items()}
     for name in ("no-correction", "no-removal", "no-prototypical", "no-instance"):
@@ -82,7 +186,8 @@ def test_places205_needs_its_data():
 
 
 def test_the_papers_places205():
-    (job,) = (job for job in jobs_of(load_profile("paper")) if job.name.startswith("lowshot-places205/mopro"))
+    places205 = "lowshot-places205/mopro/webvision-v1/"
+    (job,) = (job for job in jobs_of(load_profile("paper")) if job.name.startswith(places205))
     assert job.stage == "transfer.places205:run"
     assert job.config["classes"] == 205
     assert (job.config["shots"], job.config["draws"]) == ([1, 2, 4, 8, 16], 5)
@@ -148,12 +253,13 @@ def test_a_training_set_can_have_a_threshold_of_its_own():
         assert jobs[f"{kind}/mopro/webvision/seed100"].config["method"]["threshold"] == 0.6
 
 
-def run_paper_on(folder, *overrides: str) -> int:
+def run_on(folder, profile: str, *overrides: str) -> int:
     """The exit status with every data set in one empty folder."""
-    keys = ("webvision.webvision-v1.folder", "imagenet", "voc07", "places205.folder", "imagenet_r.folder")
-    values = [f"data.{key}={folder}" for key in (*keys, "imagenet_a.folder")]
+    keys = [f"webvision.webvision-{version}.folder" for version in ("v05", "v1", "v2")]
+    keys += ["imagenet", "voc07", "places205.folder", "imagenet_r.folder", "imagenet_a.folder"]
+    values = [f"data.{key}={folder}" for key in keys]
     arguments = [part for value in (*values, *overrides) for part in ("--set", value)]
-    return main(["--profile", "paper", *arguments, "--runs", str(folder / "runs")])
+    return main(["--profile", profile, *arguments, "--runs", str(folder / "runs")])
 
 
 @pytest.mark.parametrize(
@@ -167,9 +273,16 @@ def run_paper_on(folder, *overrides: str) -> int:
     ],
 )
 def test_what_is_missing_is_found_before_anything_starts(tmp_path, capsys, override, sentence):
-    assert run_paper_on(tmp_path, override) == 2
+    assert run_on(tmp_path, "paper", override) == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_release_that_is_missing_is_found_before_anything_starts(tmp_path, capsys):
+    assert run_on(tmp_path, "released") == 2
+    said = capsys.readouterr().err
+    assert "methods.mopro-v1-release.file: the checkpoint /checkpoints/MoPro_V1_epoch90.tar does not exist" in said
+    assert "--set methods.mopro-v1-release=null" in said
 
 
 def test_the_paper_can_be_planned_without_its_data(capsys):

@@ -11,7 +11,7 @@ import numpy as np
 from core.distributed import process_group
 from core.workspace import Workspace
 from data.voc import read_classification
-from pretrain.evaluation import pretrained_classifier
+from pretrain.evaluation import pretrained_trunk
 from pretrain.features import pooled_features
 from transfer.average_precision import average_precision
 from transfer.config import OneVsRestSVMConfig, VOC07Config
@@ -27,7 +27,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     draws = all_draws(rows_by_class(trainval.labels), constants)
     with process_group() as device:
         record_draws(draws, workspace)
-        model = pretrained_classifier(workspace, constants, device)
+        model = pretrained_trunk(workspace, constants, device)
         features = unit_rows(pooled_features(model, trainval, "trainval", constants, workspace, device))
         test_features = unit_rows(pooled_features(model, test, "test", constants, workspace, device))
     workspace.provenance["voc07"] = {"trainval": trainval.fingerprint(), "test": test.fingerprint()}

@@ -1,0 +1,153 @@
+"""``python -m benchmarks.throughput``: images a second of this machine, for the estimate of ``run_all.py --dry-run``.
+
+A profile's own network and batch, on random images that lie on the device: training with cross-entropy, training with
+MoPro, evaluation. Loading is not measured; it has to keep up.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from core.distributed import local_device
+from core.errors import InputError
+from core.files import write_json
+from pretrain.backbone import memory_format
+from pretrain.config import CrossEntropyConfig, MoProConfig, PretrainConfig
+from pretrain.loop import TrainingState
+from pretrain.stage import build_method
+from profiles.cost import MEASURED_FILE, Measured
+from profiles.load import load_profile
+from profiles.schema import Profile
+
+WARM_UP = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write ``throughput.json`` into the folder of the runs; gives the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
+    parser.add_argument("--profile", default="paper", help="name, or path of a YAML file (default: %(default)s)")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change a value of the profile",
+    )
+    parser.add_argument(
+        "--steps", type=_positive, default=20, metavar="N", help="measured steps (default: %(default)s)"
+    )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where it is written (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    try:
+        measured = measure(load_profile(options.profile, options.overrides), options.steps)
+    except InputError as error:
+        print(f"error: {error.sentence}", file=sys.stderr)
+        return 2
+    write_json(options.runs / MEASURED_FILE, measured.model_dump(mode="json"))
+    print(
+        f"{measured.device}: {measured.cross_entropy:.4g} images a second of cross-entropy, {measured.mopro:.4g} of "
+        f"MoPro, {measured.evaluation:.4g} of evaluation; written to {options.runs / MEASURED_FILE}"
+    )
+    return 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a number of steps from 1")
+    return int(text)
+
+
+def measure(profile: Profile, steps: int) -> Measured:
+    """The median over some steps, at the profile's batch on each GPU; the three kinds in turn.
+
+    Raises:
+        InputError: the profile has no MoPro method.
+    """
+    mopro = next((method for method in profile.methods.values() if isinstance(method, MoProConfig)), None)
+    if mopro is None:
+        raise InputError(
+            f"The profile {profile.name} has no method with objective mopro: measure with another profile."
+        )
+    device = local_device()
+    batch_size = profile.pretrain.schedule.batch_size // profile.resources.pretrain.tasks
+    size, layout = profile.pretrain.views.size, memory_format(profile.pretrain.arithmetic)
+    images = torch.randn(batch_size, 3, size, size, device=device).contiguous(memory_format=layout)
+    with_mopro = _Training(profile, mopro, [images, images.clone()], device)
+    encoder = with_mopro.state.method.get_submodule("encoder")
+
+    def evaluate() -> None:
+        encoder.eval()
+        with torch.inference_mode():
+            encoder(images)
+
+    with_cross_entropy = _Training(profile, CrossEntropyConfig(objective="cross-entropy"), [images], device)
+    seconds = _medians((with_cross_entropy, with_mopro, evaluate), steps, device)
+    cross_entropy_rate, mopro_rate, evaluation_rate = (batch_size / of_kind for of_kind in seconds)
+    return Measured(
+        device=torch.cuda.get_device_name()
+        if device.type == "cuda"
+        else f"the CPU (threads: {torch.get_num_threads()})",
+        cross_entropy=cross_entropy_rate,
+        mopro=mopro_rate,
+        evaluation=evaluation_rate,
+        backbone=profile.pretrain.backbone.model_dump(mode="json"),
+        arithmetic=profile.pretrain.arithmetic.model_dump(mode="json"),
+        size=size,
+        batch_size=batch_size,
+    )
+
+
+class _Training:
+    """A step of the training loop, on the same views each time.
+
+    MoPro is measured as it is in most of its epochs: with prototypes and noise correction.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        method: CrossEntropyConfig | MoProConfig,
+        views: list[torch.Tensor],
+        device: torch.device,
+    ) -> None:
+        classes = next(iter(profile.data.webvision.values())).classes
+        constants = PretrainConfig(
+            webvision="",
+            classes=classes,
+            method=method,
+            seed=0,
+            **dict(profile.pretrain),
+        )
+        self.state = TrainingState.fresh(build_method(constants), constants, device)
+        self.views = views
+        self.labels = torch.randint(classes, (len(views[0]),), device=device)
+        self.epoch = constants.schedule.epochs - 1
+
+    def __call__(self) -> None:
+        self.state.method.train()
+        outcome = self.state.method(self.views, self.labels, epoch=self.epoch, step=self.state.step)
+        self.state.advance(outcome, learning_rate=1e-3)
+
+
+def _medians(kinds: Sequence[Callable[[], None]], rounds: int, device: torch.device) -> list[float]:
+    """Seconds of one step of each kind, each waited for; in turn, so that a drifting machine slows all."""
+    seconds: list[list[float]] = [[] for _ in kinds]
+    for number in range(WARM_UP + rounds):
+        for step, of_kind in zip(kinds, seconds, strict=True):
+            before = time.perf_counter()
+            step()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if number >= WARM_UP:
+                of_kind.append(time.perf_counter() - before)
+    return [statistics.median(of_kind) for of_kind in seconds]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

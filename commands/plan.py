@@ -1,0 +1,52 @@
+"""Prints a plan: every job, and what is still to do, in GPU-hours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from commands.arguments import Selection
+from profiles.cost import MEASURED_FILE, by_kind, gpu_hours, read_measured
+from profiles.schema import Profile
+from slurm.jobs import Job
+
+
+def print_plan(selection: Selection) -> None:
+    """Touches nothing."""
+    jobs, runs = selection.selected, selection.runs
+    hours, source = _estimate(selection.profile, jobs, runs.parent / MEASURED_FILE)
+    rows = [
+        {
+            "job": job.name,
+            "state": "done" if job.record(runs) else "to do",
+            "needs": ", ".join(needed.name for needed in job.needs.values()),
+            "nodes": job.resources.nodes,
+            "tasks": job.resources.tasks,
+            "GPU-hours": job.resources.gpu_hours if hours[job.name] is None else hours[job.name],
+            "folder": job.folder(Path()),
+        }
+        for job in jobs
+    ]
+    print(tabulate(rows, headers="keys", floatfmt=".4g"))
+    kinds = by_kind([job for job in jobs if not job.record(runs)], hours)
+    if any(job.resources.gpus for job in jobs):
+        print("\nTo do:\n" + tabulate(kinds, headers="keys", floatfmt=".1f"))
+        print(f"GPU-hours: {source}.")
+    print(f"{len(jobs)} jobs; {sum(row['GPU-hours'] for row in kinds):.4g} GPU-hours to do.")
+
+
+def _estimate(profile: Profile, jobs: Sequence[Job], measured_file: Path) -> tuple[dict[str, float | None], str]:
+    """GPU-hours by the job's name (None where the time limit has to stand in), and what they rest on."""
+    measured = read_measured(measured_file)
+    if measured is not None and not measured.is_for(profile.pretrain.model_dump(mode="json")):
+        measured = None
+    throughput = measured or profile.throughput
+    if throughput is None:
+        return dict.fromkeys([job.name for job in jobs]), "the time limits, as no throughput is known"
+    origin = f"measured in {measured_file}" if measured else "stated by the profile"
+    images = {name: part.images_to_train_on for name, part in profile.data.webvision.items()}
+    source = (
+        f"from images a second on {throughput.device}, {origin} ({throughput.cross_entropy:g} cross-entropy, "
+        f"{throughput.mopro:g} MoPro, {throughput.evaluation:g} evaluation); the time limit where these do not tell"
+    )
+    return {job.name: gpu_hours(job, images, throughput) for job in jobs}, source

@@ -1,0 +1,222 @@
+"""The layouts of released ResNet checkpoints, as data, and how one is recognised by its keys.
+
+The names were read in the code that wrote or converted the files; ``source`` says where. Nothing here knows torch: a
+file's content is what can be read without executing pickled code, and a tensor is whatever has a shape.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+from pretrain.conventions import OURS, SAME_PADDING, ZERO_TO_ONE, Convention
+
+FEATURES = 2048
+COUNTERS = ".num_batches_tracked"  # of BatchNorm; older releases lack them, and evaluation doesn't use them
+
+Shape = tuple[int, ...]
+Pattern = tuple[int | None, ...]  # None stands for any size
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one project's files name a ResNet-50.
+
+    Attributes:
+        name: for profiles and records.
+        releases: whose files have it.
+        source: where the names were read.
+        container: keys that lead to the tensors, from the outermost.
+        prefix: before torchvision's name of every tensor of the trunk.
+        beside: further tensors that must be there, with their shapes.
+        ignored: beginnings of names that may be there and are not used.
+        classifier: the classifier's name without ``.weight``; None where there is none, or none that can be used.
+        has_counters: whether ``num_batches_tracked`` may be there.
+        needs: keys that must lie beside the outermost container.
+        stands_alone: whether nothing may lie beside the outermost container.
+        convention: how the trunk takes images.
+    """
+
+    name: str
+    releases: str
+    source: str
+    container: tuple[str, ...] = ()
+    prefix: str = ""
+    beside: Mapping[str, Pattern] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    classifier: str | None = None
+    has_counters: bool = True
+    needs: tuple[str, ...] = ()
+    stands_alone: bool = False
+    convention: Convention = OURS
+
+
+def linear(name: str, rows: int | None, columns: int = FEATURES) -> dict[str, Pattern]:
+    """The names and shapes of a linear layer."""
+    return {f"{name}.weight": (rows, columns), f"{name}.bias": (rows,)}
+
+
+_QUEUE = ("module.encoder_k.", "module.queue", "module.queue_ptr")
+
+LAYOUTS = (
+    Layout(
+        name="mopro",
+        releases="MoPro (WebVision V1.0: 1000 classes, V2.0: 5000)",
+        source="github.com/salesforce/MoPro, model.py, resnet.py, train.py",
+        container=("state_dict",),
+        prefix="module.encoder_q.",
+        beside=linear("module.encoder_q.classifier", None)
+        | linear("module.encoder_q.fc1", 2048)
+        | linear("module.encoder_q.fc2", 128, 2048),
+        ignored=(*_QUEUE, "module.prototypes"),
+        classifier="module.encoder_q.classifier",
+    ),
+    Layout(
+        name="moco-v2",
+        releases="MoCo v2, PCL v2",
+        source="github.com/facebookresearch/moco, moco/builder.py; github.com/salesforce/PCL, pcl/builder.py",
+        container=("state_dict",),
+        prefix="module.encoder_q.",
+        beside=linear("module.encoder_q.fc.0", 2048) | linear("module.encoder_q.fc.2", 128, 2048),
+        ignored=_QUEUE,
+    ),
+    Layout(
+        name="moco-v1",
+        releases="MoCo v1, PCL v1",
+        source="github.com/facebookresearch/moco, moco/builder.py; github.com/salesforce/PCL, pcl/builder.py",
+        container=("state_dict",),
+        prefix="module.encoder_q.",
+        beside=linear("module.encoder_q.fc", 128),
+        ignored=_QUEUE,
+    ),
+    Layout(
+        name="swav",
+        releases="SwAV",
+        source="github.com/facebookresearch/swav, hubconf.py, src/resnet50.py, scripts/swav_800ep_pretrain.sh",
+        prefix="module.",
+        beside=linear("module.projection_head.0", 2048)
+        | linear("module.projection_head.3", 128, 2048)
+        | {"module.prototypes.weight": (None, 128)},
+        ignored=("module.projection_head.1.",),
+    ),
+    # The converter's "fc" is of no use: it writes the bias to the wrong place, so the file's bias is random.
+    Layout(
+        name="simclr",
+        releases="SimCLR v1 by simclr-converter",
+        source="github.com/tonylins/simclr-converter, convert.py, eval.py",
+        container=("state_dict",),
+        beside=linear("fc", 1000),
+        stands_alone=True,
+        convention=ZERO_TO_ONE,
+    ),
+    Layout(
+        name="byol",
+        releases="BYOL by byol-convert",
+        source="github.com/ajtejankar/byol-convert, convert.py, resnet.py, validate.py",
+        beside=linear("fc", 1000),
+        classifier="fc",
+        has_counters=False,
+        convention=SAME_PADDING,
+    ),
+    Layout(
+        name="torchvision",
+        releases="torchvision, supervised on ImageNet",
+        source="github.com/pytorch/vision, torchvision/models/resnet.py",
+        beside=linear("fc", 1000),
+        classifier="fc",
+    ),
+    Layout(
+        name="vissl",
+        releases="VISSL's model zoo (SimCLR and others)",
+        source="github.com/facebookresearch/vissl, extra_scripts/convert_vissl_to_torchvision.py, "
+        "vissl/models/trunks/resnext.py",
+        container=("classy_state_dict", "base_model", "model", "trunk"),
+        prefix="_feature_blocks.",
+    ),
+    Layout(
+        name="mmselfsup",
+        releases="MMSelfSup's model zoo, backbones alone (BYOL, SimCLR and others)",
+        source="github.com/open-mmlab/mmselfsup, tools/model_converters/extract_backbone_weights.py",
+        container=("state_dict",),
+        needs=("author",),
+    ),
+)
+NAMES = tuple(layout.name for layout in LAYOUTS)
+
+
+def recognise(content: Any, trunk: Mapping[str, Shape], path: Path, insisted: str | None) -> Layout:
+    """The layout that a file's content has.
+
+    Args:
+        content: of the file.
+        trunk: names and shapes of the trunk, as torchvision has them.
+        path: of the file, for errors.
+        insisted: the name of the only layout to be considered; None for all.
+
+    Raises:
+        InputError: none fits, or several do.
+    """
+    candidates = [layout for layout in LAYOUTS if insisted in (None, layout.name)]
+    misfits = {layout.name: misfits_of(layout, content, trunk) for layout in candidates}
+    fitting = [layout for layout in candidates if not misfits[layout.name]]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = " and ".join(layout.name for layout in fitting)
+        raise InputError(f"The file {path} fits the layouts {names}: say which it is with the method's key layout.")
+    nearest = min(candidates, key=lambda layout: len(misfits[layout.name]))
+    known = "" if insisted else f"; known are {', '.join(NAMES)}"
+    raise InputError(
+        f"The file {path} is not of the layout {nearest.name} ({nearest.releases}), "
+        f"{'as its method insists' if insisted else 'the nearest one'}: {misfits[nearest.name][0]}{known}."
+    )
+
+
+def misfits_of(layout: Layout, content: Any, trunk: Mapping[str, Shape]) -> list[str]:
+    """What keeps a content from having the layout, each as a phrase; nothing if it has it."""
+    tensors = _inner(layout, content)
+    if tensors is None:
+        return [f"it has no {'.'.join(layout.container) or 'tensors by name'}"] * (1 + len(trunk))
+    around = [key for key in layout.needs if key not in content]
+    strangers = [key for key in content if key != layout.container[0]] if layout.stands_alone else []
+    expected: dict[str, Pattern] = {layout.prefix + name: shape for name, shape in trunk.items()}
+    if not layout.has_counters:
+        expected = {name: shape for name, shape in expected.items() if not name.endswith(COUNTERS)}
+    expected |= layout.beside
+    missing = [name for name in expected if name not in tensors and not name.endswith(COUNTERS)]
+    strange = [name for name in tensors if name not in expected and not str(name).startswith(layout.ignored or ("\0",))]
+    shapes = {name: tuple(getattr(tensors[name], "shape", ())) for name in expected if name in tensors}
+    return [
+        *(f"{key} is missing" for key in (*around, *missing)),
+        *(f"{key} lies beside {layout.container[0]}" for key in strangers),
+        *(f"{name} is not of it" for name in strange),
+        *(
+            f"{name} has shape {shape}, expected {_described(expected[name])}"
+            for name, shape in shapes.items()
+            if not _fits(shape, expected[name])
+        ),
+    ]
+
+
+def tensors_of(layout: Layout, content: Any, trunk: Mapping[str, Shape]) -> dict[str, Any]:
+    """The trunk's tensors by torchvision's names, without missing counters, and the classifier's as ``fc``."""
+    tensors = _inner(layout, content) or {}
+    names = {name: layout.prefix + name for name in trunk}
+    if layout.classifier:
+        names |= {f"fc.{part}": f"{layout.classifier}.{part}" for part in ("weight", "bias")}
+    return {name: tensors[original] for name, original in names.items() if original in tensors}
+
+
+def _inner(layout: Layout, content: Any) -> Mapping[str, Any] | None:
+    for key in layout.container:
+        content = content.get(key) if isinstance(content, Mapping) else None
+    return content if isinstance(content, Mapping) else None
+
+
+def _fits(shape: Shape, pattern: Pattern) -> bool:
+    return len(shape) == len(pattern) and all(size in (None, found) for size, found in zip(pattern, shape, strict=True))
+
+
+def _described(pattern: Pattern) -> str:
+    return f"({', '.join('any' if size is None else str(size) for size in pattern)}{',' if len(pattern) == 1 else ''})"

@@ -1,0 +1,108 @@
+"""The released stage: somebody else's checkpoint, recognised, checked and exported in our own layout.
+
+Whatever evaluates our checkpoints then evaluates it too. The file is read without executing pickled code.
+"""
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.distributed import process_group, rank, wait_for_all
+from core.errors import InputError
+from core.files import sha256_of
+from core.workspace import Workspace
+from pretrain.backbone import Classifier
+from pretrain.checkpoints import MODEL_FILE, convention_tensors, save_tensors
+from pretrain.config import BackboneConfig, ReleasedConfig
+from pretrain.conventions import OURS
+from pretrain.layouts import COUNTERS, recognise, tensors_of
+
+IMAGENET_CLASSES = 1000
+
+
+def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Export ``model.pt`` into the job's folder: the trunk, the classifier if the file has one, how it takes images.
+
+    Gives the file's size. The provenance holds its path and SHA-256, its layout, who releases files of that layout, how
+    the trunk takes images, and the model's digest.
+
+    Raises:
+        InputError: the file cannot be read, is not the one that the profile means, has no layout or several, or lacks
+            the classifier that the profile speaks of.
+    """
+    constants = ReleasedConfig.model_validate(config)
+    path, model_file = Path(constants.file), workspace.folder / MODEL_FILE
+    content = read_released(path)
+    digest = sha256_of(path)
+    if constants.sha256 not in (None, digest):
+        raise InputError(
+            f"The file {path} has the SHA-256 {digest}, expected {constants.sha256}: download it again, or change the "
+            "method's key sha256."
+        )
+    trunk = trunk_of(constants.backbone)
+    shapes = {name: tuple(tensor.shape) for name, tensor in trunk.items()}
+    layout = recognise(content, shapes, path, constants.layout)
+    tensors = tensors_of(layout, content, shapes)
+    _check_classifier(tensors, constants, path, layout.name)
+    with process_group():
+        if rank() == 0:
+            counters = {name: torch.tensor(0) for name in trunk if name.endswith(COUNTERS)}
+            own = {name: tensor.detach().contiguous().clone() for name, tensor in (counters | tensors).items()}
+            save_tensors(model_file, own | ({} if layout.convention == OURS else convention_tensors(layout.convention)))
+        wait_for_all()
+    size = path.stat().st_size
+    workspace.provenance |= {
+        "file": {"path": str(path), "sha256": digest, "bytes": size},
+        "layout": {"name": layout.name, "releases": layout.releases, "source": layout.source},
+        "convention": layout.convention._asdict(),
+        "classes": len(tensors["fc.bias"]) if "fc.bias" in tensors else None,
+        "model_sha256": sha256_of(model_file),
+    }
+    return {"size": {"value": size, "unit": "bytes", "n": 1}}
+
+
+def read_released(path: Path) -> Any:
+    """The content of a file of tensors and plain values, onto the CPU.
+
+    Raises:
+        InputError: it does not exist, is broken, or holds anything else, which is not executed.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"The released checkpoint {path} does not exist: download it, or correct its path.") from None
+    except pickle.UnpicklingError as error:
+        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+        found = f"asks for {asked[1]}" if asked else "holds something else"
+        raise InputError(
+            f"The released checkpoint {path} is refused, and none of its code was run: it may hold tensors and plain "
+            f"values only, but {found}; save its state dict alone with torch.save where you trust it."
+        ) from None
+    except (RuntimeError, EOFError, ValueError, AttributeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The released checkpoint {path} cannot be read ({_first_line(error)}): download it again."
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def trunk_of(backbone: BackboneConfig) -> dict[str, torch.Tensor]:
+    """The trunk's tensors by torchvision's names, without storage."""
+    with torch.device("meta"):
+        return dict(Classifier(backbone, IMAGENET_CLASSES).trunk.state_dict())
+
+
+def _check_classifier(tensors: Mapping[str, Any], constants: ReleasedConfig, path: Path, layout: str) -> None:
+    found = len(tensors["fc.bias"]) if "fc.bias" in tensors else 0
+    if constants.classifier != "none" and found != IMAGENET_CLASSES:
+        held = f"has one of {found} classes" if found else "has none that can be used"
+        raise InputError(
+            f"The method's key classifier is {constants.classifier!r}, which needs a classifier of ImageNet's "
+            f"{IMAGENET_CLASSES} classes, but {path} (layout {layout}) {held}: set it to none."
+        )
