@@ -73,7 +73,7 @@ def test_a_listed_subset_is_as_large_as_its_name_says(name, share):
 
 
 def test_a_training_set_of_unknown_size_has_no_estimate():
-    profile = load_profile("paper", ["data.webvision.webvision-v1.estimated_images=null"])
+    profile = load_profile("paper", ["data.webvision.webvision-v1.train_lines=null"])
     job = next(job for job in jobs_of(profile) if job.name == "pretrain/ce/webvision-v1/seed0")
     assert gpu_hours(job, {"webvision-v1": profile.data.webvision["webvision-v1"].images_to_train_on}, ROUND) is None
 
