@@ -52,11 +52,13 @@ def test_every_image_is_judged_by_its_scores(miniature, tmp_path):
         update={"method": CONSTANTS.model_copy(update={"temperature": 1, "threshold": 0.8})}
     )
     model = ScoresOfLabels(scores)  # its embeddings are its logits, which the identity as prototypes leaves as they are
-    pseudo, kept = cleaning.pseudo_labels(
-        model, torch.eye(10), images, constants, Workspace(tmp_path), torch.device("cpu")
-    )
-    assert pseudo.tolist() == [0, 7, 2, 3, 4]
-    assert kept.tolist() == [True, True, True, False, True]
+    judged = cleaning.judge(model, torch.eye(10), images, constants, Workspace(tmp_path), torch.device("cpu"))
+    assert judged.pseudo.tolist() == [0, 7, 2, 3, 4]
+    assert judged.kept.tolist() == [True, True, True, False, True]
+    assert judged.of_given == pytest.approx([0.91, 0.01, 0.2, 0.05, 0.91])
+    assert judged.highest[[0, 1, 2, 4]] == pytest.approx([0.91, 0.91, 0.2, 0.91])
+    assert judged.prototype[[0, 1, 2, 4]].tolist() == [0, 7, 2, 4]
+    assert judged.similarity[0] == pytest.approx(np.log(0.91))
 
 
 def test_analysis_against_a_known_truth():
