@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _print_plan(selected, runs)
         return 0
     _check_data(profile)
-    return _execute(profile, planned, selected, runs, arguments.jobs)
+    return _execute(profile, planned, selected, runs, arguments)
 
 
 def _restricted(profile: Profile, arguments: argparse.Namespace) -> Profile:
@@ -149,21 +149,27 @@ def _print_plan(jobs: Sequence[Job], runs: Path) -> None:
     print(f"{len(jobs)} jobs; {total:g} GPU-hours to do.")
 
 
-def _execute(profile: Profile, planned: Sequence[Job], selected: Sequence[Job], runs: Path, parallel: int) -> int:
+def _execute(
+    profile: Profile, planned: Sequence[Job], selected: Sequence[Job], runs: Path, arguments: argparse.Namespace
+) -> int:
     from results.plan import read_results
+    from results.report.writing import write_report
     from results.writing import write_tables
     from slurm.display import TerminalDisplay
     from slurm.local import LocalExecutor
     from slurm.plan import write_plan
 
     with held_alone(runs):
-        write_plan(planned, profile.model_dump(mode="json"), runs)
+        described = ["--profile", arguments.profile, *(part for text in arguments.overrides for part in ("--set", text))]
+        write_plan(planned, profile.model_dump(mode="json"), runs, described)
         to_do = [job for job in selected if job.record(runs) is None]
         print(f"Profile {profile.name}: {len(selected)} jobs, {len(selected) - len(to_do)} of them done, in {runs}")
         with TerminalDisplay(len(to_do)) as display:
-            failures = LocalExecutor(runs, parallel, display).run(selected)
-        print("\n" + write_tables(read_results(runs), runs))
+            failures = LocalExecutor(runs, arguments.jobs, display).run(selected)
+        results = read_results(runs)
+        print("\n" + write_tables(results, runs))
         print(f"Tables: {runs / 'tables'}")
+        print(f"Report: {write_report(results, runs)}")
     for failure in failures:
         print(
             f"error: {failure.job.name}: {failure.reason}" + (f" [{failure.log}]" if failure.log else ""),

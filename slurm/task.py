@@ -17,12 +17,12 @@ from typing import Any
 from core.errors import InputError
 from core.files import held_alone, write_json
 from core.workspace import Workspace
+from results.plan import ERROR_FILE
 from results.records import Cost, Record
 from slurm.jobs import Job
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
-ERROR_FILE = "error.json"
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
 EXIT_FAILED, EXIT_INPUT_ERROR = 1, 2
