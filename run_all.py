@@ -160,7 +160,11 @@ def _execute(
     from slurm.plan import write_plan
 
     with held_alone(runs):
-        described = ["--profile", arguments.profile, *(part for text in arguments.overrides for part in ("--set", text))]
+        described = [
+            "--profile",
+            arguments.profile,
+            *(part for text in arguments.overrides for part in ("--set", text)),
+        ]
         write_plan(planned, profile.model_dump(mode="json"), runs, described)
         to_do = [job for job in selected if job.record(runs) is None]
         print(f"Profile {profile.name}: {len(selected)} jobs, {len(selected) - len(to_do)} of them done, in {runs}")

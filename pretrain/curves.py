@@ -6,10 +6,10 @@ from typing import Any
 import torch
 
 from core.distributed import rank, sum_over_ranks, world_size
+from core.exhibits import CURVES_FILE
 from core.files import write_json
 from pretrain.objective import Outcome
 
-CURVES_FILE = "curves.json"
 DIGITS = 6  # significant ones that are written
 
 

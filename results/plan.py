@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,16 @@ class Results:
     problems: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
     digest: str = ""
+
+    @cached_property
+    def by_name(self) -> dict[str, Record]:
+        """The records by their jobs' names."""
+        return {record.name: record for record in self.records}
+
+    @cached_property
+    def planned(self) -> dict[str, PlannedJob]:
+        """The jobs by name."""
+        return {job.name: job for job in self.jobs}
 
 
 def read_results(runs: Path) -> Results:

@@ -18,24 +18,21 @@ def trace(results: Results, runs: Path, address: str) -> str:
         InputError: the address is no figure's, or not one figure's alone.
     """
     measurement = find(address, measurements(results))
-    records = {record.name: record for record in results.records}
     figure = measurement.figure
     lines = [f"{measurement.address}: {figure.column.title}, {figure.method}, {figure.training_set}"]
     if figure.ours is not None:
         interval = ", 95% interval [{:.2f}, {:.2f}]".format(*figure.ours.interval) if figure.ours.n > 1 else ""
         lines.append(f"mean {figure.ours.mean:.4f} over {figure.ours.n} seeds{interval}")
     for job in measurement.jobs:
-        record = records.get(job.name)
+        record = results.by_name.get(job.name)
         if record is None:
             lines += ["", f"{job.name}: {not_run_because(results, runs, job)}"]
         else:
-            lines += ["", *_of_record(results, runs, job, record, figure.column.metric, records)]
+            lines += ["", *_of_record(results, runs, job, record, figure.column.metric)]
     return "\n".join(lines)
 
 
-def _of_record(
-    results: Results, runs: Path, job: PlannedJob, record: Record, metric: str, records: Mapping[str, Record]
-) -> Iterable[str]:
+def _of_record(results: Results, runs: Path, job: PlannedJob, record: Record, metric: str) -> Iterable[str]:
     if metric in record.metrics:
         found = record.metrics[metric]
         yield f"{job.name}: {found.value:.4f} {found.unit} (n = {found.n})"
@@ -44,7 +41,7 @@ def _of_record(
     yield f"  record       {runs / job.folder / RECORD_FILE}"
     yield f"  seed         {record.seed}"
     for parent in ancestors(results, job):
-        state = "" if parent.name in records else " (no record)"
+        state = "" if parent.name in results.by_name else " (no record)"
         yield f"  needs        {parent.name} {parent.identity[:10]}{state}"
     yield f"  code         {code_of(record)}"
     yield f"  packages     {', '.join(f'{name} {version}' for name, version in record.packages.items())}"
@@ -56,14 +53,13 @@ def _of_record(
 
 def ancestors(results: Results, job: PlannedJob) -> list[PlannedJob]:
     """All jobs that a job rests on, each once, what is needed first."""
-    by_name = {planned.name: planned for planned in results.jobs}
     ordered: dict[str, PlannedJob] = {}
 
     def visit(name: str) -> None:
-        if name in by_name and name not in ordered:
-            for needed in by_name[name].needs.values():
+        if name in results.planned and name not in ordered:
+            for needed in results.planned[name].needs.values():
                 visit(needed)
-            ordered[name] = by_name[name]
+            ordered[name] = results.planned[name]
 
     for needed in job.needs.values():
         visit(needed)
@@ -72,7 +68,6 @@ def ancestors(results: Results, job: PlannedJob) -> list[PlannedJob]:
 
 def not_run_because(results: Results, runs: Path, job: PlannedJob) -> str:
     """Why a job has no record, in a sentence."""
-    done = {record.name for record in results.records}
     folder = f"{job.folder}/"
     spoilt = next((problem for problem in results.problems if folder in problem), None)
     if spoilt:
@@ -81,11 +76,11 @@ def not_run_because(results: Results, runs: Path, job: PlannedJob) -> str:
     if failure:
         return f"failed: {failure}"
     for parent in ancestors(results, job):
-        failure = None if parent.name in done else read_failure(runs, parent)
+        failure = None if parent.name in results.by_name else read_failure(runs, parent)
         if failure:
             return f"not started, because {parent.name} failed: {failure}"
     if (runs / job.folder).is_dir():
-        return f"started, not finished; its log is {job.folder}/log.txt"
+        return f"started, not finished: see {job.folder}/log.txt"
     return "not started"
 
 
@@ -108,12 +103,13 @@ def fingerprints(provenance: Mapping[str, Any], prefix: str = "") -> list[tuple[
     return found
 
 
-def command_of(results: Results, job: PlannedJob) -> str:
-    """The command that runs a job, and what it needs, unless it is done."""
+def command_of(results: Results, *jobs: PlannedJob) -> str:
+    """The command that runs jobs of one kind and method, and what they need, unless they are done."""
+    job = jobs[0]
     arguments = results.arguments or ["--profile", str(results.profile["name"])]
     parts = ["python", "run_all.py", *arguments, "--only", job.name.split("/")[0]]
     if "method" in job.tags:
         parts += ["--methods", job.tags["method"]]
     if "seed" in job.tags:
-        parts += ["--seeds", job.tags["seed"]]
+        parts += ["--seeds", *(job.tags["seed"] for job in jobs)]
     return shlex.join(parts)
