@@ -242,8 +242,8 @@ def _section(
             Line(
                 title=column.title,
                 cells=[_cell(alike[method]) if method in alike else None for method in methods],
-                difference=f"{difference.mean:+.2f}" if difference else "",
-                interval=f"{low:+.2f} to {high:+.2f}" if low is not None else "",
+                difference=_signed(difference.mean) if difference else "",
+                interval=f"{_signed(low)} to {_signed(high)}" if low is not None and high is not None else "",
                 claim=Verdict.of(claim.verdict) if claim else None,
             )
         )
@@ -254,6 +254,10 @@ def _section(
         (*table.definitions, *(table.notes if compares else ())),
         any(line.claim for lines in sets.values() for line in lines),
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _cell(it: Figure) -> Cell:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from core.errors import InputError
-from results.definitions import METHOD_TITLES
+from results.definitions import METHOD_TITLES, SET_TITLES
 from results.plan import Results
 from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_svg, figure
 from results.statistics import summarise
@@ -115,7 +115,9 @@ def shots(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
             axes.set_xlabel("labelled images a class")
             axes.set_title(f"{name} (%)")
             axes.legend()
-            pictures.append(Picture(as_svg(drawn, f"Low-shot curves of {name}"), training_set))
+            pictures.append(
+                Picture(as_svg(drawn, f"Low-shot curves of {name}"), SET_TITLES.get(training_set, training_set))
+            )
     return pictures
 
 
@@ -213,7 +215,7 @@ def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, metho
             axes.plot(x, y, color=colour, marker="o", label=METHOD_TITLES.get(method, method))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", title=f"{title}: accuracy")
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="confidence", title=f"{title}: accuracy")
         axes.legend(loc="upper left")
         return Picture(as_svg(drawn, f"Reliability diagram of {title}"), "")
 
