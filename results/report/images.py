@@ -123,8 +123,9 @@ def _shown(folder: Path, entry: Mapping[str, Any]) -> Shown | None:
 def _facts(details: Mapping[str, Any]) -> list[str]:
     hidden = ("truth", "agrees", "given", "new", "prototype")
     plain = {name: value for name, value in details.items() if name not in hidden}
+    plain = {name.replace("_score", "").replace("score_of_", "").replace("_", " "): it for name, it in plain.items()}
     return [
-        f"{name.replace('_', ' ')} {value:.2f}" if isinstance(value, float) else f"{name.replace('_', ' ')} {value}"
+        f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}"
         for name, value in plain.items()
         if isinstance(value, str | int | float)
     ]
