@@ -44,7 +44,8 @@ class Curves:
         """Turn the sums into means over all steps and ranks, of an epoch from 0; waits for the device."""
         self._collect()
         means = {name: total.item() / (self.steps * world_size()) for name, total in self.sums.items()}
-        means["accuracy"] = means.pop("right") / means["kept"] if means["kept"] else 0.0
+        right = means.pop("right")
+        means["accuracy"] = right / means["kept"] if means["kept"] else 0.0
         means["learning_rate"] = learning_rate
         self.epochs.append({"epoch": epoch} | {name: float(f"{value:.{DIGITS}g}") for name, value in means.items()})
         self.steps, self.sums = 0, {}
@@ -56,7 +57,7 @@ class Curves:
     def state(self) -> dict[str, Any]:
         """What an interrupted run needs to go on; to be called on every rank."""
         self._collect()
-        return {"epochs": self.epochs, "steps": self.steps, "sums": self.sums}
+        return {"epochs": list(self.epochs), "steps": self.steps, "sums": self.sums}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on from a written state."""

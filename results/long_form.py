@@ -15,7 +15,7 @@ def long_form(results: Results) -> dict[str, list[Row]]:
     """Rows by the name of their table; those of one table have the same keys, and None where there is no value."""
     rows: dict[str, list[Row]] = {}
     for figure in figures(results):
-        ours = figure.ours
+        ours, paper = figure.ours, figure.published.values
         low, high = ours.interval if ours is not None and ours.n > 1 else (None, None)
         rows.setdefault(figure.table.name, []).append(
             {
@@ -23,7 +23,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
                 "method": METHOD_TITLES.get(figure.method, figure.method),
                 "set": SET_TITLES.get(figure.training_set, figure.training_set),
                 "figure": figure.column.title,
-                "paper": " or ".join(f"{value:g}" for value in figure.published.values) or None,
+                "paper": paper[0] if paper else None,
+                "paper_other": paper[1] if len(paper) > 1 else None,
                 "status": figure.published.status if figure.verdict else None,
                 "mean": ours.mean if ours is not None else None,
                 "spread": figure.spread,
