@@ -29,6 +29,9 @@ def local_device() -> torch.device:
     return torch.device("cpu")
 
 
+_CONTROL: list[dist.ProcessGroup] = []  # a group on the CPU, for what must not wait for a GPU
+
+
 @contextmanager
 def process_group() -> Iterator[torch.device]:
     """Join the job's other processes (NCCL on GPUs, gloo without) for the length of the block; gives the device."""
@@ -39,6 +42,7 @@ def process_group() -> Iterator[torch.device]:
         yield device
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    _CONTROL[:] = [dist.new_group(backend="gloo")]
     yield device
     # Not after an exception: closing the connections would make the other ranks fail first, and hide the cause.
     dist.destroy_process_group()
@@ -66,6 +70,15 @@ def copy_from_first_rank(tensor: torch.Tensor) -> torch.Tensor:
     if world_size() > 1:
         dist.broadcast(tensor, src=0)
     return tensor
+
+
+def on_any_rank(flag: bool) -> bool:
+    """Whether the flag is set on at least one rank; the same answer everywhere, without waiting for a GPU."""
+    if world_size() == 1:
+        return flag
+    flags = torch.tensor(int(flag))
+    dist.all_reduce(flags, dist.ReduceOp.MAX, group=_CONTROL[0])
+    return bool(flags)
 
 
 def wait_for_all() -> None:

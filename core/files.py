@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,20 +45,46 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+LOCK_FILE = ".lock"
+SECONDS_BETWEEN_ATTEMPTS = 0.5
+
+
 @contextmanager
-def held_alone(folder: Path) -> Iterator[None]:
+def held_alone(folder: Path, patience: float = 0) -> Iterator[None]:
     """Keep every other process out of a folder for the length of the block; a process that ends lets go.
 
+    Args:
+        folder: made if it is not there.
+        patience: seconds to wait for another process that holds it.
+
     Raises:
-        InputError: another process holds it.
+        InputError: another process holds it, and still does after ``patience``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"Another process is at work in {folder}: wait for it, or end it.") from None
+    with open(folder / LOCK_FILE, "w") as lock:
+        end = time.monotonic() + patience
+        while not _is_locked_with(lock):
+            if time.monotonic() >= end:
+                raise InputError(f"Another process is at work in {folder}: wait for it, or end it.")
+            time.sleep(SECONDS_BETWEEN_ATTEMPTS)  # a lock has no event to wait for with a limit
         yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process of this machine, or of another one where the file system shares locks, holds the folder."""
+    try:
+        with open(folder / LOCK_FILE) as lock:
+            return not _is_locked_with(lock)
+    except FileNotFoundError:
+        return False
+
+
+def _is_locked_with(lock: IO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def sha256_of(path: Path) -> str:

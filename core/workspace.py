@@ -1,5 +1,6 @@
 """What a stage is given: a folder of its own, the folders of the jobs it needs, and a way to report progress."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,14 @@ from core.files import write_json
 
 PROGRESS_FILE = "progress.json"
 SECONDS_BETWEEN_REPORTS = 1.0
+
+
+def read_progress(folder: Path) -> dict[str, Any]:
+    """What was last reported from a job's folder: ``done``, ``total``, ``unit``, ``per_second``; else nothing."""
+    try:
+        return json.loads((folder / PROGRESS_FILE).read_text())
+    except FileNotFoundError:
+        return {}
 
 
 @dataclass
@@ -31,6 +40,7 @@ class Workspace:
     provenance: dict[str, Any] = field(default_factory=dict)
     reports_progress: bool = True
     _last_report: float = 0.0
+    _first: tuple[float, int] | None = None  # when this process first reported, and what was done by then
 
     def dataset(self, folder: str, role: str = "data") -> Path:
         """The folder of a data set: an absolute path as it is, a relative one below the job needed in that role."""
@@ -39,6 +49,8 @@ class Workspace:
     def progress(self, done: int, total: int, unit: str) -> None:
         """Report that ``done`` of ``total`` units are finished; cheap enough to be called at every step."""
         now = time.monotonic()
+        began, done_then = self._first = self._first or (now, done)
         if self.reports_progress and (done == total or now - self._last_report > SECONDS_BETWEEN_REPORTS):
             self._last_report = now
-            write_json(self.folder / PROGRESS_FILE, {"done": done, "total": total, "unit": unit})
+            rate = (done - done_then) / (now - began) if now > began else None
+            write_json(self.folder / PROGRESS_FILE, {"done": done, "total": total, "unit": unit, "per_second": rate})

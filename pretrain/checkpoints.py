@@ -5,6 +5,7 @@ The exported model is a dictionary of tensors with torchvision's names for the t
 """
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def load_tensors(path: Path) -> Any:
         InputError: the file is missing, broken, or holds anything but tensors and plain values.
     """
     try:
+        if zipfile.is_zipfile(path) and (damaged := zipfile.ZipFile(path).testzip()):  # torch does not look at the sums
+            raise InputError(f"The checkpoint {path} is damaged in {damaged}: write it anew.")
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"The checkpoint {path} does not exist: run its pretraining again.") from None

@@ -1,5 +1,6 @@
 """The training loop: any objective, one process or many, resumed where it was interrupted."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ import torch
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from core.distributed import rank, world_size
+from core import interruption
+from core.distributed import on_any_rank, rank, wait_for_all, world_size
 from core.errors import InputError
 from core.workspace import Workspace
 from data.loading import Order, TrainingBatches
@@ -19,7 +21,7 @@ from pretrain.curves import Curves
 from pretrain.objective import Objective, Outcome
 from pretrain.sources import Source
 
-STATE_FILE = "state.pt"
+STATE_FILE, PREVIOUS_STATE_FILE = "state.pt", "state.previous.pt"
 
 
 @dataclass
@@ -56,8 +58,8 @@ class TrainingState:
         self.scaler.update()
         self.step += 1
 
-    def save(self, path: Path) -> None:
-        """Write the state, atomically; to be called on every rank, of which the first writes."""
+    def save(self, folder: Path) -> None:
+        """Write the state, atomically, and keep the one before; to be called on every rank, of which the first writes."""
         state = {
             "step": self.step,
             "method": self.method.state_dict(),
@@ -65,20 +67,29 @@ class TrainingState:
             "scaler": self.scaler.state_dict(),
             "curves": self.curves.state(),
         }
-        if rank() == 0:
-            save_tensors(path, state)
-
-    def restore(self, path: Path) -> None:
-        """Continue from a written state, if there is one."""
-        if not path.exists():
+        if rank() != 0:
             return
-        saved = load_tensors(path)
-        self.step = saved["step"]
-        self.method.load_state_dict(saved["method"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.scaler.load_state_dict(saved["scaler"])
-        if "curves" in saved:  # earlier versions kept none
-            self.curves.restore(saved["curves"])
+        if (folder / STATE_FILE).exists():
+            os.replace(folder / STATE_FILE, folder / PREVIOUS_STATE_FILE)
+        save_tensors(folder / STATE_FILE, state)
+
+    def restore(self, folder: Path) -> None:
+        """Continue from the newest state that can be read, if there is one; say so where it is not the newest."""
+        for path in (folder / STATE_FILE, folder / PREVIOUS_STATE_FILE):
+            if not path.exists():
+                continue
+            try:
+                saved = load_tensors(path)
+            except InputError as error:
+                print(f"warning: {error.sentence} Going on from the state before it.")
+                continue
+            self.step = saved["step"]
+            self.method.load_state_dict(saved["method"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.scaler.load_state_dict(saved["scaler"])
+            if "curves" in saved:  # earlier versions kept none
+                self.curves.restore(saved["curves"])
+            return
 
 
 def train(
@@ -99,7 +110,7 @@ def train(
         source: the training samples, with the views that the method asks for.
         order: of the samples of an epoch.
         constants: schedule, arithmetic, how often state and log are written.
-        workspace: receives ``state.pt``, ``curves.json``, TensorBoard events and progress.
+        workspace: receives ``state.pt`` and the one before it, ``curves.json``, TensorBoard events and progress.
         device: where to compute.
         after_epoch: called with the number of finished epochs, on every rank, before the state of that moment is
             written: after an interruption it can be called again for the same epoch, with the same parameters.
@@ -109,13 +120,13 @@ def train(
 
     Raises:
         InputError: the processes don't divide the batch, or there are fewer images than a batch needs.
+        Interrupted: a process of the job was asked to stop; all leave after the same step, with the state written.
     """
     schedule, runtime = constants.schedule, constants.runtime
     steps_per_epoch = _steps_per_epoch(source, schedule.batch_size)
     total = schedule.epochs * steps_per_epoch
     state = TrainingState.fresh(method, constants, device)
-    state_file = workspace.folder / STATE_FILE
-    state.restore(state_file)
+    state.restore(workspace.folder)
     sampler = TrainingBatches(
         len(source),
         schedule.batch_size,
@@ -144,9 +155,13 @@ def train(
         if after_epoch and state.step % steps_per_epoch == 0:
             after_epoch(epoch + 1)
             method.train()
-        if is_last or state.step % runtime.checkpoint_every == 0:
-            state.save(state_file)
+        is_stopping = not is_last and on_any_rank(bool(interruption.received()))
+        if is_last or is_stopping or state.step % runtime.checkpoint_every == 0:
+            state.save(workspace.folder)
         workspace.progress(state.step, total, "steps")
+        if is_stopping:
+            wait_for_all()
+            raise interruption.Interrupted
     if board:
         board.close()
     return state.step
@@ -178,5 +193,10 @@ def _across_ranks(method: nn.Module, device: torch.device) -> Objective:
     if world_size() == 1:
         return method
     return nn.parallel.DistributedDataParallel(
-        method, device_ids=[device] if device.type == "cuda" else None, forward_sync_buffers=False
+        method,
+        device_ids=[device] if device.type == "cuda" else None,
+        forward_sync_buffers=False,
+        # Otherwise gradients are bucketed anew after the first step of a process, by the order in which they came: they
+        # would be summed in another order after an interruption, and round otherwise.
+        find_unused_parameters=True,
     )

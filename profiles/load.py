@@ -14,17 +14,21 @@ from core.errors import InputError
 from profiles.schema import Profile
 
 FOLDER = Path(__file__).parent
+OF_A_SITE = ("data", "resources", "slurm")
 
 
-def load_profile(name_or_path: str, overrides: Sequence[str] = ()) -> Profile:
-    """A profile by name (``mini``) or path (``my/site.yaml``), with ``key.of.value=value`` overrides applied.
+def load_profile(name_or_path: str, overrides: Sequence[str] = (), site: Path | None = None) -> Profile:
+    """A profile by name (``mini``) or path (``my/pilot.yaml``), with ``key.of.value=value`` overrides applied.
 
-    A profile with ``extends: mini`` holds only what differs from that one.
+    A profile with ``extends: mini`` holds only what differs from that one. A site's file holds what differs on its
+    machines: folders of data sets, resources, settings of the cluster; it changes no science.
 
     Raises:
-        InputError: there is no such profile, it is no YAML, or a key or value is not valid.
+        InputError: there is no such profile or site file, it is no YAML, or a key or value is not valid.
     """
     path, values = _read(name_or_path)
+    if site is not None:
+        values = _merged(values, _of_site(site))
     for override in overrides:
         _apply(values, override)
     try:
@@ -38,20 +42,33 @@ def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = FOLDER / f"{name_or_path}.yaml"
-    try:
-        values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
-        raise InputError(f"There is no profile {path}: give one of {known}, or the path of a YAML file.") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"The profile {path} is not valid YAML: {' '.join(str(error).split())}.") from None
-    if not isinstance(values, dict):
-        raise InputError(f"The profile {path} holds no keys: see profiles/mini.yaml for an example.")
+    known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+    values = _parsed(path, f"There is no profile {path}: give one of {known}, or the path of a YAML file.")
     extended = values.pop("extends", None)
     if extended is None:
         return path, values
     _, base = _read(str(extended))
     return path, _merged(base, values)
+
+
+def _of_site(path: Path) -> dict[str, Any]:
+    values = _parsed(path, f"There is no site file {path}: name one that exists, or leave --site out.")
+    for key in values:
+        if key not in OF_A_SITE:
+            raise InputError(f"The site file {path} sets {key!r}, but may set only {', '.join(OF_A_SITE)}: drop it.")
+    return values
+
+
+def _parsed(path: Path, if_missing: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(if_missing) from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no keys: see profiles/mini.yaml for an example.")
+    return values
 
 
 def _merged(base: Any, values: Any) -> Any:

@@ -9,6 +9,7 @@ from data.config import EvaluationView, RandomSubset, SubsetConfig, TrainingView
 from data.miniature.config import MiniatureConfig
 from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
 from robustness.config import ReferenceModel
+from slurm.config import SlurmConfig
 from slurm.jobs import Resources
 from transfer.config import OneVsRestSVMConfig, SVMConfig
 
@@ -177,6 +178,7 @@ class Profile(Config):
         evaluate: the evaluations.
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
         resources: of each kind of job.
+        slurm: how jobs are submitted to a cluster.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -191,6 +193,7 @@ class Profile(Config):
     evaluate: Evaluation
     tolerance: float = Field(ge=0)
     resources: StageResources
+    slurm: SlurmConfig = SlurmConfig()
 
     @model_validator(mode="after")
     def _batch_fits(self) -> "Profile":

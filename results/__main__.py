@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from core.errors import InputError
-from results.plan import Results, read_results
+from results.plan import read_results
 
 DEFAULT = Path("runs/mini")
 COMMANDS = ("tables", "report", "picture", "trace", "diff")
@@ -27,10 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given and given[0] in COMMANDS:
             _command(given)
         else:
-            runs = _parser().parse_args(given).runs
-            results = read_results(runs)
-            _tables(results, runs)
-            _report(results, runs)
+            from results.writing import write_results
+
+            print(write_results(_parser().parse_args(given).runs))
     except InputError as error:
         print(f"error: {error.sentence}", file=sys.stderr)
         return 2
@@ -95,21 +94,13 @@ def _command(given: Sequence[str]) -> None:
 
         write_text(arguments.file, standing_alone(results))
     elif name == "tables":
-        _tables(results, arguments.runs)
+        from results.writing import write_tables
+
+        print(write_tables(results, arguments.runs))
     else:
-        _report(results, arguments.runs)
+        from results.report.writing import write_report
 
-
-def _tables(results: Results, runs: Path) -> None:
-    from results.writing import write_tables
-
-    print(write_tables(results, runs))
-
-
-def _report(results: Results, runs: Path) -> None:
-    from results.report.writing import write_report
-
-    print(f"Report: {write_report(results, runs)}")
+        print(f"Report: {write_report(results, arguments.runs)}")
 
 
 if __name__ == "__main__":

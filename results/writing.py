@@ -1,4 +1,4 @@
-"""Writes tables as Markdown, CSV and LaTeX."""
+"""Writes tables as Markdown, CSV and LaTeX, and the report beside them."""
 
 import csv
 import io
@@ -10,10 +10,22 @@ from tabulate import tabulate
 from core.files import write_text
 from results.latex import latex
 from results.long_form import Row, long_form
-from results.plan import Results
+from results.plan import Results, read_results
+from results.report.writing import write_report
 from results.tables import Rendered, build_tables
 
 FOLDER = "tables"
+
+
+def write_results(runs: Path) -> str:
+    """Write tables and report of the records in ``runs``; gives the tables as Markdown, and where all of it lies.
+
+    Raises:
+        InputError: there is no plan in the folder.
+    """
+    results = read_results(runs)
+    tables = write_tables(results, runs)
+    return f"{tables}\nTables: {runs / FOLDER}\nReport: {write_report(results, runs)}"
 
 
 def write_tables(results: Results, runs: Path) -> str:

@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from core.config import Config
 from results.records import Record, read_record
+from slurm.config import SbatchOptions, checked
 
 
 class Resources(Config):
@@ -19,15 +20,29 @@ class Resources(Config):
 
     Attributes:
         tasks: processes that work on the job together, one for each GPU where there are any.
+        nodes: machines that they are spread over evenly, on a cluster.
         cpus: processor cores for each task.
         gpus: GPUs for each task, 0 or 1.
-        hours: expected length, for cost estimates and time limits.
+        memory: GiB on each node, on a cluster; None for its default.
+        hours: expected length, for cost estimates; the time limit on a cluster, after which a training goes on anew.
+        sbatch: further options of sbatch for these jobs alone.
     """
 
     tasks: int = Field(default=1, gt=0)
+    nodes: int = Field(default=1, gt=0)
     cpus: int = Field(default=1, gt=0)
     gpus: int = Field(default=0, ge=0, le=1)
+    memory: float | None = Field(default=None, gt=0)
     hours: float = Field(default=1.0, gt=0)
+    sbatch: SbatchOptions = Field(default_factory=dict)
+
+    _checked = field_validator("sbatch")(checked)
+
+    @model_validator(mode="after")
+    def _nodes_share_tasks(self) -> "Resources":
+        if self.tasks % self.nodes:
+            raise ValueError(f"{self.tasks} tasks cannot be spread evenly over {self.nodes} nodes")
+        return self
 
     @property
     def all_gpus(self) -> int:
@@ -61,6 +76,11 @@ class Job:
     needs: Mapping[str, "Job"] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """What its name begins with, such as ``pretrain``."""
+        return self.name.split("/")[0]
 
     @property
     def configuration(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Runs a plan on this machine: several jobs side by side, each in processes of its own."""
 
-import json
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import InputError
-from core.workspace import PROGRESS_FILE
+from core.workspace import read_progress
 from slurm.jobs import Job
-from slurm.task import ERROR_FILE, EXIT_INPUT_ERROR, LOG_FILE, REPOSITORY, Task
+from slurm.task import EXIT_INPUT_ERROR, LOG_FILE, REPOSITORY, Task, forget_last_attempt, read_error
 
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -150,9 +149,7 @@ class _Running:
     def start(
         cls, job: Job, runs: Path, context: multiprocessing.context.ForkServerContext, gpus: list[str]
     ) -> "_Running":
-        folder = job.folder(runs)
-        for name in (PROGRESS_FILE, ERROR_FILE):
-            (folder / name).unlink(missing_ok=True)
+        forget_last_attempt(job.folder(runs))
         tasks = job.resources.tasks
         port = _free_port() if tasks > 1 else 0
         processes = [
@@ -179,19 +176,15 @@ class _Running:
             return None
         folder = self.job.folder(self.runs)
         statuses = [process.exitcode or 0 for process in self.processes]
-        try:
-            reason = json.loads((folder / ERROR_FILE).read_text())["sentence"]
-        except FileNotFoundError:
-            signals = [signal.Signals(-status).name for status in statuses if status < 0]
-            reason = f"ended by {signals[0]}" if signals else f"ended without a record, exit status {max(statuses)}"
+        signals = [signal.Signals(-status).name for status in statuses if status < 0]
+        ended = f"ended by {signals[0]}" if signals else f"ended without a record, exit status {max(statuses)}"
+        reason = read_error(folder).get("sentence", ended)
         return Failure(self.job, reason, folder / LOG_FILE, is_input_error=EXIT_INPUT_ERROR in statuses)
 
     def show_progress(self, display: Display) -> None:
-        try:
-            progress = json.loads((self.job.folder(self.runs) / PROGRESS_FILE).read_text())
-        except FileNotFoundError:
-            return
-        display.progress(self.job, progress["done"], progress["total"], progress["unit"])
+        progress = read_progress(self.job.folder(self.runs))
+        if progress:
+            display.progress(self.job, progress["done"], progress["total"], progress["unit"])
 
 
 def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, jobs: Sequence[Job]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -16,7 +17,8 @@ from typing import Any
 
 from core.errors import InputError
 from core.files import held_alone, write_json
-from core.workspace import Workspace
+from core.interruption import Interrupted
+from core.workspace import PROGRESS_FILE, Workspace
 from results.plan import ERROR_FILE
 from results.records import Cost, Record
 from slurm.jobs import Job
@@ -25,7 +27,7 @@ CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
-EXIT_FAILED, EXIT_INPUT_ERROR = 1, 2
+EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED = 1, 2, 3
 
 
 class Task:
@@ -34,24 +36,40 @@ class Task:
     Args:
         job: what to compute.
         runs: the folder that job folders lie in.
+        patience: seconds to wait for another process that is at work on the same job, such as one whose machine is
+            lost to the scheduler but not dead.
     """
 
-    def __init__(self, job: Job, runs: Path) -> None:
+    def __init__(self, job: Job, runs: Path, patience: float = 0) -> None:
         self.job = job
         self.runs = runs
+        self.patience = patience
+
+    @property
+    def folder(self) -> Path:
+        """The job's own folder."""
+        return self.job.folder(self.runs)
 
     def __call__(self) -> int:
-        """Run the stage; rank 0 writes the record. Gives the exit status: 0, 1 (failed) or 2 (unusable input)."""
+        """Run the stage; rank 0 writes the record.
+
+        Returns:
+            The exit status: 0, 1 (failed), 2 (unusable input) or 3 (stopped on request, to go on when called again).
+        """
         leads = int(os.environ.get("RANK", "0")) == 0
-        folder = self.job.folder(self.runs)
+        folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
         with _output_to(folder / (LOG_FILE if leads else f"log.rank{os.environ['RANK']}.txt")):
             print(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {self.job.name}", flush=True)
             try:
-                with held_alone(folder) if leads else contextlib.nullcontext():
-                    self._run_stage(folder, leads)
+                with held_alone(folder, self.patience) if leads else contextlib.nullcontext():
+                    if self.job.record(self.runs) is None:
+                        self._run_stage(folder, leads)
             except InputError as error:
                 return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
+            except Interrupted:
+                print("stopped on request; the state is written")
+                return EXIT_INTERRUPTED
             except Exception as error:
                 traceback.print_exc()
                 return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
@@ -59,6 +77,9 @@ class Task:
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
         job = self.job
+        for needed in job.needs.values():
+            if needed.record(self.runs) is None:
+                raise InputError(f"{job.name} needs {needed.name}, which has no record: give the same command again.")
         if leads:
             write_json(folder / CONFIG_FILE, job.configuration)
         module, function = job.stage.split(":")
@@ -138,6 +159,20 @@ def _output_to(path: Path) -> Iterator[None]:
         os.dup2(log.fileno(), 2)
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             yield
+
+
+def read_error(folder: Path) -> dict[str, str]:
+    """What the job reported when it failed: ``kind`` (``input`` or ``failure``) and ``sentence``; else nothing."""
+    try:
+        return json.loads((folder / ERROR_FILE).read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def forget_last_attempt(folder: Path) -> None:
+    """Before a job is started anew: what it reported when it ran before."""
+    for name in (PROGRESS_FILE, ERROR_FILE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _report(folder: Path, kind: str, sentence: str, status: int) -> int:

@@ -1,0 +1,21 @@
+"""`run_all.py cancel`: takes jobs out of the cluster's queue, running ones too; they go on when submitted again."""
+
+from collections.abc import Sequence
+
+from commands.arguments import CommandParser, selection_of
+from core.files import held_alone
+from slurm.queue import cancel, read_queue
+from slurm.submissions import queued_jobs
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Cancel the queued jobs of the kinds that were asked for; gives the exit status."""
+    selection = selection_of(CommandParser("cancel", __doc__).parse_args(arguments))
+    with held_alone(selection.runs):
+        queued = queued_jobs(read_queue(), selection.runs)
+        here = [job for job in selection.asked if job.identity in queued]
+        cancel(queued[job.identity].id for job in here)
+    for job in here:
+        print(f"cancelled {job.name} ({queued[job.identity].id})")
+    print(f"{len(here)} jobs cancelled; the scheduler ends those that need them.")
+    return 0

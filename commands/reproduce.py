@@ -1,0 +1,171 @@
+"""Reproduces MoPro (ICLR 2021): plans a profile's jobs, runs what is not done, prints the tables."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from commands.arguments import CommandParser, Selection, selection_of
+from core.errors import InputError
+from core.files import held_alone
+from data.config import ListedSubset
+from profiles.schema import Profile
+from slurm.jobs import Job
+from slurm.local import Failure
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Gives the exit status: 0 if all is done (or submitted), 1 if a job failed, 2 if an input cannot be used."""
+    given = _parser().parse_args(arguments)
+    selection = selection_of(given)
+    if given.dry_run:
+        _print_plan(selection.selected, selection.runs)
+        return 0
+    _check_data(selection.profile)
+    if given.cluster == "slurm":
+        return _submit(selection, given.wait)
+    return _run_here(selection, given.jobs)
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
+        "",
+        __doc__,
+        "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
+        "run_all.py status, run_all.py cancel; each has its own --help.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count(),
+        metavar="N",
+        help="processes side by side on this machine (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cluster", choices=("local", "slurm"), default="local", help="where to run (default: %(default)s)"
+    )
+    parser.add_argument("--wait", action="store_true", help="with --cluster slurm: stay until all jobs have ended")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a number of processes from 1")
+    return int(text)
+
+
+def _check_data(profile: Profile) -> None:
+    """Without a miniature, every data folder and every list of images must be there before anything starts.
+
+    Raises:
+        InputError: one is not.
+    """
+    if profile.miniature is not None:
+        return
+    folders = {f"data.webvision.{name}.folder": part.folder for name, part in profile.data.webvision.items()}
+    folders |= {"data.imagenet": profile.data.imagenet, "data.voc07": profile.data.voc07}
+    if profile.data.places205:
+        folders["data.places205.folder"] = profile.data.places205.folder
+    variants = {"data.imagenet_r.folder": profile.data.imagenet_r, "data.imagenet_a.folder": profile.data.imagenet_a}
+    folders |= {key: variant.folder for key, variant in variants.items() if variant is not None}
+    for key, folder in folders.items():
+        if not Path(folder).is_dir():
+            raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")
+    subsets = profile.evaluate.finetune.subsets if profile.evaluate.finetune else {}
+    for name, subset in subsets.items():
+        if isinstance(subset, ListedSubset) and not Path(subset.file).is_file():
+            key = f"evaluate.finetune.subsets.{name}.file"
+            raise InputError(f"{key}: the list {subset.file} does not exist; name the right one with --set {key}=FILE.")
+
+
+def _print_plan(jobs: Sequence[Job], runs: Path) -> None:
+    from tabulate import tabulate
+
+    rows = [
+        {
+            "job": job.name,
+            "state": "done" if job.record(runs) else "to do",
+            "needs": ", ".join(needed.name for needed in job.needs.values()),
+            "nodes": job.resources.nodes,
+            "tasks": job.resources.tasks,
+            "GPU-hours": job.resources.gpu_hours,
+            "folder": job.folder(Path()),
+        }
+        for job in jobs
+    ]
+    print(tabulate(rows, headers="keys"))
+    total = sum(job.resources.gpu_hours for job in jobs if not job.record(runs))
+    print(f"{len(jobs)} jobs; {total:g} GPU-hours to do.")
+
+
+def _run_here(selection: Selection, parallel: int) -> int:
+    from slurm.display import TerminalDisplay
+    from slurm.local import LocalExecutor
+
+    with held_alone(selection.runs):
+        to_do = _begin(selection)
+        with TerminalDisplay(len(to_do)) as display:
+            failures = LocalExecutor(selection.runs, parallel, display).run(selection.selected)
+        return _end(failures, selection.runs)
+
+
+def _submit(selection: Selection, wait: bool) -> int:
+    from slurm.cluster import SlurmExecutor
+    from slurm.display import TerminalDisplay
+    from slurm.watching import watch
+
+    with held_alone(selection.runs):
+        to_do = _begin(selection)
+        ids = SlurmExecutor(selection.runs, selection.profile.slurm).submit(to_do)
+    _print_queued(to_do, ids)
+    if not wait:
+        print("Follow them with run_all.py status; the last job writes the tables.")
+        return 0
+    with TerminalDisplay(len(to_do)) as display:
+        failures = watch(to_do, selection.runs, display)
+    return _end(failures, selection.runs)
+
+
+def _begin(selection: Selection) -> list[Job]:
+    """Write the plan down; gives the jobs that are not done."""
+    from slurm.plan import write_plan
+
+    runs, selected = selection.runs, selection.selected
+    write_plan(selection.planned, selection.profile.model_dump(mode="json"), runs, selection.described)
+    to_do = [job for job in selected if job.record(runs) is None]
+    done = len(selected) - len(to_do)
+    print(f"Profile {selection.profile.name}: {len(selected)} jobs, {done} of them done, in {runs}")
+    return to_do
+
+
+def _print_queued(jobs: Sequence[Job], ids: dict[str, str]) -> None:
+    from tabulate import tabulate
+
+    rows = [
+        {
+            "job": job.name,
+            "id": ids[job.name],
+            "after": ", ".join(ids[need.name] for need in job.needs.values() if need.name in ids),
+            "nodes": job.resources.nodes,
+            "tasks": job.resources.tasks,
+            "GPUs": job.resources.all_gpus,
+            "hours": job.resources.hours,
+        }
+        for job in jobs
+    ]
+    if rows:
+        print(tabulate(rows, headers="keys", disable_numparse=True))
+
+
+def _end(failures: Sequence[Failure], runs: Path) -> int:
+    from results.writing import write_results
+
+    print("\n" + write_results(runs))
+    for failure in failures:
+        log = f" [{failure.log}]" if failure.log else ""
+        print(f"error: {failure.job.name}: {failure.reason}{log}", file=sys.stderr)
+    if any(failure.is_input_error for failure in failures):
+        return 2
+    return 1 if failures else 0

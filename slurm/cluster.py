@@ -1,0 +1,159 @@
+"""Submits a plan to SLURM: all of it at once, every job after what it needs."""
+
+import contextlib
+import io
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import submitit
+
+from core.errors import InputError
+from slurm.config import SlurmConfig
+from slurm.jobs import Job, Resources
+from slurm.queue import Entry, cancel, last_line, read_queue
+from slurm.submissions import FOLDER, Submission, queued_jobs
+from slurm.submitted import SubmittedTables, SubmittedTask
+from slurm.task import REPOSITORY, Task, forget_last_attempt
+
+PATIENCE = 600  # seconds in which a process dies whose machine the scheduler has given up
+OF_TABLES = Resources(hours=0.25)
+
+
+class SlurmExecutor:
+    """Submits jobs with submitit.
+
+    Args:
+        runs: the folder that job folders lie in, on a file system that all nodes share.
+        config: settings of the cluster.
+    """
+
+    def __init__(self, runs: Path, config: SlurmConfig) -> None:
+        self.runs = runs
+        self.config = config
+
+    def submit(self, jobs: Sequence[Job]) -> dict[str, str]:
+        """Submit what is neither done nor queued, and last of all a job that writes the tables.
+
+        A queued job stays if all it needs is done or queued as well; another would wait for ever, or be ended by the
+        scheduler, and is submitted anew.
+
+        Args:
+            jobs: in an order in which nothing stands before what it needs.
+
+        Returns:
+            The scheduler's id of every queued job, by name: those submitted now and those that were there.
+
+        Raises:
+            InputError: there is no SLURM, it does not answer, or it refuses a job.
+        """
+        queued = queued_jobs(read_queue(), self.runs)  # before the records: what ends in between counts as done
+        open_jobs = [job for job in jobs if job.record(self.runs) is None]
+        ids = _lasting(open_jobs, queued)
+        cancel(queued[job.identity].id for job in open_jobs if job.identity in queued and job.name not in ids)
+        to_submit = [job for job in open_jobs if job.name not in ids]
+        for group in _groups(to_submit):
+            ids |= self._submit_together(group, ids)
+        if to_submit:
+            self._submit_tables(sorted({identity.split("_")[0] for identity in ids.values()}))
+        return ids
+
+    def _submit_together(self, jobs: Sequence[Job], ids: Mapping[str, str]) -> dict[str, str]:
+        """Submit jobs that have the same needs and resources, as an array if they are several."""
+        for job in jobs:
+            forget_last_attempt(job.folder(self.runs))
+        first, *others = jobs
+        submission = Submission.of(jobs)
+        title = f"{first.name}{f'+{len(others)}' if others else ''}.{submission.token}"
+        needed = sorted({ids[need.name] for need in first.needs.values() if need.name in ids})
+        executor = self._executor(title, first.resources, "afterok", needed)
+        submission.write(self.runs)
+        try:
+            number = self._hand_in(
+                executor, [SubmittedTask(Task(job, self.runs, PATIENCE)) for job in jobs], first.name
+            )
+        except InputError:
+            submission.forget(self.runs)
+            raise
+        submission = submission.numbered(number)
+        submission.write(self.runs)
+        return {job.name: submission.ids[job.identity] for job in jobs}
+
+    def _submit_tables(self, ids: Sequence[str]) -> None:
+        executor = self._executor("tables", OF_TABLES, "afterany", ids)
+        self._hand_in(executor, [SubmittedTables(self.runs)], "the job that writes the tables")
+
+    def _hand_in(self, executor: submitit.AutoExecutor, tasks: Sequence[Callable[[], None]], name: str) -> str:
+        """Submit one task, or several as an array; gives the scheduler's number.
+
+        Raises:
+            InputError: the scheduler refuses it.
+        """
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said), executor.batch():
+                jobs = [executor.submit(task) for task in tasks]
+        except submitit.core.utils.FailedJobError as error:
+            for leftover in (self.runs / FOLDER).glob("?" * 32 + ".pkl"):
+                leftover.unlink()
+            reason = last_line(str(error)).removeprefix("sbatch: error: ")
+            raise InputError(
+                f"SLURM refuses {name} ({reason}): change slurm.sbatch or the resources of the profile or site file."
+            ) from None
+        print(said.getvalue(), end="", file=sys.stderr)
+        return jobs[0].job_id.split("_")[0]
+
+    def _executor(
+        self, title: str, resources: Resources, condition: str, needed: Sequence[str]
+    ) -> submitit.AutoExecutor:
+        executor = submitit.AutoExecutor(
+            self.runs / FOLDER, cluster="slurm", slurm_max_num_timeout=self.config.timeouts
+        )
+        parameters = {
+            "name": title,
+            "timeout_min": math.ceil(60 * resources.hours),
+            "nodes": resources.nodes,
+            "tasks_per_node": resources.tasks // resources.nodes,
+            "cpus_per_task": resources.cpus,
+            "slurm_array_parallelism": self.config.parallel,
+            "slurm_signal_delay_s": self.config.warning,
+            "slurm_setup": [f"export PYTHONPATH={REPOSITORY}:${{PYTHONPATH:-}}", *self.config.setup],
+            # One process that fails ends the others. srun takes the processors of a task from its own option alone.
+            "slurm_srun_args": ["--kill-on-bad-exit=1", f"--cpus-per-task={resources.cpus}"],
+            "slurm_additional_parameters": {
+                "requeue": True,
+                "kill-on-invalid-dep": "yes",
+                **self.config.sbatch,
+                **resources.sbatch,
+            },
+        }
+        if resources.gpus:
+            parameters["gpus_per_node"] = resources.all_gpus // resources.nodes
+        if resources.memory:
+            parameters["mem_gb"] = resources.memory
+        if needed:
+            parameters["slurm_dependency"] = ":".join([condition, *needed])
+        executor.update_parameters(**parameters)
+        return executor
+
+
+def _lasting(jobs: Sequence[Job], queued: Mapping[str, Entry]) -> dict[str, str]:
+    """Ids of the queued jobs that run or will run, by name."""
+    unfinished = {job.name for job in jobs}
+    ids: dict[str, str] = {}
+    for job in jobs:
+        entry = queued.get(job.identity)
+        blocked = [need for need in job.needs.values() if need.name in unfinished and need.name not in ids]
+        if entry and entry.can_run and (entry.is_active or not blocked):
+            ids[job.name] = entry.id
+    return ids
+
+
+def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs with the same needs and resources together; no group stands before one that it needs."""
+    groups: dict[tuple, list[Job]] = {}
+    for job in jobs:
+        key = (tuple(sorted(need.name for need in job.needs.values())), job.resources.model_dump_json())
+        groups.setdefault(key, []).append(job)
+    return list(groups.values())

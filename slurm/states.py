@@ -1,0 +1,109 @@
+"""The state of every job, read from disk and from the scheduler, never remembered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from core.files import is_held
+from core.workspace import read_progress
+from slurm.jobs import Job
+from slurm.queue import Entry, ended_states
+from slurm.submissions import FOLDER, last_ids
+from slurm.task import LOG_FILE, read_error
+
+
+class State(StrEnum):
+    """What became of a job."""
+
+    DONE = "done"
+    RUNNING = "running"
+    PENDING = "pending"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    NOT_STARTED = "not started"
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job and what became of it.
+
+    Attributes:
+        job: which one.
+        state: what became of it.
+        detail: its last step and rate, the scheduler's reason to let it wait, the last line of its error.
+        log: where more is written, if anything is.
+        id: the scheduler's, if it has one.
+        progress: as it was last reported, of a running job.
+    """
+
+    job: Job
+    state: State
+    detail: str = ""
+    log: Path | None = None
+    id: str | None = None
+    progress: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) -> list[JobState]:
+    """The state of each job.
+
+    Args:
+        jobs: in an order in which nothing stands before what it needs.
+        runs: the folder that job folders lie in.
+        queued: jobs in the scheduler's queue by identity, read before this call; empty where there is no scheduler.
+    """
+    ids = last_ids(runs)
+    open_jobs = [job for job in jobs if job.record(runs) is None]
+    ended = ended_states([ids[job.identity] for job in open_jobs if job.identity in ids])
+    is_open = {job.name for job in open_jobs}
+    states: dict[str, JobState] = {}
+    for job in jobs:
+        identity = ids.get(job.identity)
+        if job.name not in is_open:
+            states[job.name] = JobState(job, State.DONE)
+        elif job.identity in queued and not queued[job.identity].is_active:
+            entry = queued[job.identity]
+            states[job.name] = JobState(job, State.PENDING, entry.reason, None, entry.id)
+        elif job.identity in queued or is_held(job.folder(runs)):
+            states[job.name] = _running(job, runs, identity)
+        else:
+            states[job.name] = _at_rest(job, runs, identity, ended.get(identity or "", ""), states)
+    return list(states.values())
+
+
+def _running(job: Job, runs: Path, identity: str | None) -> JobState:
+    progress = read_progress(job.folder(runs))
+    detail = ""
+    if progress:
+        rate, unit = progress["per_second"], progress["unit"]
+        detail = f"{progress['done']} of {progress['total']} {unit}" + (f", {rate:.3g} a second" if rate else "")
+    return JobState(job, State.RUNNING, detail, _log(job, runs, identity), identity, progress)
+
+
+def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Mapping[str, JobState]) -> JobState:
+    """Of a job without record that nobody works on."""
+    log, error = _log(job, runs, identity), read_error(job.folder(runs))
+    lost = [
+        f"needs {need.name}, which is {states[need.name].state}"
+        for need in job.needs.values()
+        if _is_lost(states[need.name])
+    ]
+    has_begun = log is not None or bool(error)
+    if not has_begun and identity is None:
+        return JobState(job, State.NOT_STARTED, next(iter(lost), ""))
+    if ended == "CANCELLED" or not has_begun:  # without accounting: it left the queue before it began
+        return JobState(job, State.CANCELLED, next(iter(lost), ""), log, identity)
+    return JobState(job, State.FAILED, error.get("sentence", ended or "ended without a record"), log, identity)
+
+
+def _is_lost(state: JobState) -> bool:
+    """Whether it will not come to an end by itself."""
+    return state.state in (State.FAILED, State.CANCELLED) or (state.state is State.NOT_STARTED and bool(state.detail))
+
+
+def _log(job: Job, runs: Path, identity: str | None) -> Path | None:
+    """The job's own log, or the scheduler's where the job did not come to write one."""
+    candidates = [job.folder(runs) / LOG_FILE, runs / FOLDER / f"{identity}_0_log.err"]
+    return next((path for path in candidates if path.exists()), None)

@@ -1,0 +1,263 @@
+"""The command against real SLURM daemons: graph, status, preemption, time limits, cancelled jobs, lost machines."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from slurm.states import State
+from tests.commands import command, environment, records, run_all
+from tests.slurm_cluster import Cluster, missing_programs, wait_until
+
+SLURM = ("--cluster", "slurm")
+ONE_BRANCH = ("--only", "accuracy-imagenet", "--methods", "mopro")
+TWO_BRANCHES = ("--only", "accuracy-imagenet")
+DISTRIBUTED = {"resources__pretrain__tasks": "4", "resources__pretrain__nodes": "2", "slurm__parallel": "3"}
+LONGER = {"pretrain__schedule__epochs": "40", "pretrain__schedule__decay_at": "[30]"}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    if missing_programs():
+        pytest.skip(f"no SLURM on this machine: {', '.join(missing_programs())} not installed")
+    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # a short path: it holds sockets
+    cluster = Cluster(folder)
+    outer = {name: os.environ.get(name) for name in ("SLURM_CONF", "PATH")}
+    os.environ |= {name: cluster.environment()[name] for name in outer}
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        for name, value in outer.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory) -> Path:
+    """A runs folder in which the images are built, and nothing else is."""
+    runs = tmp_path_factory.mktemp("built")
+    assert run_all(runs, "--only", "miniature").returncode == 0
+    shutil.rmtree(runs / "mini/tables")
+    return runs
+
+
+@pytest.fixture
+def runs(miniature, tmp_path) -> Path:
+    return shutil.copytree(miniature, tmp_path / "runs")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(miniature, tmp_path_factory) -> dict:
+    """Records of a longer pretraining that nothing interrupts, in as many processes, on this machine."""
+    runs = shutil.copytree(miniature, tmp_path_factory.mktemp("undisturbed") / "runs")
+    run = run_all(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    assert run.returncode == 0, run.stderr
+    return records(runs)
+
+
+def submit(runs: Path, *arguments: str, **changes: str) -> None:
+    run = run_all(runs, *SLURM, *arguments, **changes)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def finish(runs: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess:
+    return run_all(runs, *SLURM, "--wait", *arguments, **changes)
+
+
+def status(runs: Path, *arguments: str, **changes: str) -> dict[str, dict]:
+    """What `status --json` says, by the job's kind and method."""
+    line = command(runs, *arguments, "--json", **changes)
+    line.insert(2, "status")
+    run = subprocess.run(line, capture_output=True, text=True, env=environment())
+    return {"/".join(job["job"].split("/")[:2]): job for job in json.loads(run.stdout)}
+
+
+def is_training(runs: Path, *arguments: str, **changes: str) -> Callable[[], bool]:
+    """Whether the pretraining has come to its second epoch and is far from its end."""
+
+    def look() -> bool:
+        progress = [json.loads(path.read_text()) for path in runs.glob("mini/pretrain/*/*/*/progress.json")]
+        assert all(found["done"] < found["total"] for found in progress), "it was not interrupted"
+        return any(found["done"] > 10 for found in progress)
+
+    return look
+
+
+def attempts(runs: Path) -> int:
+    (log,) = runs.glob("mini/pretrain/mopro/*/*/log.txt")
+    return log.read_text().count("\n---") + 1
+
+
+def job_numbers(cluster: Cluster, runs: Path) -> list[str]:
+    return [path.name for path in runs.glob("mini/slurm/*_submission.sh")]
+
+
+def tables(runs: Path) -> dict[str, str]:
+    """All tables without the last line of each, which names the run."""
+    return {path.name: path.read_text() for path in sorted((runs / "mini/tables").glob("*.csv"))}
+
+
+def test_the_whole_miniature_gives_the_tables_of_a_local_run(cluster, miniature, runs, tmp_path):
+    local = shutil.copytree(miniature, tmp_path / "local")
+    assert run_all(local, **DISTRIBUTED).returncode == 0
+    run = finish(runs, **DISTRIBUTED)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "## The paper's claims, tested" in run.stdout
+    assert tables(runs) == tables(local)
+    assert {job["state"] for job in status(runs, **DISTRIBUTED).values()} == {State.DONE}
+    of_pretraining = [record for name, record in records(runs).items() if "/pretrain/" in name]
+    assert {record["hardware"]["tasks"] for record in of_pretraining} == {4}
+
+
+def test_the_last_job_writes_the_tables(cluster, runs):
+    submit(runs, *ONE_BRANCH)
+    wait_until((runs / "mini/tables/accuracy.md").exists, "the tables are written", 120)
+    assert len(records(runs)) == 3
+
+
+def test_a_preempted_pretraining_goes_on_to_the_same_figures(cluster, runs, undisturbed):
+    submit(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    wait_until(is_training(runs), "the pretraining is on its way", 120)
+    cluster.ask("sbatch", "--partition=urgent", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 3")
+    run = finish(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (log,) = runs.glob("mini/pretrain/mopro/*/*/log.txt")
+    assert "stopped on request" in log.read_text() and attempts(runs) == 2
+    assert records(runs) == undisturbed
+
+
+def test_a_pretraining_outlasts_its_time_limit(cluster, runs, tmp_path):
+    """A limit of one minute, a training of about two."""
+    slower = {"pretrain__schedule__epochs": "400", "pretrain__schedule__decay_at": "[300]", "slurm__warning": "15"}
+    limited = {"resources__pretrain__hours": "0.01"}
+    reference = shutil.copytree(runs, tmp_path / "reference")
+    assert run_all(reference, *ONE_BRANCH, **slower).returncode == 0
+    run = finish(runs, *ONE_BRANCH, **slower, **limited)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert attempts(runs) > 1
+    assert records(runs) == records(reference)
+
+
+def test_a_cancelled_pretraining_takes_its_branch_with_it_and_the_command_repairs_it(cluster, runs):
+    submit(runs, *TWO_BRANCHES, **LONGER)
+    wait_until(is_training(runs), "a pretraining is on its way", 120)
+    before = status(runs, *TWO_BRANCHES, **LONGER)
+    assert before["pretrain/ce"]["state"] == State.RUNNING
+    cluster.ask("scancel", before["pretrain/ce"]["id"])
+    wait_until(lambda: len(records(runs)) == 3, "the other branch is done", 120)
+    after = status(runs, *TWO_BRANCHES, **LONGER)
+    assert after["pretrain/ce"]["state"] == State.CANCELLED
+    assert after["accuracy-imagenet/ce"]["state"] == State.CANCELLED
+    assert "pretrain/ce" in after["accuracy-imagenet/ce"]["detail"]
+    assert after["accuracy-imagenet/mopro"]["state"] == State.DONE
+    run = finish(runs, *TWO_BRANCHES, **LONGER)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(records(runs)) == 5
+
+
+def test_a_lost_machine(cluster, runs, undisturbed):
+    submit(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    wait_until(is_training(runs), "the pretraining is on its way", 120)
+    (identity,) = (
+        job["id"] for name, job in status(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED).items() if "pre" in name
+    )
+    nodes = cluster.ask("squeue", "--noheader", f"--job={identity}", "--format=%N")
+    number = int(nodes.strip().replace("[", "").replace("]", "").split(".")[-1].split("-")[0].split(",")[0])
+    cluster.lose_node(number)
+    run = finish(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    cluster.start_node(number)
+    if run.returncode:  # on the first machine of a job its batch script dies too: SLURM may call that a failure
+        run = finish(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert attempts(runs) == 2
+    assert records(runs) == undisturbed
+
+
+def test_a_killed_process_resumes_with_the_next_submission(cluster, runs, undisturbed):
+    submit(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    wait_until(is_training(runs), "the pretraining is on its way", 120)
+    for process in cluster.processes_of_jobs():
+        if b"SLURM_PROCID=3" in Path(f"/proc/{process}/environ").read_bytes():
+            os.kill(process, signal.SIGKILL)
+    run = finish(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    assert run.returncode == 1
+    assert "pretrain/mopro" in run.stderr and "log.txt" in run.stderr
+    run = finish(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert records(runs) == undisturbed
+
+
+def test_a_controller_that_is_down(cluster, runs):
+    cluster.stop_controller()
+    try:
+        run = run_all(runs, *SLURM, *ONE_BRANCH)
+    finally:
+        cluster.start_controller()
+    assert run.returncode == 2
+    (line,) = run.stderr.strip().splitlines()
+    assert line.startswith("error: SLURM does not answer")
+    assert not list(runs.glob("mini/slurm/*"))
+    submit(runs, *ONE_BRANCH)
+    submit(runs, *ONE_BRANCH)
+    assert len(job_numbers(cluster, runs)) == 3  # pretraining, accuracy, tables
+
+
+def test_two_commands_at_once_submit_every_job_once(cluster, runs):
+    lines = [command(runs, *SLURM, *TWO_BRANCHES) for _ in range(2)]
+    started = [subprocess.Popen(line, env=environment(), stdout=-1, stderr=-1, text=True) for line in lines]
+    for process in started:
+        _, stderr = process.communicate()
+        assert process.returncode == 0 or "Another process is at work" in stderr
+    names = cluster.ask("squeue", "--me", "--noheader", "--array", "--format=%j").split()
+    assert sum(name.startswith("pretrain") for name in names) == 2
+    assert finish(runs, *TWO_BRANCHES).returncode == 0
+
+
+def test_cancel(cluster, runs):
+    submit(runs, *TWO_BRANCHES, **LONGER)
+    line = command(runs, "--only", "pretrain", "--methods", "ce", **LONGER)
+    line.insert(2, "cancel")
+    run = subprocess.run(line, capture_output=True, text=True, env=environment())
+    assert run.returncode == 0, run.stderr
+    assert "cancelled pretrain/ce/" in run.stdout and "1 jobs cancelled" in run.stdout
+    wait_until(lambda: status(runs, *TWO_BRANCHES, **LONGER)["pretrain/ce"]["state"] == State.CANCELLED, "it is gone")
+    cluster.ask("scancel", "--me")
+
+
+def test_a_refused_job_leaves_no_trace(cluster, runs):
+    run = run_all(runs, *SLURM, *ONE_BRANCH, slurm__sbatch__partition="nowhere")
+    assert run.returncode == 2
+    (line,) = run.stderr.strip().splitlines()
+    assert "SLURM refuses pretrain/mopro" in line and "partition" in line
+    assert not list(runs.glob("mini/slurm/submission-*"))
+
+
+def test_status_without_accounting(cluster, runs, monkeypatch, tmp_path):
+    (tmp_path / "bin").mkdir()
+    for program in ("squeue", "sbatch", "srun", "scancel", "git"):
+        found = shutil.which(program)
+        assert found
+        (tmp_path / "bin" / program).symlink_to(found)
+    submit(runs, *ONE_BRANCH, **LONGER)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert status(runs, *ONE_BRANCH, **LONGER)["pretrain/mopro"]["state"] in (State.PENDING, State.RUNNING)
+    subprocess.run(["scancel", "--me"], check=True)
+    wait_until(lambda: status(runs, *ONE_BRANCH, **LONGER)["accuracy-imagenet/mopro"]["state"] == State.CANCELLED, "so")
+
+
+def test_a_machine_without_slurm(runs, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    run = run_all(runs, *SLURM, *ONE_BRANCH)
+    assert run.returncode == 2
+    assert run.stderr.startswith("error: There is no squeue on this machine") and run.stderr.count("\n") == 1
+    assert status(runs, *ONE_BRANCH)["pretrain/mopro"]["state"] == State.NOT_STARTED
