@@ -59,7 +59,7 @@ class TrainingState:
         self.step += 1
 
     def save(self, folder: Path) -> None:
-        """Write the state, atomically, and keep the one before; to be called on every rank, of which the first writes."""
+        """Write the state, atomically, and keep the one before; called on every rank, of which the first writes."""
         state = {
             "step": self.step,
             "method": self.method.state_dict(),
