@@ -26,24 +26,32 @@ ESCAPED = {
     "→": r"\ensuremath{\rightarrow}",
 }
 HEADER_WIDTH = 16  # characters in a line of a header
-SIZES = ((80, r"\normalsize"), (95, r"\small"), (115, r"\footnotesize"), (10**9, r"\scriptsize"))  # up to characters
+SIZES = ((66, r"\normalsize"), (71, r"\small"), (76, r"\footnotesize"), (10**9, r"\scriptsize"))  # up to characters
+COMMON = "Pretraining set"  # said once, above, where it is the same for all rows
 
 
 def latex(title: str, cells: Sequence[dict[str, str]]) -> str:
     """A ``tabular`` of rows with the same headers, in a group of its own; the title is a comment above it."""
+    common = cells[0].get(COMMON)
+    if common is not None and all(row[COMMON] == common for row in cells):
+        cells = [{header: cell for header, cell in row.items() if header != COMMON} for row in cells]
+    else:
+        common = None
     rows = [list(cells[0]), *(list(row.values()) for row in cells)]
     turned = [list(column) for column in zip(*rows, strict=True)]
     rows = min(rows, turned, key=_width)
     size = next(size for width, size in SIZES if _width(rows) <= width)
     header, *body = rows
+    above = rf"\multicolumn{{{len(header)}}}{{l}}{{{COMMON}: {escaped(common)}}} \\" if common else None
     lines = [
         "% " + " ".join(title.split()),
-        "{" + size + r"\setlength{\tabcolsep}{4pt}%",
+        "{" + size + r"\setlength{\tabcolsep}{3pt}%",
         r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
         r"\toprule",
+        *([above, r"\midrule"] if above else []),
         " & ".join(_stacked(cell, "l" if number == 0 else "r") for number, cell in enumerate(header)) + r" \\",
         r"\midrule",
-        *(" & ".join(map(escaped, row)) + r" \\" for row in body),
+        *(" & ".join([escaped(row[0]), *(_stacked(cell, "r") for cell in row[1:])]) + r" \\" for row in body),
         r"\bottomrule",
         r"\end{tabular}}",
     ]
@@ -62,8 +70,11 @@ def _lines(header: str) -> list[str]:
 def _width(rows: Sequence[Sequence[str]]) -> int:
     """Characters in a line, about."""
     header, *body = rows
-    widths = [max(map(len, _lines(cell))) for cell in header]
-    return sum(max([width, *(len(row[number]) for row in body)]) + 1 for number, width in enumerate(widths))
+    widths = [max(map(len, _lines(header[0])))] + [0] * (len(header) - 1)
+    widths[0] = max([widths[0], *(len(row[0]) for row in body)])
+    for number in range(1, len(header)):
+        widths[number] = max(len(line) for row in rows for line in _lines(row[number]))
+    return sum(width + 1 for width in widths)
 
 
 def _stacked(header: str, alignment: str) -> str:

@@ -27,9 +27,12 @@ def structure(table: str) -> list[int]:
     """Cells in every line of a table, after a check of its frame."""
     lines = table.splitlines()
     assert lines[0].startswith("% ")
-    assert re.fullmatch(r"\{\\[a-z]+\\setlength\{\\tabcolsep\}\{4pt\}%", lines[1])
+    assert re.fullmatch(r"\{\\[a-z]+\\setlength\{\\tabcolsep\}\{3pt\}%", lines[1])
     columns = re.fullmatch(r"\\begin\{tabular\}\{(lr*)\}", lines[2])
     assert columns
+    if lines[4].startswith(r"\multicolumn"):
+        assert re.fullmatch(rf"\\multicolumn\{{{len(columns[1])}\}}\{{l\}}\{{Pretraining set: .*\}} \\\\", lines[4])
+        del lines[4:6]
     assert [lines[3], lines[5], *lines[-2:]] == [r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}}"]
     counts = []
     for line in (lines[4], *lines[6:-2]):
