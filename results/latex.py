@@ -69,11 +69,9 @@ def _lines(header: str) -> list[str]:
 
 def _width(rows: Sequence[Sequence[str]]) -> int:
     """Characters in a line, about."""
-    header, *body = rows
-    widths = [max(map(len, _lines(header[0])))] + [0] * (len(header) - 1)
-    widths[0] = max([widths[0], *(len(row[0]) for row in body)])
-    for number in range(1, len(header)):
-        widths[number] = max(len(line) for row in rows for line in _lines(row[number]))
+    columns = list(zip(*rows, strict=True))
+    first = max(len(_lines(columns[0][0])[0]), *(len(cell) for cell in columns[0][1:]))
+    widths = [first, *(max(len(line) for cell in column for line in _lines(cell)) for column in columns[1:])]
     return sum(width + 1 for width in widths)
 
 
