@@ -66,6 +66,7 @@ class Selection:
         selected: the jobs of the kinds that were asked for and all that they need, in order.
         asked: the same without what they need.
         runs: the profile's folder, where everything about it is written.
+        described: the arguments that give the profile.
     """
 
     profile: Profile
@@ -73,6 +74,7 @@ class Selection:
     selected: list[Job]
     asked: list[Job]
     runs: Path
+    described: list[str]
 
 
 def selection_of(arguments: argparse.Namespace) -> Selection:
@@ -84,7 +86,13 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     profile = _restricted(load_profile(arguments.profile, arguments.overrides, arguments.site), arguments)
     planned = jobs_of(profile)
     asked = _of_kinds(planned, arguments.only)
-    return Selection(profile, planned, in_order(asked), asked, arguments.runs.absolute() / profile.name)
+    runs = arguments.runs.absolute() / profile.name
+    return Selection(profile, planned, in_order(asked), asked, runs, _described(arguments))
+
+
+def _described(arguments: argparse.Namespace) -> list[str]:
+    site = ["--site", str(arguments.site)] if arguments.site else []
+    return ["--profile", arguments.profile, *site, *(part for it in arguments.overrides for part in ("--set", it))]
 
 
 def _restricted(profile: Profile, arguments: argparse.Namespace) -> Profile:

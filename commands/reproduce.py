@@ -121,7 +121,7 @@ def _begin(selection: Selection) -> list[Job]:
     from slurm.plan import write_plan
 
     runs, selected = selection.runs, selection.selected
-    write_plan(selection.planned, selection.profile.model_dump(mode="json"), runs)
+    write_plan(selection.planned, selection.profile.model_dump(mode="json"), runs, selection.described)
     to_do = [job for job in selected if job.record(runs) is None]
     done = len(selected) - len(to_do)
     print(f"Profile {selection.profile.name}: {len(selected)} jobs, {done} of them done, in {runs}")
@@ -148,11 +148,9 @@ def _print_queued(jobs: Sequence[Job], ids: dict[str, str]) -> None:
 
 
 def _end(failures: Sequence[Failure], runs: Path) -> int:
-    from results.plan import read_results
-    from results.writing import write_tables
+    from results.writing import write_results
 
-    print("\n" + write_tables(read_results(runs), runs))
-    print(f"Tables: {runs / 'tables'}")
+    print("\n" + write_results(runs))
     for failure in failures:
         log = f" [{failure.log}]" if failure.log else ""
         print(f"error: {failure.job.name}: {failure.reason}{log}", file=sys.stderr)

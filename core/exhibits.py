@@ -11,6 +11,7 @@ from PIL import Image
 from core.files import write_json, written_atomically
 
 EXHIBITS_FILE = "exhibits.json"
+CURVES_FILE = "curves.json"  # of a job that trains: the means of every epoch
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from core.distributed import process_group, rank, wait_for_all
+from core.exhibits import write_exhibits
 from core.files import sha256_of
 from core.workspace import Workspace
 from data.images import ImageTable
@@ -21,7 +22,9 @@ from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import MODEL_FILE, load_encoder
 from pretrain.config import CleaningConfig
 from pretrain.features import fill_rows
-from pretrain.mopro import correct_labels
+from pretrain.gallery import gallery
+from pretrain.judgement import Judgement
+from pretrain.mopro import correct_labels, soft_scores
 from pretrain.training_set import training_images
 
 PSEUDO_LABELS_FILE = "pseudo_labels.txt"
@@ -44,13 +47,15 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         method = constants.method
         path = workspace.inputs["checkpoint"] / MODEL_FILE
         encoder, prototypes = load_encoder(path, constants.backbone, method.embedding_size)
-        pseudo, kept = pseudo_labels(encoder.to(device), prototypes.to(device), images, constants, workspace, device)
+        judged = judge(encoder.to(device), prototypes.to(device), images, constants, workspace, device)
+        pseudo, kept = judged.pseudo, judged.kept
+        truth = read_hidden_truth(images)
         if rank() == 0:
             write_list(written, images.paths[kept], pseudo[kept])
+            write_exhibits(workspace.folder, gallery(images, judged, truth))
         wait_for_all()
     workspace.provenance["pseudo_labels_sha256"] = sha256_of(written)
     shares = {"kept": (kept, np.ones_like(kept)), "changed": (pseudo != images.labels, kept)}
-    truth = read_hidden_truth(images)
     if truth is not None:
         shares |= against_truth(images.labels, pseudo, kept, truth)
     return {
@@ -60,26 +65,32 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     }
 
 
-def pseudo_labels(
+def judge(
     encoder: ProjectingEncoder,
     prototypes: torch.Tensor,
     images: ImageTable,
     constants: CleaningConfig,
     workspace: Workspace,
     device: torch.device,
-) -> tuple[np.ndarray, np.ndarray]:
-    """For every image the label that noise correction gives it ``[n]``, and whether it is kept ``[n]``."""
+) -> Judgement:
+    """What noise correction makes of every image, with the scores behind it."""
     method = constants.method
 
-    def corrected(view: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def judged(view: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         logits, embeddings = encoder(view)
-        prototype_logits = embeddings @ prototypes.T / method.temperature
-        return torch.stack(correct_labels(logits, prototype_logits, labels, method), dim=1)
+        similarities = embeddings @ prototypes.T
+        prototype_logits = similarities / method.temperature
+        pseudo, kept = correct_labels(logits, prototype_logits, labels, method)
+        soft = soft_scores(logits, prototype_logits, method)
+        of_given = soft.gather(1, labels.unsqueeze(1)).squeeze(1)
+        similarity, prototype = similarities.max(dim=1)
+        columns = (pseudo, kept, of_given, soft.max(dim=1).values, prototype, similarity)
+        return torch.stack([column.double() for column in columns], dim=1)
 
-    rows = torch.zeros(len(images), 2, dtype=torch.long, device=device)
-    fill_rows(rows, corrected, images, constants, workspace, device)
-    pseudo, kept = rows.cpu().numpy().T
-    return pseudo, kept.astype(bool)
+    rows = torch.zeros(len(images), 6, dtype=torch.double, device=device)  # which holds labels exactly
+    fill_rows(rows, judged, images, constants, workspace, device)
+    pseudo, kept, of_given, highest, prototype, similarity = rows.cpu().numpy().T
+    return Judgement(pseudo.astype(int), kept.astype(bool), of_given, highest, prototype.astype(int), similarity)
 
 
 def against_truth(given: np.ndarray, pseudo: np.ndarray, kept: np.ndarray, truth: np.ndarray) -> dict[str, Share]:

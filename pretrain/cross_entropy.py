@@ -20,5 +20,7 @@ class CrossEntropy(nn.Module):
 
     def forward(self, views: list[torch.Tensor], labels: torch.Tensor, *, epoch: int, step: int) -> Outcome:
         (images,) = views
-        loss = F.cross_entropy(self.encoder(images), labels)
-        return Outcome({"classification": loss}, labels, torch.ones_like(labels, dtype=torch.bool))
+        logits = self.encoder(images)
+        losses = {"classification": F.cross_entropy(logits, labels)}
+        kept = torch.ones_like(labels, dtype=torch.bool)
+        return Outcome(losses, labels, kept, logits.argmax(dim=1) == labels)

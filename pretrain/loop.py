@@ -17,6 +17,7 @@ from data.loading import Order, TrainingBatches
 from pretrain.backbone import place
 from pretrain.checkpoints import load_tensors, save_tensors
 from pretrain.config import TrainingConfig
+from pretrain.curves import Curves
 from pretrain.objective import Objective, Outcome
 from pretrain.sources import Source
 
@@ -30,6 +31,7 @@ class TrainingState:
     method: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+    curves: Curves
     step: int = 0
 
     @classmethod
@@ -44,7 +46,7 @@ class TrainingState:
             weight_decay=schedule.weight_decay,
         )
         scaler = torch.amp.GradScaler(device.type, enabled=constants.arithmetic.precision == "float16")
-        return cls(method, optimizer, scaler)
+        return cls(method, optimizer, scaler, Curves(device))
 
     def advance(self, outcome: Outcome, learning_rate: float) -> None:
         """One step of SGD on the sum of the losses."""
@@ -57,13 +59,16 @@ class TrainingState:
         self.step += 1
 
     def save(self, folder: Path) -> None:
-        """Write the state, atomically, and keep the one before."""
+        """Write the state, atomically, and keep the one before; called on every rank, of which the first writes."""
         state = {
             "step": self.step,
             "method": self.method.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "curves": self.curves.state(),
         }
+        if rank() != 0:
+            return
         if (folder / STATE_FILE).exists():
             os.replace(folder / STATE_FILE, folder / PREVIOUS_STATE_FILE)
         save_tensors(folder / STATE_FILE, state)
@@ -82,6 +87,8 @@ class TrainingState:
             self.method.load_state_dict(saved["method"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.scaler.load_state_dict(saved["scaler"])
+            if "curves" in saved:  # earlier versions kept none
+                self.curves.restore(saved["curves"])
             return
 
 
@@ -103,7 +110,7 @@ def train(
         source: the training samples, with the views that the method asks for.
         order: of the samples of an epoch.
         constants: schedule, arithmetic, how often state and log are written.
-        workspace: receives ``state.pt`` and the one before it, TensorBoard events and progress.
+        workspace: receives ``state.pt`` and the one before it, ``curves.json``, TensorBoard events and progress.
         device: where to compute.
         after_epoch: called with the number of finished epochs, on every rank, before the state of that moment is
             written: after an interruption it can be called again for the same epoch, with the same parameters.
@@ -136,15 +143,20 @@ def train(
         epoch = state.step // steps_per_epoch
         learning_rate = schedule.learning_rate_in(epoch)
         outcome = objective(views, labels, epoch=epoch, step=state.step)
+        state.curves.add(outcome, labels)
         state.advance(outcome, learning_rate)
         is_last = state.step == total
         if board and (is_last or state.step % runtime.log_every == 0):
             _log(board, outcome, learning_rate, state.step, f"epoch {epoch} step {state.step}/{total}")
+        if state.step % steps_per_epoch == 0:
+            state.curves.finish_epoch(epoch, learning_rate)
+            if board:
+                state.curves.write(workspace.folder)
         if after_epoch and state.step % steps_per_epoch == 0:
             after_epoch(epoch + 1)
             method.train()
         is_stopping = not is_last and on_any_rank(bool(interruption.received()))
-        if board and (is_last or is_stopping or state.step % runtime.checkpoint_every == 0):
+        if is_last or is_stopping or state.step % runtime.checkpoint_every == 0:
             state.save(workspace.folder)
         workspace.progress(state.step, total, "steps")
         if is_stopping:

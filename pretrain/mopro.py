@@ -69,7 +69,7 @@ class MoPro(nn.Module):
         self.prototypes = move_prototypes(
             self.prototypes, gather(embeddings), gather(labels), gather(kept), self.config.prototype_momentum
         )
-        return Outcome(losses, labels, kept)
+        return Outcome(losses, labels, kept, logits.argmax(dim=1) == labels)
 
     @torch.no_grad()
     def _keys_of_all_ranks(self, images: torch.Tensor, step: int) -> torch.Tensor:
@@ -98,6 +98,11 @@ class MoPro(nn.Module):
         return self.queue.index_copy(0, places, keys), (self.queue_start + len(keys)) % len(self.queue)
 
 
+def soft_scores(logits: torch.Tensor, prototype_logits: torch.Tensor, config: MoProConfig) -> torch.Tensor:
+    """The soft label ``[n, classes]``: what the classifier and the prototypes make of a sample, weighted by alpha."""
+    return config.alpha * logits.softmax(dim=1) + (1 - config.alpha) * prototype_logits.softmax(dim=1)
+
+
 def correct_labels(
     logits: torch.Tensor, prototype_logits: torch.Tensor, labels: torch.Tensor, config: MoProConfig
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -115,7 +120,7 @@ def correct_labels(
     Returns:
         Corrected labels ``[n]`` and a mask ``[n]`` that is True where the sample is kept.
     """
-    soft = config.alpha * logits.softmax(dim=1) + (1 - config.alpha) * prototype_logits.softmax(dim=1)
+    soft = soft_scores(logits, prototype_logits, config)
     of_given = soft.gather(1, labels.unsqueeze(1)).squeeze(1)
     highest, highest_class = soft.max(dim=1)
     confident = highest > config.threshold

@@ -12,11 +12,13 @@ class Outcome(NamedTuple):
         losses: scalar losses by name; the loop minimises their sum.
         labels: ``[n]`` labels that the step trusted.
         kept: ``[n]`` True where a sample took part in the losses that need a label.
+        right: ``[n]`` True where the classifier ranks the trusted label first.
     """
 
     losses: dict[str, torch.Tensor]
     labels: torch.Tensor
     kept: torch.Tensor
+    right: torch.Tensor
 
 
 class Objective(Protocol):

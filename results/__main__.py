@@ -1,31 +1,106 @@
-"""``python -m results``: write and print the tables of a reproduction from its records alone."""
+"""``python -m results``: tables and report of a reproduction, and the trail behind its figures, from records alone."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from core.errors import InputError
 from results.plan import read_results
-from results.writing import write_tables
+
+DEFAULT = Path("runs/mini")
+COMMANDS = ("tables", "report", "picture", "trace", "diff")
 
 
-def main() -> int:
-    """Gives the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m results", description=__doc__)
-    parser.add_argument(
-        "runs",
-        nargs="?",
-        type=Path,
-        default=Path("runs/mini"),
-        help="folder of a profile's runs (default: %(default)s)",
-    )
-    arguments = parser.parse_args()
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake with one sentence, as everything else does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Gives the exit status: 0, or 2 if something given cannot be used."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        print(write_tables(read_results(arguments.runs), arguments.runs))
+        if given and given[0] in COMMANDS:
+            _command(given)
+        else:
+            from results.writing import write_results
+
+            print(write_results(_parser().parse_args(given).runs))
     except InputError as error:
         print(f"error: {error.sentence}", file=sys.stderr)
         return 2
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m results",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "other commands:\n"
+            "  tables [FOLDER]            the tables alone\n"
+            "  report [FOLDER]            the report alone\n"
+            "  picture FILE [FOLDER]      the report's main picture, as an SVG file of its own\n"
+            "  trace FIGURE [FOLDER]      the trail behind a figure, such as lowshot/voc07/mopro/webvision/k=4\n"
+            "  diff FOLDER FOLDER         what differs between two reproductions"
+        ),
+    )
+    _takes_runs(parser)
+    return parser
+
+
+def _takes_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "runs",
+        nargs="?",
+        type=Path,
+        default=DEFAULT,
+        metavar="FOLDER",
+        help="folder of a profile's runs (default: %(default)s)",
+    )
+
+
+def _command(given: Sequence[str]) -> None:
+    name = given[0]
+    parser = _Parser(prog=f"python -m results {name}")
+    if name == "trace":
+        parser.add_argument("figure", metavar="FIGURE", help="table/evaluation/method/set/metric")
+    if name == "picture":
+        parser.add_argument("file", metavar="FILE", type=Path, help="the SVG file to write")
+    if name == "diff":
+        parser.add_argument("first", metavar="FOLDER", type=Path)
+        parser.add_argument("second", metavar="FOLDER", type=Path)
+    else:
+        _takes_runs(parser)
+    arguments = parser.parse_args(given[1:])
+    if name == "diff":
+        from results.difference import difference
+
+        print(difference(read_results(arguments.first), read_results(arguments.second)))
+        return
+    results = read_results(arguments.runs)
+    if name == "trace":
+        from results.trail import trace
+
+        print(trace(results, arguments.runs, arguments.figure))
+    elif name == "picture":
+        from core.files import write_text
+        from results.report.pictures import standing_alone
+
+        write_text(arguments.file, standing_alone(results))
+    elif name == "tables":
+        from results.writing import write_tables
+
+        print(write_tables(results, arguments.runs))
+    else:
+        from results.report.writing import write_report
+
+        print(f"Report: {write_report(results, arguments.runs)}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Records as a pandas data frame, for notebooks and plots; apart from the tables, which are to start fast."""
+"""Records and tables as pandas data frames, for notebooks and plots; apart from the tables, which are to start fast."""
 
 from pathlib import Path
 
 import pandas
 
+from core.errors import InputError
+from results.long_form import long_form
 from results.plan import read_results
 
 
@@ -27,3 +29,19 @@ def read_frame(runs: Path) -> pandas.DataFrame:
         for name, metric in record.metrics.items()
     ]
     return pandas.DataFrame(rows)
+
+
+def read_table(runs: Path, name: str) -> pandas.DataFrame:
+    """A table in long form, one row a figure; ``claims`` gives one row a claim.
+
+    Columns: ``table``, ``method``, ``set``, ``figure``, ``paper``, ``paper_other`` (where sources disagree),
+    ``status``, ``mean``, ``spread``, ``n``, ``low`` and ``high`` (the 95% confidence interval), ``verdict``; of claims
+    ``table``, ``set``, ``claim``, ``figure``, ``difference``, ``n``, ``low``, ``high``, ``verdict``.
+
+    Raises:
+        InputError: there is no plan in the folder, or it has no such table.
+    """
+    tables = long_form(read_results(runs))
+    if name not in tables:
+        raise InputError(f"{runs} has no table {name}: choose one of {', '.join(tables)}.")
+    return pandas.DataFrame(tables[name])

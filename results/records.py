@@ -1,5 +1,6 @@
 """The record of a finished job: the figures, and all that produced them."""
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.files import write_text
 
 RECORD_FILE = "record.json"
+SCHEMA_VERSION = 1
 
 
 class Metric(BaseModel):
@@ -67,10 +69,49 @@ class Record(BaseModel):
         write_text(folder / RECORD_FILE, self.model_dump_json(indent=2) + "\n")
 
 
+class UnusableRecordError(Exception):
+    """A record that is there, but is damaged, of another version or of another job; the message is one sentence."""
+
+
 def read_record(folder: Path, identity: str) -> Record | None:
     """The record in a job's folder, or None where there is no valid one of this identity."""
     try:
-        record = Record.model_validate_json((folder / RECORD_FILE).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return parse_record((folder / RECORD_FILE).read_bytes(), folder, identity)
+    except (FileNotFoundError, UnusableRecordError):
         return None
-    return record if record.identity == identity else None
+
+
+def parse_record(content: bytes, folder: Path, identity: str) -> Record:
+    """The record that a job's folder holds.
+
+    Raises:
+        UnusableRecordError: it is not this job's whole record, in the form of this version.
+    """
+    try:
+        record = Record.model_validate_json(content)
+    except ValidationError as error:
+        raise UnusableRecordError(f"The record {folder / RECORD_FILE} {_damage(content, error)}.") from None
+    if record.identity != identity:
+        raise UnusableRecordError(
+            f"The record {folder / RECORD_FILE} is of another job ({record.name}, {record.identity[:10]}): "
+            "remove it, and run this one again."
+        )
+    return record
+
+
+def _damage(content: bytes, error: ValidationError) -> str:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return "is damaged (not JSON): remove it, and run its job again"
+    if not isinstance(found, dict):
+        return "is damaged (not a JSON object): remove it, and run its job again"
+    version = found.get("schema_version", "none")
+    if version != SCHEMA_VERSION:
+        return (
+            f"has schema version {version}, this code reads {SCHEMA_VERSION}: run its job again, or read it with the "
+            "version that wrote it"
+        )
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"is damaged ({place}: {first['msg'].lower()}): remove it, and run its job again"

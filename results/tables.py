@@ -31,6 +31,70 @@ class Rendered:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a table, of one method and one pretraining set.
+
+    Attributes:
+        table: where it stands.
+        column: what it is.
+        method, training_set: of the checkpoints.
+        published: the paper's; unknown where the profile does not compare with the paper.
+        ours: over seeds; None where nothing was run.
+        own_spread: sample standard deviation over a single measurement's own repetitions, where it has any.
+        verdict: of the comparison with the paper, where there is one.
+    """
+
+    table: Table
+    column: Column
+    method: str
+    training_set: str
+    published: Published
+    ours: Summary | None
+    own_spread: float | None
+    verdict: str | None
+
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation over seeds; of a single seed, over its own repetitions."""
+        if self.ours is None or self.ours.deviation is None:
+            return self.own_spread
+        return self.ours.deviation
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The paper's claim that MoPro is better than CE in some figure.
+
+    Attributes:
+        table: where the figure stands.
+        column: what it is.
+        training_set: of both methods' checkpoints.
+        difference: of runs that share a seed, MoPro minus CE; None where there is no pair.
+    """
+
+    table: Table
+    column: Column
+    training_set: str
+    difference: Summary | None
+
+    @property
+    def title(self) -> str:
+        """The claim in words."""
+        return f"MoPro {'below' if self.column.lower_is_better else 'above'} CE on {self.column.title}"
+
+    @property
+    def verdict(self) -> str:
+        """``holds``, ``does not hold``, ``undecided``, ``too few seeds`` or ``not run``."""
+        if self.difference is None:
+            return NOT_RUN
+        if self.difference.n == 1:
+            return "too few seeds"
+        low, high = self.difference.interval
+        worst, best = (-high, -low) if self.column.lower_is_better else (low, high)
+        return "holds" if worst > 0 else "does not hold" if best < 0 else "undecided"
+
+
 def build_tables(results: Results) -> list[Rendered]:
     """The tables of the plan: with the paper's figures or with its claims, as the profile says."""
     measured = _measured(results)
@@ -220,18 +284,7 @@ def verdict(published: Published, ours: Summary | None, tolerance: float, lower_
 
 def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
     """The paper's claim for every figure: MoPro above CE, by the difference of runs that share a seed."""
-    cells = []
-    for training_set in dict.fromkeys(training_set for _, training_set in rows):
-        for column in (column for table in tables for column in table.columns if column.is_claimed):
-            better, baseline = (
-                measured.get((method, training_set, column.evaluation, column.metric), {})
-                for method in (CLAIMED_BETTER, BASELINE)
-            )
-            differences = [better[seed][0] - baseline[seed][0] for seed in sorted(better.keys() & baseline.keys())]
-            summary = summarise(differences) if differences else None
-            relation = "below" if column.lower_is_better else "above"
-            claim = f"MoPro {relation} CE on {column.title}"
-            cells.append({"Claim": claim} | _claim(summary, column.lower_is_better))
+    cells = [{"Claim": claim.title} | _claim(claim) for claim in _tested(tables, rows, measured)]
     notes = (
         "Difference: mean over seeds of MoPro minus CE with the same seed, in percentage points, and its 95% "
         "confidence interval (Student's t).",
@@ -241,17 +294,54 @@ def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
     return Rendered("claims", "The paper's claims, tested", cells, notes)
 
 
-def _claim(summary: Summary | None, lower_is_better: bool) -> dict[str, str]:
+def _tested(tables: list[Table], rows: Rows, measured: Measured) -> list[Claim]:
+    tested = []
+    for training_set in dict.fromkeys(training_set for _, training_set in rows):
+        for table, column in ((it, column) for it in tables for column in it.columns if column.is_claimed):
+            better, baseline = (
+                measured.get((method, training_set, column.evaluation, column.metric), {})
+                for method in (CLAIMED_BETTER, BASELINE)
+            )
+            differences = [better[seed][0] - baseline[seed][0] for seed in sorted(better.keys() & baseline.keys())]
+            tested.append(Claim(table, column, training_set, summarise(differences) if differences else None))
+    return tested
+
+
+def _claim(claim: Claim) -> dict[str, str]:
+    summary, outcome = claim.difference, claim.verdict
     if summary is None:
-        return {"Difference": NOT_RUN, "95% interval": "", "n": "0", "Verdict": NOT_RUN}
-    if summary.n == 1:
-        return {"Difference": f"{summary.mean:+.2f}", "95% interval": "", "n": "1", "Verdict": "too few seeds"}
+        return {"Difference": NOT_RUN, "95% interval": "", "n": "0", "Verdict": outcome}
     low, high = summary.interval
-    worst, best = (-high, -low) if lower_is_better else (low, high)
-    outcome = "holds" if worst > 0 else "does not hold" if best < 0 else "undecided"
     return {
         "Difference": f"{summary.mean:+.2f}",
-        "95% interval": f"[{low:+.2f}, {high:+.2f}]",
+        "95% interval": f"[{low:+.2f}, {high:+.2f}]" if summary.n > 1 else "",
         "n": str(summary.n),
         "Verdict": outcome,
     }
+
+
+def figures(results: Results) -> list[Figure]:
+    """Every figure that the plan measures, measured or not, table by table."""
+    published = read_published()
+    measured, planned = _measured(results), _planned(results)
+    compares = results.profile["compares_with"] == "paper"
+    rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
+    found = []
+    for table, column in ((it, column) for it in TABLES for column in it.columns):
+        for row in (row for row in rows if (*row, column.evaluation) in planned):
+            values = measured.get((*row, column.evaluation, column.metric), {})
+            summary = _summary(measured, row, column)
+            own_spread = next((spread for _, spread in values.values()), None)
+            paper = _published(published, table, row, column) if compares else UNKNOWN
+            outcome = None
+            if compares:
+                outcome = verdict(paper, summary, results.profile["tolerance"], column.lower_is_better)
+            found.append(Figure(table, column, *row, paper, summary, own_spread, outcome))
+    return found
+
+
+def tested_claims(results: Results) -> list[Claim]:
+    """The paper's claims of every table that the plan measures, with what became of them."""
+    planned = _planned(results)
+    rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
+    return _tested([_of_plan(table, planned) for table in TABLES], rows, _measured(results))

@@ -1,4 +1,4 @@
-"""Writes tables as Markdown, CSV and LaTeX."""
+"""Writes tables as Markdown, CSV and LaTeX, and the report beside them."""
 
 import csv
 import io
@@ -8,38 +8,59 @@ from pathlib import Path
 from tabulate import tabulate
 
 from core.files import write_text
-from results.plan import Results
+from results.latex import latex
+from results.long_form import Row, long_form
+from results.plan import Results, read_results
+from results.report.writing import write_report
 from results.tables import Rendered, build_tables
 
 FOLDER = "tables"
 
 
+def write_results(runs: Path) -> str:
+    """Write tables and report of the records in ``runs``; gives the tables as Markdown, and where all of it lies.
+
+    Raises:
+        InputError: there is no plan in the folder.
+    """
+    results = read_results(runs)
+    tables = write_tables(results, runs)
+    return f"{tables}\nTables: {runs / FOLDER}\nReport: {write_report(results, runs)}"
+
+
 def write_tables(results: Results, runs: Path) -> str:
-    """Write every table into ``runs/tables`` as ``<name>.md``, ``.csv`` and ``.tex``; gives all of them as Markdown."""
+    """Write every table into ``runs/tables``; gives all of them as Markdown.
+
+    There are ``<name>.md`` and ``<name>.tex`` as a reader sees them, and ``<name>.csv`` in long form, one row a figure.
+    """
     tables = build_tables(results)
+    rows = long_form(results)
     footer = _footer(results)
     for table in tables:
         stem = runs / FOLDER / table.name
         write_text(stem.with_suffix(".md"), f"{_markdown(table)}\n{footer}\n")
-        write_text(stem.with_suffix(".csv"), _csv(table))
-        write_text(stem.with_suffix(".tex"), _tabulated(table, "latex_booktabs") + "\n")
+        write_text(stem.with_suffix(".csv"), _csv(rows[table.name]))
+        write_text(stem.with_suffix(".tex"), latex(table.title, table.cells))
     return "\n".join([*(_markdown(table) for table in tables), footer])
 
 
 def _markdown(table: Rendered) -> str:
     notes = "".join(f"- {note}\n" for note in table.notes)
-    return f"## {table.title}\n\n{_tabulated(table, 'github')}\n\n{notes}"
+    escaped = [{_in_markdown(header): _in_markdown(cell) for header, cell in row.items()} for row in table.cells]
+    tabulated = tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True)
+    return f"## {table.title}\n\n{tabulated}\n\n{notes}"
 
 
-def _tabulated(table: Rendered, layout: str) -> str:
-    return tabulate(table.cells, headers="keys", tablefmt=layout, disable_numparse=True)
+def _in_markdown(text: str) -> str:
+    """Text as GitHub shows it in a cell: neither the end of the cell nor HTML."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
-def _csv(table: Rendered) -> str:
+def _csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(table.cells[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table.cells)
+    writer.writerows(rows)
     return text.getvalue()
 
 
@@ -47,7 +68,8 @@ def _footer(results: Results) -> str:
     planned = len(results.records) + len(results.missing)
     versions = {(record.code["commit"], record.code["dirty"]) for record in results.records}
     described = sorted(f"{(commit or 'unknown')[:10]}{' with changes' if dirty else ''}" for commit, dirty in versions)
-    return f"Profile {results.profile['name']}: {len(results.records)} of {planned} jobs done; code {_list(described)}."
+    done = f"Profile {results.profile['name']}: {len(results.records)} of {planned} jobs done; code {_list(described)}."
+    return "\n".join([done, *(f"Left out: {problem}" for problem in results.problems)])
 
 
 def _list(parts: Sequence[str]) -> str:

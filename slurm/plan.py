@@ -9,10 +9,16 @@ from results.plan import PLAN_FILE
 from slurm.jobs import Job
 
 
-def write_plan(jobs: Sequence[Job], profile: dict[str, Any], runs: Path) -> None:
-    """Write the resolved profile and the list of its jobs into ``runs``."""
+def write_plan(jobs: Sequence[Job], profile: dict[str, Any], runs: Path, arguments: Sequence[str] = ()) -> None:
+    """Write the resolved profile, the command's arguments that gave it and the list of its jobs into ``runs``."""
     entries = [
-        {"name": job.name, "identity": job.identity, "folder": str(job.folder(Path())), "tags": dict(job.tags)}
+        {
+            "name": job.name,
+            "identity": job.identity,
+            "folder": str(job.folder(Path())),
+            "tags": dict(job.tags),
+            "needs": {role: needed.name for role, needed in job.needs.items()},
+        }
         for job in jobs
     ]
-    write_json(runs / PLAN_FILE, {"profile": profile, "jobs": entries})
+    write_json(runs / PLAN_FILE, {"profile": profile, "arguments": list(arguments), "jobs": entries})

@@ -9,8 +9,7 @@ from pathlib import Path
 import submitit
 
 from core import interruption
-from results.plan import read_results
-from results.writing import write_tables
+from results.writing import write_results
 from slurm.task import EXIT_FAILED, EXIT_INTERRUPTED, Task, forget_last_attempt
 
 REQUEUE = signal.Signals[f"SIG{submitit.JobEnvironment.USR_SIG}"]
@@ -69,4 +68,4 @@ class SubmittedTables:
 
     def __call__(self) -> None:
         """Write whatever there is by now."""
-        print(write_tables(read_results(self.runs), self.runs))
+        print(write_results(self.runs))

@@ -19,12 +19,12 @@ from core.errors import InputError
 from core.files import held_alone, sha256_of, write_json
 from core.interruption import Interrupted
 from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
+from results.plan import ERROR_FILE
 from results.records import Cost, Record
 from slurm.jobs import Job
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
-ERROR_FILE = "error.json"
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
 EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED = 1, 2, 3

@@ -1,6 +1,8 @@
 """Noise cleaning: the rule on a hand-made model, the analysis on a hand-made truth, the stage on the miniature."""
 
+import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +10,17 @@ import torch
 import torch.nn.functional as F
 
 from core.errors import InputError
+from core.exhibits import EXHIBITS_FILE
 from core.workspace import Workspace
 from data.lists import read_list
+from data.miniature.truth import read_hidden_truth
 from data.webvision import read_train
 from pretrain import cleaning
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import exported, save_tensors
 from pretrain.config import CleaningConfig
+from pretrain.gallery import class_names, gallery
+from pretrain.judgement import Judgement
 from pretrain.mopro import MoPro
 from tests.test_checkpoints import SMALL
 from tests.toy_world import CONSTANTS
@@ -52,11 +58,13 @@ def test_every_image_is_judged_by_its_scores(miniature, tmp_path):
         update={"method": CONSTANTS.model_copy(update={"temperature": 1, "threshold": 0.8})}
     )
     model = ScoresOfLabels(scores)  # its embeddings are its logits, which the identity as prototypes leaves as they are
-    pseudo, kept = cleaning.pseudo_labels(
-        model, torch.eye(10), images, constants, Workspace(tmp_path), torch.device("cpu")
-    )
-    assert pseudo.tolist() == [0, 7, 2, 3, 4]
-    assert kept.tolist() == [True, True, True, False, True]
+    judged = cleaning.judge(model, torch.eye(10), images, constants, Workspace(tmp_path), torch.device("cpu"))
+    assert judged.pseudo.tolist() == [0, 7, 2, 3, 4]
+    assert judged.kept.tolist() == [True, True, True, False, True]
+    assert judged.of_given == pytest.approx([0.91, 0.01, 0.2, 0.05, 0.91])
+    assert judged.highest[[0, 1, 2, 4]] == pytest.approx([0.91, 0.91, 0.2, 0.91])
+    assert judged.prototype[[0, 1, 2, 4]].tolist() == [0, 7, 2, 4]
+    assert judged.similarity[0] == pytest.approx(np.log(0.91))
 
 
 def test_analysis_against_a_known_truth():
@@ -130,3 +138,43 @@ def test_a_truth_of_other_images_is_refused(miniature, checkpoint, tmp_path):
     path.write_text(path.read_text().split("\n", 1)[1])
     with pytest.raises(InputError, match=r"hidden_truth\.txt does not name the 200 training images in their order"):
         run_in(tmp_path / "cleaning", data, checkpoint)
+
+
+def test_the_gallery_shows_each_group_and_what_the_truth_says(miniature, checkpoint, tmp_path):
+    run_in(tmp_path / "cleaning", miniature, checkpoint)
+    images = read_train(miniature / "webvision", 10)
+    truth = read_hidden_truth(images)
+    entries = json.loads((tmp_path / "cleaning" / EXHIBITS_FILE).read_text())
+    groups = {name: [it for it in entries if it["group"] == name] for name in ("corrected", "dropped", "kept")}
+    assert all(0 < len(group) <= 12 for name, group in groups.items() if name != "corrected")
+    nearest = [it["details"]["similarity"] for it in entries if it["group"] == "prototypes"]
+    assert nearest
+    names = class_names(images, truth)
+    assert {it["details"]["truth"] for it in entries} <= {*names, "no class"}
+    for it in groups["dropped"]:
+        assert it["details"]["agrees"] == (it["details"]["truth"] == "no class")
+        assert it["details"]["score_of_given"] <= 0.1  # chance
+    for it in groups["kept"]:
+        assert it["details"]["agrees"] == (it["details"]["truth"] == it["details"]["given"] == it["caption"])
+    run_in(tmp_path / "again", miniature, checkpoint)
+    again = (tmp_path / "again" / EXHIBITS_FILE).read_bytes()
+    assert again == (tmp_path / "cleaning" / EXHIBITS_FILE).read_bytes()
+
+
+def test_a_gallery_without_a_known_truth_names_classes_as_the_data_set_does(miniature, tmp_path):
+    images = read_train(miniature / "webvision", 10)
+    images = replace(images, root=shutil.copytree(miniature / "webvision", tmp_path / "webvision"))
+    n = len(images)
+    pseudo = (images.labels + (np.arange(n) % 3 == 0)) % 10
+    judged = Judgement(pseudo, np.arange(n) % 5 > 0, np.full(n, 0.1), np.full(n, 0.9), pseudo, np.arange(n) / n)
+    shown = gallery(images, judged, None)
+    corrected = [it for it in shown if it.group == "corrected"]
+    assert len(corrected) == 12
+    assert all("truth" not in it.details for it in shown)
+    assert corrected[0].caption == f"{corrected[0].details['given']} → {corrected[0].details['new']}"
+    assert corrected[0].details["given"].startswith("class ")
+    of_first = [it.details["similarity"] for it in shown if it.group == "prototypes"][:6]
+    assert of_first == sorted(of_first, reverse=True)
+    lines = "".join(f"n{label:08} thing {label}, other name\n" for label in range(10))
+    (images.root / "info/synsets.txt").write_text(lines)
+    assert class_names(images, None) == [f"thing {label}" for label in range(10)]

@@ -1,0 +1,1 @@
+"""The report: one HTML page that needs nothing else, made from the records of a reproduction."""

@@ -1,0 +1,251 @@
+"""The report's pictures, each a function from figures to an SVG element."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter, ScalarFormatter
+
+from core.errors import InputError
+from results.definitions import METHOD_TITLES, SET_TITLES
+from results.plan import Results
+from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_svg, figure
+from results.statistics import summarise
+from results.tables import Claim, Figure, tested_claims
+
+COLOURS = Path(__file__).with_name("colours.css")
+OUTCOMES = {"holds": (GOOD, "o", True), "does not hold": (BAD, "X", True)}  # colour, marker, whether it is filled
+SMALL = (340, 250)  # a picture that stands beside others, in pixels
+ROW = 24  # pixels of the forest plot for a claim
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An SVG element with what is said below it."""
+
+    svg: str
+    caption: str
+
+
+def colour_of(method: str, methods: Sequence[str]) -> str:
+    """A method's colour, by its place in the plan."""
+    return METHODS[methods.index(method) % len(METHODS)]
+
+
+def forest(claims: Sequence[Claim]) -> str | None:
+    """The claims with their intervals, those about errors on an axis of their own; None where none was tested."""
+    tested = [claim for claim in claims if claim.difference is not None and claim.difference.n > 1]
+    parts = [[claim for claim in tested if claim.column.lower_is_better == lower] for lower in (False, True)]
+    parts = [part for part in parts if part]
+    if not parts:
+        return None
+    titles = {False: "Higher is better: MoPro − CE, percentage points", True: "Lower is better: MoPro − CE"}
+    with figure(680, 70 * len(parts) + ROW * len(tested)) as drawn:
+        heights = [len(part) + 1.2 for part in parts]
+        every = drawn.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
+        several = len({claim.training_set for claim in tested}) > 1
+        for axes, part in zip(every, parts, strict=True):
+            _forest_part(axes, part, several)
+            axes.set_title(titles[part[0].column.lower_is_better])
+        return as_svg(drawn, "The paper's claims with their 95% confidence intervals")
+
+
+def _forest_part(axes: Axes, claims: Sequence[Claim], names_sets: bool) -> None:
+    axes.axvline(0, color=FAINT, linewidth=1)
+    for row, claim in enumerate(claims):
+        assert claim.difference is not None
+        colour, marker, filled = OUTCOMES.get(claim.verdict, (UNSURE, "o", False))
+        low, high = claim.difference.interval
+        axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
+        axes.plot(
+            [claim.difference.mean], [row], marker, color=colour, markersize=7, fillstyle="full" if filled else "none"
+        )
+        axes.annotate(
+            claim.verdict,
+            (1.02, row),
+            xycoords=("axes fraction", "data"),
+            color=colour,
+            va="center",
+            fontsize=10,
+            annotation_clip=False,
+        )
+    named = [f"{claim.column.title}{f', {claim.training_set}' if names_sets else ''}" for claim in claims]
+    axes.set_yticks(range(len(claims)), named, color=INK, fontsize=11)
+    axes.set_ylim(len(claims) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)
+
+
+def standing_alone(results: Results) -> str:
+    """The forest plot as a file of its own, in the light or the dark colours of whoever looks at it.
+
+    Raises:
+        InputError: no claim was tested with more than one seed.
+    """
+    element = forest(tested_claims(results))
+    if element is None:
+        raise InputError(
+            f"Profile {results.profile['name']} has tested no claim with two seeds or more: run both methods' first."
+        )
+    end = element.index(">") + 1
+    style = COLOURS.read_text() + "svg { background: var(--page); font-family: system-ui, sans-serif; }"
+    return f"{element[:end]}<style>{style}</style>{element[end:]}\n"
+
+
+def shots(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
+    """Accuracy over the number of labelled images a class, one picture for each evaluation and pretraining set."""
+    pictures = []
+    for evaluation, training_set in dict.fromkeys((it.column.evaluation, it.training_set) for it in figures):
+        part = [it for it in figures if (it.column.evaluation, it.training_set) == (evaluation, training_set)]
+        if not any(it.ours for it in part):
+            continue
+        name = part[0].column.title.split()[0]
+        with figure(*SMALL) as drawn:
+            axes = drawn.subplots()
+            for method in dict.fromkeys(it.method for it in part):
+                of_method = [it for it in part if it.method == method]
+                _shots_of(axes, of_method, METHOD_TITLES.get(method, method), colour_of(method, methods))
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.set_xticks(sorted({_shots_in(it) for it in part}))
+            axes.set_xlabel("labelled images a class")
+            axes.set_title(f"{name} (%)")
+            axes.legend()
+            pictures.append(
+                Picture(as_svg(drawn, f"Low-shot curves of {name}"), SET_TITLES.get(training_set, training_set))
+            )
+    return pictures
+
+
+def _shots_in(it: Figure) -> int:
+    return int(it.column.metric.removeprefix("k"))
+
+
+def _shots_of(axes: Axes, figures: Sequence[Figure], label: str, colour: str) -> None:
+    ours = [(_shots_in(it), it.ours.mean, it.spread or 0.0) for it in figures if it.ours]
+    if ours:
+        k, mean, spread = zip(*ours, strict=True)
+        axes.errorbar(k, mean, yerr=spread, color=colour, marker="o", capsize=3, elinewidth=1.2, label=label)
+    paper = [(_shots_in(it), it.published.values[0]) for it in figures if len(it.published.values) == 1]
+    if paper:
+        k, values = zip(*paper, strict=True)
+        axes.plot(k, values, "--", color=colour, marker="D", fillstyle="none", linewidth=1.2, label=f"{label}, paper")
+
+
+Epochs = Sequence[Mapping[str, Any]]
+
+
+def training(curves: Mapping[str, Sequence[Epochs]], methods: Sequence[str]) -> list[Picture]:
+    """A picture for every quantity: the mean over seeds of every method, in the band of its lowest and highest.
+
+    Args:
+        curves: by method, for each seed the finished epochs.
+        methods: of the plan.
+    """
+    names = dict.fromkeys(name for seeds in curves.values() for epochs in seeds for row in epochs for name in row)
+    order = {"accuracy": 1, "kept": 2, "corrected": 3, "learning_rate": 4}
+    pictures = []
+    for name in sorted((name for name in names if name != "epoch"), key=lambda it: (order.get(it, 0), it)):
+        with figure(*SMALL) as drawn:
+            axes = drawn.subplots()
+            for method, seeds in curves.items():
+                points = _by_epoch(seeds, name)
+                if not points:
+                    continue
+                epochs = sorted(points)
+                colour = colour_of(method, methods)
+                low, high = ([limit(points[epoch]) for epoch in epochs] for limit in (min, max))
+                axes.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
+                means = [fmean(points[epoch]) for epoch in epochs]
+                axes.plot(epochs, means, color=colour, label=METHOD_TITLES.get(method, method))
+            if name in ("accuracy", "kept", "corrected"):
+                axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axes.set_xlabel("epoch")
+            axes.set_title(_quantity(name))
+            axes.legend()
+            pictures.append(Picture(as_svg(drawn, f"{_quantity(name)} by epoch"), ""))
+    return pictures
+
+
+def _quantity(name: str) -> str:
+    titles = {
+        "accuracy": "Agreement with the trusted labels",
+        "kept": "Share of samples kept",
+        "corrected": "Share of samples corrected",
+        "learning_rate": "Learning rate",
+    }
+    return titles.get(name) or name.removeprefix("loss/").capitalize() + " loss"
+
+
+def _by_epoch(seeds: Iterable[Epochs], name: str) -> dict[int, list[float]]:
+    """All seeds' finite values by epoch, from 1."""
+    points: dict[int, list[float]] = {}
+    for epochs in seeds:
+        for row in epochs:
+            if name in row and math.isfinite(row[name]):
+                points.setdefault(int(row["epoch"]) + 1, []).append(row[name])
+    return points
+
+
+Reliability = Mapping[str, Sequence[float]]
+
+
+def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, methods: Sequence[str]) -> Picture:
+    """Accuracy over confidence, bin by bin, mean over seeds; on the diagonal, a model knows how sure it may be.
+
+    Args:
+        diagrams: by method, for each seed ``confidence`` and ``accuracy`` of the bins, as fractions.
+        title: of the data set.
+        methods: of the plan.
+    """
+    with figure(*SMALL) as drawn:
+        axes = drawn.subplots()
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":")
+        for method, seeds in diagrams.items():
+            bins = min(len(seed["confidence"]) for seed in seeds)
+            x, y = (
+                [summarise([seed[key][place] for seed in seeds]).mean for place in range(bins)]
+                for key in ("confidence", "accuracy")
+            )
+            colour = colour_of(method, methods)
+            axes.plot(x, y, color=colour, marker="o", label=METHOD_TITLES.get(method, method))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="confidence", title=f"{title}: accuracy")
+        axes.legend(loc="upper left")
+        return Picture(as_svg(drawn, f"Reliability diagram of {title}"), "")
+
+
+def bars(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
+    """A group of bars for each figure, one a method, with the paper's figure as a diamond; a picture for each set."""
+    pictures = []
+    for training_set in dict.fromkeys(it.training_set for it in figures):
+        part = [it for it in figures if it.training_set == training_set]
+        titles = list(dict.fromkeys(it.column.title for it in part))
+        shown = list(dict.fromkeys(it.method for it in part))
+        if not any(it.ours for it in part):
+            continue
+        with figure(680, 70 + len(titles) * (12 + 14 * len(shown))) as drawn:
+            axes = drawn.subplots()
+            height = 0.8 / len(shown)
+            for number, method in enumerate(shown):
+                for it in (it for it in part if it.method == method):
+                    y = titles.index(it.column.title) + (number - (len(shown) - 1) / 2) * height
+                    if it.ours:
+                        axes.barh(y, it.ours.mean, height * 0.85, color=colour_of(method, methods))
+                        axes.errorbar(it.ours.mean, y, xerr=it.spread or 0.0, color=INK, capsize=2, elinewidth=1)
+                    for value in it.published.values:
+                        axes.plot([value], [y], "D", color=INK, fillstyle="none")
+                axes.barh([0], [0], color=colour_of(method, methods), label=METHOD_TITLES.get(method, method))
+            axes.plot([], [], "D", color=INK, fillstyle="none", linestyle="none", label="paper")
+            axes.set_yticks(range(len(titles)), titles, color=INK)
+            axes.invert_yaxis()
+            axes.grid(axis="y", visible=False)
+            axes.spines["left"].set_color(LINE)
+            axes.legend(loc="lower right")
+            pictures.append(Picture(as_svg(drawn, f"Average precision after pretraining on {training_set}"), ""))
+    return pictures
