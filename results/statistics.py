@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 CONFIDENCE = 0.95
 
@@ -40,6 +41,7 @@ def summarise(values: Sequence[float]) -> Summary:
     return Summary(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
 
 
+@cache
 def students_t(degrees: int, confidence: float) -> float:
     """The t within which Student's distribution has the given probability, to both sides of 0.
 
