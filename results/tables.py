@@ -335,7 +335,7 @@ def figures(results: Results) -> list[Figure]:
             paper = _published(published, table, row, column) if compares else UNKNOWN
             outcome = None
             if compares:
-                outcome = verdict(paper, summary, results.profile["tolerance"], column.lower_is_better)
+                outcome = verdict(paper, summary, _tolerance(results, table), column.lower_is_better)
             found.append(Figure(table, column, *row, paper, summary, own_spread, outcome))
     return found
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import InputError
 from results.frame import read_table
-from results.latex import escaped, latex
+from results.latex import BETWEEN, escaped, latex
 from results.plan import read_results
 from results.writing import write_tables
 from tests.test_tables import write_job, write_runs
@@ -24,18 +24,23 @@ TEX = shutil.which("pdflatex") or shutil.which("xelatex") or shutil.which("tecto
 
 
 def structure(table: str) -> list[int]:
-    """Cells in every line of a table, after a check of its frame."""
-    lines = table.splitlines()
-    assert lines[0].startswith("% ")
-    assert re.fullmatch(r"\{\\[a-z]+\\setlength\{\\tabcolsep\}\{3pt\}%", lines[1])
-    columns = re.fullmatch(r"\\begin\{tabular\}\{(lr*)\}", lines[2])
+    """Cells in every line of a table's tabulars, after a check of each one's frame."""
+    title, *parts = re.split(r"^(?=\{\\[a-z]+\\setlength)", table, flags=re.MULTILINE)
+    assert title.startswith("% ") and title.count("\n") == 1
+    assert parts
+    return [count for part in parts for count in structure_of_a_part(part.removesuffix(BETWEEN + "\n").splitlines())]
+
+
+def structure_of_a_part(lines: list[str]) -> list[int]:
+    assert re.fullmatch(r"\{\\[a-z]+\\setlength\{\\tabcolsep\}\{3pt\}%", lines[0])
+    columns = re.fullmatch(r"\\begin\{tabular\}\{(lr*)\}", lines[1])
     assert columns
-    if lines[4].startswith(r"\multicolumn"):
-        assert re.fullmatch(rf"\\multicolumn\{{{len(columns[1])}\}}\{{l\}}\{{Pretraining set: .*\}} \\\\", lines[4])
-        del lines[4:6]
-    assert [lines[3], lines[5], *lines[-2:]] == [r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}}"]
+    if lines[3].startswith(r"\multicolumn"):
+        assert re.fullmatch(rf"\\multicolumn\{{{len(columns[1])}\}}\{{l\}}\{{Pretraining set: .*\}} \\\\", lines[3])
+        del lines[3:5]
+    assert [lines[2], lines[4], *lines[-2:]] == [r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}}"]
     counts = []
-    for line in (lines[4], *lines[6:-2]):
+    for line in (lines[3], *lines[5:-2]):
         assert line.endswith(r" \\")
         counts.append(len(re.split(r"(?<!\\)&", line)))
     assert set(counts) == {len(columns[1])}
