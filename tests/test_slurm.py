@@ -19,7 +19,7 @@ SLURM = ("--cluster", "slurm")
 ONE_BRANCH = ("--only", "accuracy-imagenet", "--methods", "mopro")
 TWO_BRANCHES = ("--only", "accuracy-imagenet")
 DISTRIBUTED = {"resources__pretrain__tasks": "4", "resources__pretrain__nodes": "2", "slurm__parallel": "3"}
-LONGER = {"pretrain__schedule__epochs": "60", "pretrain__schedule__decay_at": "[40]"}
+LONGER = {"pretrain__schedule__epochs": "40", "pretrain__schedule__decay_at": "[30]"}
 
 
 @pytest.fixture(scope="module")
@@ -136,13 +136,16 @@ def test_a_preempted_pretraining_goes_on_to_the_same_figures(cluster, runs, undi
     assert records(runs) == undisturbed
 
 
-def test_a_pretraining_outlasts_its_time_limit(cluster, runs, undisturbed):
-    """A limit of one minute, of which half is left when the signal comes, or more: SLURM looks every half minute."""
-    limited = {"resources__pretrain__hours": "0.01", "slurm__warning": "20"}
-    run = finish(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED, **limited)
+def test_a_pretraining_outlasts_its_time_limit(cluster, runs, tmp_path):
+    """A limit of one minute, of which most is left when the signal may come: SLURM looks twice a minute."""
+    longest = {"pretrain__schedule__epochs": "100", "pretrain__schedule__decay_at": "[70]"}
+    limited = {"resources__pretrain__hours": "0.01", "slurm__warning": "45", "slurm__timeouts": "100"}
+    reference = shutil.copytree(runs, tmp_path / "reference")
+    assert run_all(reference, *ONE_BRANCH, **longest).returncode == 0
+    run = finish(runs, *ONE_BRANCH, **longest, **limited)
     assert run.returncode == 0, run.stdout + run.stderr
     assert attempts(runs) > 1
-    assert records(runs) == undisturbed
+    assert records(runs) == records(reference)
 
 
 def test_a_cancelled_pretraining_takes_its_branch_with_it_and_the_command_repairs_it(cluster, runs):
