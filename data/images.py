@@ -39,17 +39,7 @@ class ImageTable:
         Raises:
             InputError: the file is missing, or is not a whole image (a truncated one is refused, never padded).
         """
-        path = self.root / self.paths[index].decode()
-        try:
-            return _decode(path.read_bytes())
-        except FileNotFoundError:
-            raise InputError(
-                f"{self.source} names the image {path}, which does not exist: restore the file or its data set."
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"The image {path} (named in {self.source}) cannot be decoded ({error}): fetch it again."
-            ) from None
+        return read_image(self.root / self.paths[index].decode(), self.source)
 
     def subset(self, rows: np.ndarray) -> "ImageTable":
         """The images of some rows, in that order."""
@@ -60,6 +50,22 @@ class ImageTable:
         digest = hashlib.sha256(b"\n".join(self.paths.tolist()))
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
         return {"images": len(self), "classes": self.classes, "sha256": digest.hexdigest()}
+
+
+def read_image(path: Path, source: Path) -> np.ndarray:
+    """An image file that ``source`` names, as 8-bit RGB, ``[height, width, 3]``.
+
+    Raises:
+        InputError: the file is missing, or is not a whole image.
+    """
+    try:
+        return _decode(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(
+            f"{source} names the image {path}, which does not exist: restore the file or its data set."
+        ) from None
+    except OSError as error:
+        raise InputError(f"The image {path} (named in {source}) cannot be decoded ({error}): fetch it again.") from None
 
 
 def _decode(content: bytes) -> np.ndarray:
