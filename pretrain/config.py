@@ -152,6 +152,14 @@ class PretrainConfig(TrainingConfig):
     views: TrainingViews
 
 
+class UntrainedConfig(Config):
+    """A backbone that is initialised and never trained: its seed, and how many classes its classifier has."""
+
+    seed: int = Field(ge=0)
+    backbone: BackboneConfig
+    classes: int = Field(gt=1)
+
+
 class EvaluationConfig(Config):
     """How images are shown to a checkpoint.
 
