@@ -153,11 +153,10 @@ class PretrainConfig(TrainingConfig):
 
 
 class UntrainedConfig(Config):
-    """A backbone that is initialised and never trained: its seed, and how many classes its classifier has."""
+    """A backbone that is initialised from a seed and never trained."""
 
     seed: int = Field(ge=0)
     backbone: BackboneConfig
-    classes: int = Field(gt=1)
 
 
 class EvaluationConfig(Config):

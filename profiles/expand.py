@@ -24,7 +24,48 @@ def jobs_of(profile: Profile) -> list[Job]:
         for method_name in profile.methods:
             for seed in profile.seeds:
                 jobs += _Run(profile, set_name, method_name, seed, data, hard).jobs()
+    return [*jobs, *_untrained(profile, data)]
+
+
+def _untrained(profile: Profile, data: Needs) -> list[Job]:
+    """Backbones as they are initialised, and what detection makes of them."""
+    jobs = []
+    for seed in profile.evaluate.detection.untrained_seeds if profile.evaluate.detection else ():
+        place = f"random/none/seed{seed}"
+        tags = {"method": "random", "set": "none", "seed": str(seed), "evaluation": "untrained"}
+        config = {"seed": seed, "backbone": _values(profile.pretrain.backbone)}
+        checkpoint = Job(f"untrained/{place}", "pretrain.untrained:run", config, tags=tags)
+        jobs += [checkpoint, *_detections(profile, seed, {**data, "checkpoint": checkpoint}, place, tags)]
     return jobs
+
+
+def _detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Mapping[str, str]) -> list[Job]:
+    """One job for each schedule; ``place`` and ``tags`` are those of the checkpoint that ``needs`` hold."""
+    if profile.evaluate.detection is None or profile.data.coco is None:
+        return []
+    constants = _values(profile.evaluate.detection)
+    options = {"runtime": constants.pop("runtime")}
+    schedules = constants.pop("schedules")
+    del constants["untrained_seeds"]
+    shared = {
+        "seed": seed,
+        "coco": profile.data.coco.folder,
+        "classes": profile.data.coco.classes,
+        "backbone": _values(profile.pretrain.backbone),
+        **constants,
+    }
+    return [
+        Job(
+            f"detection-{name}/{place}",
+            "transfer.detection:run",
+            shared | {"schedule": schedule},
+            options,
+            needs,
+            profile.resources.detection,
+            {**tags, "evaluation": f"detection-{name}"},
+        )
+        for name, schedule in schedules.items()
+    ]
 
 
 def _miniature(profile: Profile) -> dict[str, Job]:
@@ -84,6 +125,7 @@ class _Run:
             *self.finetunings(needs),
             *self.retraining(needs),
             *self.robustness(needs),
+            *_detections(self.profile, self.seed, needs, self._place, self._tags),
         ]
 
     def pretraining(self) -> Job:
@@ -227,9 +269,16 @@ class _Run:
         needs: Needs,
         resources: Resources,
     ) -> Job:
-        name = f"{kind}/{self.method_name}/{self.set_name}/seed{self.seed}"
-        tags = {"method": self.method_name, "set": self.set_name, "seed": str(self.seed), "evaluation": kind}
-        return Job(name, stage, config, options, needs, resources, tags)
+        tags = {**self._tags, "evaluation": kind}
+        return Job(f"{kind}/{self._place}", stage, config, options, needs, resources, tags)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.method_name}/{self.set_name}/seed{self.seed}"
+
+    @property
+    def _tags(self) -> dict[str, str]:
+        return {"method": self.method_name, "set": self.set_name, "seed": str(self.seed)}
 
 
 def _values(config: Config) -> dict[str, Any]:

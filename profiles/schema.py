@@ -10,7 +10,7 @@ from data.miniature.config import MiniatureConfig
 from pretrain.config import ArithmeticConfig, BackboneConfig, MethodConfig, MoProConfig, RuntimeConfig, ScheduleConfig
 from robustness.config import ReferenceModel
 from slurm.jobs import Resources
-from transfer.config import OneVsRestSVMConfig, SVMConfig
+from transfer.config import DetectionRecipe, DetectionSchedule, OneVsRestSVMConfig, SVMConfig
 
 
 class WebVisionSet(Config):
@@ -36,6 +36,13 @@ class Places205Set(Config):
     classes: int = Field(gt=1)
 
 
+class COCOSet(Config):
+    """A data set in COCO's layout: where it lies, and how many categories it has."""
+
+    folder: str
+    classes: int = Field(gt=0)
+
+
 class ImageNetVariant(Config):
     """A data set of some of ImageNet's classes: its folder, and how many classes it must have, where that is known."""
 
@@ -55,6 +62,7 @@ class DataSets(Config):
     places205: Places205Set | None = None
     imagenet_r: ImageNetVariant | None = None
     imagenet_a: ImageNetVariant | None = None
+    coco: COCOSet | None = None
 
 
 class Pretraining(Config):
@@ -139,6 +147,20 @@ class Finetuning(Config):
         return self
 
 
+class Detection(DetectionRecipe):
+    """Detection and instance segmentation on COCO.
+
+    Attributes:
+        runtime: of the training.
+        schedules: by name; results/definitions.py says which names have columns in the table.
+        untrained_seeds: of backbones that are evaluated as they are initialised, beside the pretrained ones.
+    """
+
+    runtime: RuntimeConfig
+    schedules: dict[str, DetectionSchedule] = Field(min_length=1)
+    untrained_seeds: tuple[int, ...] = ()
+
+
 class Evaluation(Config):
     """The evaluations, and what they share: images at once, loading processes."""
 
@@ -149,6 +171,7 @@ class Evaluation(Config):
     lowshot_places205: LowShot | None = None
     robustness: Robustness | None = None
     finetune: Finetuning | None = None
+    detection: Detection | None = None
 
 
 class StageResources(Config):
@@ -159,6 +182,7 @@ class StageResources(Config):
     retrain: Resources = Resources()
     evaluate: Resources
     finetune: Resources = Resources()
+    detection: Resources = Resources()
 
 
 class Profile(Config):
@@ -213,6 +237,19 @@ class Profile(Config):
                 raise ValueError(
                     f"methods.{name}.queue_size {method.queue_size} is smaller than a batch of {batch_size} keys"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _detection_fits(self) -> "Profile":
+        detection, tasks = self.evaluate.detection, self.resources.detection.tasks
+        if detection and detection.batch_size % tasks:
+            raise ValueError(
+                f"evaluate.detection.batch_size {detection.batch_size} is not divisible by {tasks} detection tasks"
+            )
+        if detection and not self.data.coco:
+            raise ValueError("evaluate.detection needs data.coco with its folder and classes, found none")
+        if "random" in self.methods:
+            raise ValueError("methods.random: that is the name of the untrained backbones, choose another")
         return self
 
     @model_validator(mode="after")

@@ -40,7 +40,9 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     splits = read_coco(workspace.dataset(constants.coco), constants.classes)
     with process_group() as device:
         if constants.batch_size % world_size():
-            raise InputError(f"batch_size {constants.batch_size} is not divisible by {world_size()} processes: change one.")
+            raise InputError(
+                f"batch_size {constants.batch_size} is not divisible by {world_size()} processes: change one."
+            )
         detector = build_detector(constants, workspace.inputs["checkpoint"] / MODEL_FILE, device)
         iterations = train(detector, splits["train"], constants, workspace, device)
         detections = detections_on(splits["val"], detector, constants, workspace)

@@ -15,19 +15,13 @@ SHIPPED = Path(mmdet.__file__).parent / ".mim/configs/mask_rcnn/mask-rcnn_r50_fp
 def model_config(constants: DetectionConfig, norm: str) -> ConfigDict:
     """The detector; ``norm`` is the layer that normalises in the pyramid, and in the backbone."""
     model = Config.fromfile(SHIPPED).model
-    first_stride = 2 if constants.backbone.stem == "small" else 4
     expansion = 4 if constants.backbone.depth == 50 else 1
     widths = [constants.backbone.width * expansion * 2**stage for stage in range(4)]
     model.backbone = {"type": "PretrainedTrunk", "config": constants.backbone.model_dump(), "norm": norm}
-    model.neck.update(in_channels=widths, norm_cfg={"type": norm, "requires_grad": True})
+    # Strides stay those of the published network, 4 to 64: with the small stem, its first stage is a stride too fine.
+    model.neck.in_channels = widths[1:] if constants.backbone.stem == "small" else widths
+    model.neck.norm_cfg = {"type": norm, "requires_grad": True}
     model.data_preprocessor.bgr_to_rgb = False  # images are read as RGB
-    strides = [first_stride * 2**level for level in range(5)]
-    model.rpn_head.anchor_generator.strides = strides
-    for extractor in ("bbox_roi_extractor", "mask_roi_extractor"):
-        model.roi_head[extractor].featmap_strides = strides[:4]
-    # Boxes up to this side are pooled from the first level; with the stock strides it is 56.
-    for extractor in ("bbox_roi_extractor", "mask_roi_extractor"):
-        model.roi_head[extractor].finest_scale = 14 * first_stride
     for head in ("bbox_head", "mask_head"):
         model.roi_head[head].num_classes = constants.classes
     if constants.heads is not None:
@@ -52,7 +46,7 @@ def _shrink(model: ConfigDict, heads: DetectionHeads) -> None:
 
 
 def dataset_config(split: COCOSplit, constants: DetectionConfig, *, training: bool) -> dict[str, Any]:
-    """mmdet's own data set, with the views of training or of test."""
+    """The data set as mmdet reads it, with the views of training or of test."""
     sides = constants.short_sides if training else (constants.short_side,)
     resize = {
         "type": "RandomChoiceResize",

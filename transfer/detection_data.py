@@ -55,12 +55,14 @@ class SeededImages(Dataset):
         position, index = key
         state = int(generator(self.seed, "detection-view", position).integers(2**32))
         random.seed(state)
-        np.random.seed(state)  # noqa: NPY002  (what mmdet's transforms draw from)
+        np.random.seed(state)
         return self.dataset[index]
 
 
 class AspectBatches(Sampler[list[Key]]):
-    """This rank's batches, some of an endless stream: images of a batch are all wider than high, or none is, so that little is padded.
+    """This rank's batches, some of an endless stream.
+
+    The images of a batch are all wider than high, or none is, so that little is padded.
 
     Args:
         wide: ``[n]``, whether an image is wider than high.

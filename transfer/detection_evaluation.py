@@ -3,7 +3,6 @@
 import contextlib
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def detections_on(
     if world_size() > 1:
         gathered: list[Any] = [None] * world_size()
         dist.all_gather_object(gathered, found)
-        found = sum(gathered, [])
+        found = [detection for of_rank in gathered for detection in of_rank]
     return sorted(found, key=lambda detection: detection["image_id"])
 
 
@@ -71,14 +70,18 @@ def average_precision(split: COCOSplit, detections: Sequence[Detection]) -> dict
 
     A size that no annotation has is left out.
     """
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(split.annotations))
+    truth = _truth(split)
     return {
         f"{kind}_{figure}": {"value": 100 * value, "unit": "%", "n": split.images}
         for kind, name in KINDS.items()
         for figure, value in zip(FIGURES, _first_six(truth, detections, name), strict=True)
         if value >= 0  # -1: there is nothing of that size
     }
+
+
+def _truth(split: COCOSplit) -> COCO:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(split.annotations))
 
 
 def _first_six(truth: COCO, detections: Sequence[Detection], kind: str) -> list[float]:
@@ -100,7 +103,7 @@ def _of_kind(detections: Sequence[Detection], kind: str) -> list[Detection]:
 
 def drawings(split: COCOSplit, detections: Sequence[Detection], images: int) -> list[Exhibit]:
     """The first images of a split with the boxes and masks that were found with a score of a half or more."""
-    truth = COCO(str(split.annotations), print_function=lambda *_: None)
+    truth = _truth(split)
     names = dict(zip(split.category_ids, split.categories, strict=True))
     exhibits = []
     for image_id in sorted(truth.imgs)[:images]:

@@ -26,7 +26,7 @@ from transfer.detection_config import model_config
 
 @MODELS.register_module()
 class PretrainedTrunk(BaseModule):
-    """The trunk without its pooling; gives the maps of all four stages.
+    """The trunk without its pooling; gives the maps of its stages from stride 4 on.
 
     Args:
         config: values of a :class:`BackboneConfig`.
@@ -35,7 +35,9 @@ class PretrainedTrunk(BaseModule):
 
     def __init__(self, config: Mapping[str, Any], norm: str) -> None:
         super().__init__()
-        trunk = Classifier(BackboneConfig.model_validate(config), classes=2).trunk
+        backbone = BackboneConfig.model_validate(config)
+        self.first_stage = 1 if backbone.stem == "small" else 0
+        trunk = Classifier(backbone, classes=2).trunk
         self.trunk = nn.SyncBatchNorm.convert_sync_batchnorm(trunk) if norm == "SyncBN" else trunk
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -45,7 +47,7 @@ class PretrainedTrunk(BaseModule):
         for stage in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4):
             maps = stage(maps)
             stages.append(maps)
-        return tuple(stages)
+        return tuple(stages[self.first_stage :])
 
 
 def normalisation(device: torch.device) -> str:

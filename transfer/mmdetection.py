@@ -186,9 +186,7 @@ def plain_roi_align(
         aligned: whether a pixel's centre lies half a pixel from its corner.
     """
     pooled = images.new_zeros(len(rois), images.shape[1], height, width)
-    for image, which, rows, columns in _pooling(
-        rois, images.shape, scale, height, width, sampling_ratio, aligned
-    ):
+    for image, which, rows, columns in _pooling(rois, images.shape, scale, height, width, sampling_ratio, aligned):
         pooled[which] = torch.einsum("kih,chw,kjw->kcij", rows, images[image], columns)
     return pooled
 
