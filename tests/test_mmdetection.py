@@ -1,4 +1,4 @@
-"""The two operators of mmcv against plain references that loop over everything, and what is said where one is missing."""
+"""The operators of mmcv against plain references that loop over everything, and what is said without mmdet."""
 
 import subprocess
 import sys

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
+import core.vision  # noqa: F401  (mmengine imports torchvision, which must be importable)
 from core.errors import InputError
 
 PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
@@ -43,7 +44,6 @@ def load() -> None:
             f"Detection needs the package {missing[0]}, which is not installed: install requirements.lock, or leave "
             "detection out with --set evaluate.detection=null."
         )
-    importlib.import_module("core.vision")  # torchvision, which mmengine imports
     if EXTENSION not in sys.modules and importlib.util.find_spec(EXTENSION) is None:
         sys.modules[EXTENSION] = _stand_in()
     importlib.import_module("mmdet.utils").register_all_modules()
