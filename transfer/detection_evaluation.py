@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from faster_coco_eval import COCO, COCOeval_faster
+from mmengine.model import BaseModel
 from PIL import Image, ImageDraw
 from pycocotools import mask as run_lengths
-from torch import nn
 
 from core.distributed import world_size
 from core.exhibits import Exhibit
@@ -28,7 +28,7 @@ DRAWN_FROM = 0.5  # score
 
 
 def detections_on(
-    split: COCOSplit, detector: nn.Module, constants: DetectionConfig, workspace: Workspace
+    split: COCOSplit, detector: BaseModel, constants: DetectionConfig, workspace: Workspace
 ) -> list[Detection]:
     """All detections on a split, on every rank, by image; every image is looked at once, over all ranks."""
     found: list[Detection] = []

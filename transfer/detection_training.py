@@ -158,7 +158,7 @@ def average_batch_statistics(model: nn.Module, batches: DataLoader) -> None:
         model: a detector of mmdet, possibly wrapped for several processes.
         batches: of training images.
     """
-    detector = model.module if hasattr(model, "module") else model
+    detector: Any = model.module if hasattr(model, "module") else model
     layers = [layer for layer in detector.modules() if isinstance(layer, NORMALISATION)]
     momenta = [layer.momentum for layer in layers]
     means = [torch.zeros_like(_statistics(layer)) for layer in layers]

@@ -12,7 +12,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -139,7 +139,9 @@ def roi_align_backward(
     """Fill ``grad_input`` ``[n, c, h, w]``."""
     if pool_mode != AVERAGE:
         _refuse("roi_align_backward with maximum pooling")
-    backward = torch.ops.torchvision._roi_align_backward if _torchvision_is_compiled() else plain_roi_align_backward
+    backward: Callable[..., torch.Tensor] = (
+        torch.ops.torchvision._roi_align_backward if _torchvision_is_compiled() else plain_roi_align_backward
+    )
     sizes = (spatial_scale, aligned_height, aligned_width, *grad_input.shape)
     grad_input.copy_(backward(grad_output, rois, *sizes, sampling_ratio, aligned))
 

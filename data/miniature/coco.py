@@ -22,7 +22,8 @@ def write_coco(folder: Path, part: COCOPart, studio: Studio) -> int:
     Categories are numbered from 1, masks are run-length codes that are exact to the pixel, and no two items overlap.
     """
     for split, images in (("train", part.images), ("val", part.validation_images)):
-        entries, annotations = [], []
+        entries: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
         for number in range(1, images + 1):
             name = f"{number:012d}.jpg"
             canvas, items = _canvas(part.canvas, studio)
