@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import HOOKS, LOOPS
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
@@ -41,7 +42,7 @@ def train(
     runtime, iterations = constants.runtime, constants.schedule.iterations
     after = training_batches(split, constants, range(iterations, iterations + constants.precise_batch_norm))
     runner = Runner(
-        model=detector,
+        model=_across_ranks(detector, device),
         work_dir=str(folder),
         train_dataloader=training_batches(split, constants, range(first, iterations)),
         train_cfg={"type": "LoopThatGoesOn", "max_iters": iterations},
@@ -73,6 +74,14 @@ def train(
     )
     runner.train()
     return runner.iter
+
+
+def _across_ranks(detector: nn.Module, device: torch.device) -> nn.Module:
+    """The detector as the runner takes it; the runner's own wrapping knows GPUs alone."""
+    if world_size() == 1:
+        return detector
+    devices = [device] if device.type == "cuda" else None
+    return MMDistributedDataParallel(detector, device_ids=devices, broadcast_buffers=False)
 
 
 def _finished_iterations(folder: Path) -> int:
