@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 import torch
 from tabulate import tabulate
 
-from benchmarks import lowshot, prototypes
+from benchmarks import detection, lowshot, prototypes
 
 
 def main() -> int:
     """Gives the exit status."""
     torch.set_num_threads(1)
     with contextlib.redirect_stdout(io.StringIO()):
-        comparisons = [measure() for measure in (prototypes.measure, lowshot.measure)]
+        comparisons = [
+            measure()
+            for measure in (prototypes.measure, lowshot.measure, detection.measure_scoring, detection.measure_pooling)
+        ]
     rows = [
         {
             "what": comparison.what,
