@@ -65,11 +65,10 @@ def measure_pooling() -> Comparison:
     images = torch.randn(2, 32, 32, 32)
     corner = torch.rand(64, 2) * 90
     rois = torch.cat([torch.arange(64)[:, None] % 2, corner, corner + 6 + torch.rand(64, 2) * 32], 1)
-    sizes = (0.25, 7, 7)
 
     def ours() -> tuple[torch.Tensor, torch.Tensor]:
-        pooled = mmdetection.plain_roi_align(images, rois, *sizes, 0, True)
-        return pooled, mmdetection.plain_roi_align_backward(pooled, rois, *sizes, *images.shape, 0, True)
+        pooled = mmdetection.plain_roi_align(images, rois, 0.25, 7, 7, 0, True)
+        return pooled, mmdetection.plain_roi_align_backward(pooled, rois, 0.25, 7, 7, 2, 32, 32, 32, 0, True)
 
     def reference() -> tuple[torch.Tensor, torch.Tensor]:
         from torchvision.ops import roi_align
