@@ -66,7 +66,8 @@ def test_dry_run_shows_what_a_change_makes_new_and_touches_nothing(finished, tmp
     before = sorted(runs.rglob("*"))
     plan = run_all(runs, "--dry-run", pretrain__schedule__epochs="4").stdout.splitlines()
     states = {line.split()[0]: " to do " not in line for line in plan[2:-1]}
-    assert [name for name, done in states.items() if done] == ["miniature", "hard-images"]
+    untrained = ["untrained/random/none/seed0", "detection-short/random/none/seed0"]
+    assert [name for name, done in states.items() if done] == ["miniature", "hard-images", *untrained]
     assert len(states) == JOBS
     assert sorted(runs.rglob("*")) == before
     assert run_all(tmp_path / "new", "--dry-run").returncode == 0
