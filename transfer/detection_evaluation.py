@@ -24,7 +24,7 @@ from transfer.detection_data import test_batches
 Detection = dict[str, Any]  # as in COCO's files of results
 KINDS = {"box": "bbox", "mask": "segm"}
 FIGURES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")  # the first six of COCO's twelve
-DRAWN_FROM = 0.5  # score
+DRAWN_FROM = 0.3  # score
 
 
 def detections_on(
@@ -102,7 +102,7 @@ def _of_kind(detections: Sequence[Detection], kind: str) -> list[Detection]:
 
 
 def drawings(split: COCOSplit, detections: Sequence[Detection], images: int) -> list[Exhibit]:
-    """The first images of a split with the boxes and masks that were found with a score of a half or more."""
+    """The first images of a split with the boxes and masks of a score from ``DRAWN_FROM`` on."""
     truth = _truth(split)
     names = dict(zip(split.category_ids, split.categories, strict=True))
     exhibits = []
