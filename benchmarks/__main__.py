@@ -9,14 +9,21 @@ from datetime import UTC, datetime
 import torch
 from tabulate import tabulate
 
-from benchmarks import lists, lowshot, prototypes
+from benchmarks import detection, lists, lowshot, prototypes
 
 
 def main() -> int:
     """Gives the exit status."""
     torch.set_num_threads(1)
     with contextlib.redirect_stdout(io.StringIO()):
-        comparisons = [measure() for measure in (prototypes.measure, lowshot.measure, lists.measure)]
+        measures = (
+            prototypes.measure,
+            lowshot.measure,
+            lists.measure,
+            detection.measure_scoring,
+            detection.measure_pooling,
+        )
+        comparisons = [measure() for measure in measures]
     rows = [
         {
             "what": comparison.what,

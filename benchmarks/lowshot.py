@@ -31,6 +31,7 @@ WORLD = {
     "places205": {"images": 12, "validation_images": 12},
     "imagenet_r": {"images": 1},
     "imagenet_pool": {"images": 1},
+    "coco": {"canvas": 128, "images": 1, "validation_images": 1},
 }
 
 

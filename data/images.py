@@ -5,6 +5,7 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from data.shards import Shards
 
 # What Pillow raises for a file that is no whole image, beside OSError.
 DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+
+REMEDY = "fetch it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +43,7 @@ class ImageTable:
     classes: int
     source: Path
     shards: Shards | None = None
-    remedy: str = "fetch it again"
+    remedy: str = REMEDY
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -61,22 +64,9 @@ class ImageTable:
         Raises:
             InputError: the file is missing, or is not a whole image (a truncated one is refused, never padded).
         """
-        try:
-            return _decode(self.content(index))
-        except FileNotFoundError:
-            where = "does not exist" if self.shards is None else "is in none of the shards"
-            problem = f"{self.source} names the image {self._place(index)}, which {where}"
-            raise InputError(f"{problem}: {self.remedy}.") from None
-        except Image.UnidentifiedImageError:
-            problem = f"The image {self._place(index)} (named in {self.source}) cannot be decoded (it is no image)"
-            raise InputError(f"{problem}: {self.remedy}.") from None
-        except DECODING_ERRORS as error:
-            reason = " ".join(str(error).split())
-            problem = f"The image {self._place(index)} (named in {self.source}) cannot be decoded ({reason})"
-            raise InputError(f"{problem}: {self.remedy}.") from None
-
-    def _place(self, index: int) -> Path:
-        return self.root / self.paths[index].decode(errors="replace")
+        place = self.root / self.paths[index].decode(errors="replace")
+        missing = "does not exist" if self.shards is None else "is in none of the shards"
+        return decoded(lambda: self.content(index), place, self.source, missing, self.remedy)
 
     def subset(self, rows: np.ndarray) -> "ImageTable":
         """The images of some rows, in that order."""
@@ -89,6 +79,32 @@ class ImageTable:
             digest.update(b"\n" + path if number else path)
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
         return {"images": len(self), "classes": self.classes, "sha256": digest.hexdigest()}
+
+
+def decoded(
+    read: Callable[[], bytes], place: Path, source: Path, missing: str = "does not exist", remedy: str = REMEDY
+) -> np.ndarray:
+    """An image that ``source`` names, as 8-bit RGB, ``[height, width, 3]``.
+
+    Args:
+        read: gives its bytes.
+        place: the image, for errors.
+        source: the file or folder that names it, for errors.
+        missing: what to say where there is no such image.
+        remedy: what the user can do about one that is broken.
+
+    Raises:
+        InputError: the image is missing, or is not a whole one.
+    """
+    try:
+        return _decode(read())
+    except FileNotFoundError:
+        raise InputError(f"{source} names the image {place}, which {missing}: {remedy}.") from None
+    except Image.UnidentifiedImageError:
+        reason = "it is no image"
+    except DECODING_ERRORS as error:
+        reason = " ".join(str(error).split())
+    raise InputError(f"The image {place} (named in {source}) cannot be decoded ({reason}): {remedy}.")
 
 
 def _decode(content: bytes) -> np.ndarray:

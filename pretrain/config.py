@@ -165,6 +165,13 @@ class PretrainConfig(TrainingConfig, TrainingSetConfig):
     views: TrainingViews
 
 
+class UntrainedConfig(Config):
+    """A backbone that is initialised from a seed and never trained."""
+
+    seed: int = Field(ge=0)
+    backbone: BackboneConfig
+
+
 class ReleasedFile(Config):
     """A checkpoint that somebody else has released.
 

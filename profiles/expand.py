@@ -32,7 +32,7 @@ def jobs_of(profile: Profile) -> list[Job]:
                 jobs += _Run(profile, set_name, method_name, seed, data, hard).jobs()
     for method_name, method in released.items():
         jobs += _Release(profile, _slug(method.pretrained_on), method_name, profile.seeds[0], data, hard).jobs()
-    return jobs
+    return [*jobs, *_untrained(profile, data)]
 
 
 def _by_origin(profile: Profile) -> tuple[list[str], dict[str, ReleasedMethod]]:
@@ -42,6 +42,47 @@ def _by_origin(profile: Profile) -> tuple[list[str], dict[str, ReleasedMethod]]:
 
 def _slug(title: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-")
+
+
+def _untrained(profile: Profile, data: Needs) -> list[Job]:
+    """Backbones as they are initialised, and what detection makes of them."""
+    jobs = []
+    for seed in profile.evaluate.detection.untrained_seeds if profile.evaluate.detection else ():
+        place = f"random/none/seed{seed}"
+        tags = {"method": "random", "set": "none", "seed": str(seed), "evaluation": "untrained"}
+        config = {"seed": seed, "backbone": _values(profile.pretrain.backbone)}
+        checkpoint = Job(f"untrained/{place}", "pretrain.untrained:run", config, tags=tags)
+        jobs += [checkpoint, *_detections(profile, seed, {**data, "checkpoint": checkpoint}, place, tags)]
+    return jobs
+
+
+def _detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Mapping[str, str]) -> list[Job]:
+    """One job for each schedule; ``place`` and ``tags`` are those of the checkpoint that ``needs`` hold."""
+    if profile.evaluate.detection is None or profile.data.coco is None:
+        return []
+    constants = _values(profile.evaluate.detection)
+    options = {"runtime": constants.pop("runtime")}
+    schedules = constants.pop("schedules")
+    del constants["untrained_seeds"]
+    shared = {
+        "seed": seed,
+        "coco": profile.data.coco.folder,
+        "classes": profile.data.coco.classes,
+        "backbone": _values(profile.pretrain.backbone),
+        **constants,
+    }
+    return [
+        Job(
+            f"detection-{name}/{place}",
+            "transfer.detection:run",
+            shared | {"schedule": schedule},
+            options,
+            needs,
+            profile.resources.detection,
+            {**tags, "evaluation": f"detection-{name}"},
+        )
+        for name, schedule in schedules.items()
+    ]
 
 
 def _miniature(profile: Profile) -> dict[str, Job]:
@@ -106,6 +147,7 @@ class _Run:
             *self.finetunings(needs),
             *self.retraining(needs),
             *self.robustness(needs),
+            *_detections(self.profile, self.seed, needs, self._place, self._tags),
         ]
 
     def pretraining(self) -> Job:
@@ -259,10 +301,16 @@ class _Run:
         needs: Needs,
         resources: Resources,
     ) -> Job:
-        seed = self.tagged_seed
-        name = f"{kind}/{self.method_name}/{self.set_name}/seed{seed}"
-        tags = {"method": self.method_name, "set": self.set_name, "seed": str(seed), "evaluation": kind}
-        return Job(name, stage, config, options, needs, resources, tags)
+        tags = {**self._tags, "evaluation": kind}
+        return Job(f"{kind}/{self._place}", stage, config, options, needs, resources, tags)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.method_name}/{self.set_name}/seed{self.tagged_seed}"
+
+    @property
+    def _tags(self) -> dict[str, str]:
+        return {"method": self.method_name, "set": self.set_name, "seed": str(self.tagged_seed)}
 
 
 @dataclass(frozen=True)

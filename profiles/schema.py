@@ -20,7 +20,7 @@ from profiles.cost import Throughput
 from robustness.config import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
-from transfer.config import OneVsRestSVMConfig, SVMConfig
+from transfer.config import DetectionRecipe, DetectionSchedule, OneVsRestSVMConfig, SVMConfig
 
 
 class WebVisionSet(Config):
@@ -61,6 +61,13 @@ class Places205Set(Config):
 
     folder: str
     classes: int = Field(gt=1)
+
+
+class COCOSet(Config):
+    """A data set in COCO's layout: where it lies, and how many categories it has."""
+
+    folder: str
+    classes: int = Field(gt=0)
 
 
 class ImageNetVariant(Config):
@@ -104,6 +111,7 @@ class DataSets(Config):
     places205: Places205Set | None = None
     imagenet_r: ImageNetVariant | None = None
     imagenet_a: ImageNetVariant | None = None
+    coco: COCOSet | None = None
     counts: Counts = Counts()
 
 
@@ -189,6 +197,20 @@ class Finetuning(Config):
         return self
 
 
+class Detection(DetectionRecipe):
+    """Detection and instance segmentation on COCO.
+
+    Attributes:
+        runtime: of the training.
+        schedules: by name; results/definitions.py says which names have columns in the table.
+        untrained_seeds: of backbones that are evaluated as they are initialised, beside the pretrained ones.
+    """
+
+    runtime: RuntimeConfig
+    schedules: dict[str, DetectionSchedule] = Field(min_length=1)
+    untrained_seeds: tuple[int, ...] = ()
+
+
 class Evaluation(Config):
     """The evaluations, and what they share: images at once, loading processes."""
 
@@ -199,6 +221,7 @@ class Evaluation(Config):
     lowshot_places205: LowShot | None = None
     robustness: Robustness | None = None
     finetune: Finetuning | None = None
+    detection: Detection | None = None
 
 
 class StageResources(Config):
@@ -209,6 +232,7 @@ class StageResources(Config):
     retrain: Resources = Resources()
     evaluate: Resources
     finetune: Resources = Resources()
+    detection: Resources = Resources()
 
 
 class ReleasedMethod(ReleasedFile):
@@ -308,6 +332,19 @@ class Profile(Config):
                     f"methods.{name} is a released checkpoint of torchvision's ResNet-50, but pretrain.backbone is "
                     "another: leave the method out, or set pretrain.backbone to {depth: 50}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _detection_fits(self) -> "Profile":
+        detection, tasks = self.evaluate.detection, self.resources.detection.tasks
+        if detection and detection.batch_size % tasks:
+            raise ValueError(
+                f"evaluate.detection.batch_size {detection.batch_size} is not divisible by {tasks} detection tasks"
+            )
+        if detection and not self.data.coco:
+            raise ValueError("evaluate.detection needs data.coco with its folder and classes, found none")
+        if "random" in self.methods:
+            raise ValueError("methods.random: that is the name of the untrained backbones, choose another")
         return self
 
     @model_validator(mode="after")

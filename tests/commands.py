@@ -37,6 +37,14 @@ REDUCED = {
     "evaluate.lowshot_places205.shots": "[1, 4]",
     "evaluate.finetune.schedule.epochs": "2",
     "evaluate.finetune.schedule.batch_size": "10",
+    "miniature.coco.images": "8",
+    "miniature.coco.validation_images": "5",
+    "evaluate.detection.schedules.short.iterations": "4",
+    "evaluate.detection.schedules.short.decay_at": "[3]",
+    "evaluate.detection.warmup": "2",
+    "evaluate.detection.precise_batch_norm": "2",
+    "evaluate.detection.runtime.checkpoint_every": "2",
+    "evaluate.detection.untrained_seeds": "[0]",
 }
 
 

@@ -19,6 +19,7 @@ TINY = {
     "places205": {"images": 60, "validation_images": 41},
     "imagenet_r": {"images": 67},
     "imagenet_pool": {"images": 61},
+    "coco": {"canvas": 128, "images": 8, "validation_images": 7},
 }
 
 

@@ -11,7 +11,8 @@ import pytest
 from core.files import held_alone
 from tests.commands import command, environment, records, run_all
 
-JOBS = 24  # the miniature, its hard images, two methods with nine jobs each, MoPro's cleaning and re-training with two
+JOBS = 28  # the miniature, its hard images, two methods with ten jobs each, MoPro's cleaning and re-training with two,
+# an untrained backbone and its detection
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,8 @@ def test_dry_run_shows_what_a_change_makes_new_and_touches_nothing(finished, tmp
     before = sorted(runs.rglob("*"))
     plan = run_all(runs, "--dry-run", pretrain__schedule__epochs="4").stdout.splitlines()
     states = {line.split()[0]: " to do " not in line for line in plan[2:-1]}
-    assert [name for name, done in states.items() if done] == ["miniature", "hard-images"]
+    untrained = ["untrained/random/none/seed0", "detection-short/random/none/seed0"]
+    assert [name for name, done in states.items() if done] == ["miniature", "hard-images", *untrained]
     assert len(states) == JOBS
     assert sorted(runs.rglob("*")) == before
     assert run_all(tmp_path / "new", "--dry-run").returncode == 0
@@ -143,6 +145,8 @@ def run_on(data: Path, runs: Path, *arguments: str, **changes: str) -> subproces
         "data.places205.folder": str(data / "places205"),
         "data.imagenet_r.folder": str(data / "imagenet-r"),
         "data.imagenet_a": "null",
+        "data.coco": "null",
+        "evaluate.detection": "null",
     }
     overrides = [part for key, value in folders.items() for part in ("--set", f"{key}={value}")]
     return run_all(runs, "--methods", "ce", *overrides, *arguments, **changes)

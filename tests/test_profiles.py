@@ -65,6 +65,10 @@ def test_shipped_profiles_expand(name):
         ("tolerance=-1", ["tolerance.accuracy", "greater than or equal to 0"]),
         ("tolerance=close", ["tolerance", "'close'"]),
         ("throughput={device: x, cross_entropy: 0, mopro: 1, evaluation: 1}", ["throughput.cross_entropy"]),
+        ("evaluate.detection.batch_size=8", ["evaluate.detection", "batch_size 8 is not the 2", "scale_learning_rate"]),
+        ("resources.detection.tasks=3", ["evaluate.detection.batch_size 2", "not divisible by 3"]),
+        ("data.coco=null", ["evaluate.detection needs data.coco"]),
+        ("evaluate.detection.shedules={}", ["'evaluate.detection.schedules'"]),
         ("resources.finetune.tasks=3", ["evaluate.finetune.schedule.batch_size 20", "not divisible by 3"]),
     ],
 )
@@ -222,6 +226,7 @@ EVALUATIONS = (
     "robustness-imagenet-a",
     "finetune-5pct",
     "finetune-30pct",
+    "detection-short",
 )
 OF_RETRAINING = ("retraining", "accuracy-webvision-retrained", "accuracy-imagenet-retrained")  # MoPro's alone
 
@@ -234,7 +239,10 @@ def test_a_changed_value_makes_new_exactly_what_depends_on_it():
     assert kinds_changed_by("pretrain.schedule.epochs=2") == both
     assert kinds_changed_by("methods.mopro.alpha=0.4") == everything_of["mopro"]
     assert kinds_changed_by("evaluate.lowshot_voc07.draws=3") == {"lowshot-voc07/ce", "lowshot-voc07/mopro"}
-    assert kinds_changed_by("miniature.seed=1") == both | {"miniature", "hard-images"}
+    of_untrained = {"detection-short/random"}
+    assert kinds_changed_by("miniature.seed=1") == both | {"miniature", "hard-images"} | of_untrained
+    of_detection = {"detection-short/ce", "detection-short/mopro", "detection-short/random"}
+    assert kinds_changed_by("evaluate.detection.precise_batch_norm=0") == of_detection
     of_hard_images = {"hard-images", "robustness-imagenet-a/ce", "robustness-imagenet-a/mopro"}
     assert kinds_changed_by("hard_images.seed=901") == of_hard_images
     assert kinds_changed_by("retrain.schedule.epochs=2") == kinds_changed_by("retrain.view=weak") == retrained
@@ -256,7 +264,7 @@ def test_a_training_set_can_have_a_threshold_of_its_own():
 def run_on(folder, profile: str, *overrides: str) -> int:
     """The exit status with every data set in one empty folder."""
     keys = [f"webvision.webvision-{version}.folder" for version in ("v05", "v1", "v2")]
-    keys += ["imagenet", "voc07", "places205.folder", "imagenet_r.folder", "imagenet_a.folder"]
+    keys += ["imagenet", "voc07", "places205.folder", "imagenet_r.folder", "imagenet_a.folder", "coco.folder"]
     values = [f"data.{key}={folder}" for key in keys]
     arguments = [part for value in (*values, *overrides) for part in ("--set", value)]
     return main(["--profile", profile, *arguments, "--runs", str(folder / "runs")])
@@ -300,7 +308,7 @@ def test_robustness_is_evaluated_where_classes_are_imagenets():
 
 def test_without_retraining():
     kinds = {job.name.split("/")[0] for job in jobs_of(load_profile("mini", ["retrain=null"]))}
-    assert kinds == {"miniature", "hard-images", "pretrain", *EVALUATIONS}
+    assert kinds == {"miniature", "hard-images", "pretrain", "untrained", *EVALUATIONS}
 
 
 def test_the_pretrained_classifier_serves_fine_tuning_where_it_has_imagenets_classes():
@@ -348,3 +356,15 @@ def test_mistakes_in_a_site_file(tmp_path, text, sentence):
 def test_a_missing_site_file(tmp_path):
     with pytest.raises(InputError, match=r"There is no site file .*nowhere\.yaml"):
         load_profile("mini", site=tmp_path / "nowhere.yaml")
+
+
+def test_another_batch_scales_the_learning_rate_on_purpose():
+    overrides = ["evaluate.detection.batch_size=8", "evaluate.detection.scale_learning_rate=true"]
+    detection = load_profile("paper", overrides).evaluate.detection
+    assert detection is not None and detection.scaled_learning_rate == pytest.approx(0.01)
+    assert load_profile("paper").evaluate.detection.scaled_learning_rate == pytest.approx(0.02)
+
+
+def test_without_detection():
+    jobs = jobs_of(load_profile("mini", ["evaluate.detection=null", "data.coco=null"]))
+    assert not [job.name for job in jobs if job.name.startswith(("detection", "untrained"))]

@@ -1,10 +1,10 @@
 """The configuration that transfer stages share with profiles; light to import."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.config import Config
 from data.config import SubsetConfig, WeakViews
-from pretrain.config import EvaluationConfig, TrainingConfig
+from pretrain.config import BackboneConfig, EvaluationConfig, RuntimeConfig, TrainingConfig
 
 
 class SVMConfig(Config):
@@ -71,3 +71,94 @@ class FinetuneConfig(TrainingConfig, EvaluationConfig):
     subset: SubsetConfig
     views: WeakViews
     evaluate_every: int = Field(gt=0)
+
+
+class DetectionSchedule(Config):
+    """Length in iterations, and the iterations (from 0) at which the learning rate is multiplied by 0.1."""
+
+    iterations: int = Field(gt=0)
+    decay_at: tuple[int, ...]
+
+
+class DetectionHeads(Config):
+    """Smaller parts around the backbone than Mask R-CNN's own, for images of 100 pixels or so.
+
+    Attributes:
+        channels: of the feature pyramid, the region proposals and the mask head.
+        features: of the two fully connected layers of the box head.
+        mask_convolutions: of the mask head.
+        proposals: of an image, in training and test.
+    """
+
+    channels: int = Field(gt=0)
+    features: int = Field(gt=0)
+    mask_convolutions: int = Field(gt=0)
+    proposals: int = Field(gt=0)
+
+
+class DetectionRecipe(Config):
+    """Mask R-CNN's fine-tuning, all layers of it.
+
+    Attributes:
+        batch_size: images of all processes together.
+        learning_rate: after the warm-up, for a batch of ``recipe_batch_size`` images.
+        recipe_batch_size: that of the recipe; another one is refused unless the learning rate is scaled on purpose.
+        scale_learning_rate: whether it is multiplied by batch_size / recipe_batch_size.
+        momentum, weight_decay: of SGD.
+        gradient_norm: above it, gradients are scaled down to it; None never does.
+        warmup: iterations in which the learning rate rises linearly from a thousandth.
+        short_sides: of the training images, in pixels; one is drawn for each image.
+        short_side: of the test images.
+        long_side: at most, of all images.
+        precise_batch_norm: iterations of training data over which BatchNorm's statistics are averaged before the
+            evaluation; with 0, the running averages of the training stay.
+        heads: smaller ones than Mask R-CNN's own, where they are asked for.
+    """
+
+    batch_size: int = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    recipe_batch_size: int = Field(gt=0)
+    scale_learning_rate: bool = False
+    momentum: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    gradient_norm: float | None = Field(default=None, gt=0)
+    warmup: int = Field(ge=0)
+    short_sides: tuple[int, ...] = Field(min_length=1)
+    short_side: int = Field(gt=0)
+    long_side: int = Field(gt=0)
+    precise_batch_norm: int = Field(ge=0)
+    heads: DetectionHeads | None = None
+
+    @model_validator(mode="after")
+    def _batch_is_the_recipes(self) -> "DetectionRecipe":
+        if self.batch_size != self.recipe_batch_size and not self.scale_learning_rate:
+            raise ValueError(
+                f"batch_size {self.batch_size} is not the {self.recipe_batch_size} of the recipe: set "
+                "scale_learning_rate to true to scale the learning rate with it"
+            )
+        return self
+
+    @property
+    def scaled_learning_rate(self) -> float:
+        """The learning rate for the batch as it is."""
+        return self.learning_rate * self.batch_size / self.recipe_batch_size
+
+
+class DetectionConfig(DetectionRecipe):
+    """Everything that determines a detector, beside the checkpoint.
+
+    Attributes:
+        seed: of the new layers, the order of images, their views and the choice of proposals.
+        coco: the data set's folder.
+        classes: how many categories it has.
+        backbone: of the checkpoint.
+        schedule: length and decay.
+        runtime: loading processes, how often state and log are written; no part of the identity.
+    """
+
+    seed: int = Field(ge=0)
+    coco: str
+    classes: int = Field(gt=0)
+    backbone: BackboneConfig
+    schedule: DetectionSchedule
+    runtime: RuntimeConfig

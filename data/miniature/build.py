@@ -15,6 +15,7 @@ from core.seeds import generator
 from core.workspace import Workspace
 from data.miniature import layouts, sources
 from data.miniature.classes import ANIMALS, CLOTHING, ItemClass
+from data.miniature.coco import write_coco
 from data.miniature.config import MiniatureConfig
 from data.miniature.places205 import write_places205
 from data.miniature.renditions import write_imagenet_r
@@ -78,6 +79,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         "imagenet-pool": lambda folder: layouts.write_synsets(
             folder, constants.imagenet_pool.images, studio("imagenet-pool")
         ),
+        "coco": lambda folder: write_coco(folder, constants.coco, studio("coco")),
     }
     metrics = {}
     for done, (name, write) in enumerate(writers.items()):

@@ -38,3 +38,4 @@ ANIMALS = (
 
 IMAGENET_CLASSES = tuple(sorted(CLOTHING))  # class i is the i-th synset in sorted order, as in ImageNet
 VOC_CLASSES = tuple(sorted(CLOTHING + ANIMALS, key=lambda item_class: item_class.name))
+COCO_CLASSES = VOC_CLASSES[::2]  # five that pretraining shows, five that it does not

@@ -56,6 +56,14 @@ class PoolPart(Config):
     images: int = Field(gt=0)
 
 
+class COCOPart(Config):
+    """Canvases of up to eight items of ten classes, with their masks; ``canvas`` is the side in pixels."""
+
+    canvas: int = Field(ge=64, multiple_of=4)
+    images: int = Field(gt=0)
+    validation_images: int = Field(gt=0)
+
+
 class MiniatureConfig(Config):
     """The miniature world; ``image_size`` is the side of its square images in pixels (VOC canvases: twice that)."""
 
@@ -67,3 +75,4 @@ class MiniatureConfig(Config):
     places205: Places205Part
     imagenet_r: RenditionsPart
     imagenet_pool: PoolPart
+    coco: COCOPart

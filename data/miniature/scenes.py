@@ -44,6 +44,12 @@ class Painter:
 
     def paint(self, canvas: Image.Image, item: np.ndarray, cell: Box) -> Box:
         """Paint an item in a random colour, size and place within ``cell``; gives the box of its visible part."""
+        left, top, shape = self.paint_shape(canvas, item, cell)
+        visible = shape.getbbox() or (0, 0, *shape.size)
+        return Box(left + visible[0], top + visible[1], left + visible[2], top + visible[3])
+
+    def paint_shape(self, canvas: Image.Image, item: np.ndarray, cell: Box) -> tuple[int, int, Image.Image]:
+        """The same; gives left and top of a mask, and the mask: 255 where the item hides its background."""
         room = min(cell.right - cell.left, cell.bottom - cell.top)
         side = int(self.rng.integers(int(0.75 * room), room + 1))
         left = cell.left + int(self.rng.integers(cell.right - cell.left - side + 1))
@@ -53,8 +59,7 @@ class Painter:
             gray = gray.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         mask = gray.point(OPACITY)
         canvas.paste(self._colourise(gray), (left, top), mask)
-        visible = mask.point(MORE_THAN_HALF).getbbox() or (0, 0, side, side)
-        return Box(left + visible[0], top + visible[1], left + visible[2], top + visible[3])
+        return left, top, mask.point(MORE_THAN_HALF)
 
     def _colourise(self, gray: Image.Image) -> Image.Image:
         colour = colorsys.hsv_to_rgb(self.rng.random(), self.rng.uniform(0.1, 0.9), self.rng.uniform(0.5, 1.0))

@@ -1,0 +1,25 @@
+"""The stage that exports a backbone as it is initialised: what transfer is worth without any pretraining."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from core.files import sha256_of
+from core.workspace import Workspace
+from pretrain.backbone import Classifier
+from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.config import UntrainedConfig
+from pretrain.cross_entropy import CrossEntropy
+
+CLASSES = 2  # of a classifier that nobody uses
+
+
+def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Initialise as pretraining does, and export ``model.pt``; gives the number of steps, 0."""
+    constants = UntrainedConfig.model_validate(config)
+    torch.manual_seed(constants.seed)
+    model_file = workspace.folder / MODEL_FILE
+    save_tensors(model_file, exported(CrossEntropy(Classifier(constants.backbone, CLASSES))))
+    workspace.provenance["model_sha256"] = sha256_of(model_file)
+    return {"steps": {"value": 0, "unit": "steps", "n": 1}}

@@ -1,0 +1,324 @@
+"""Detection: where the trunk comes from, what is refused, what an interruption or more ranks change, its score."""
+
+import contextlib
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import InputError
+from core.exhibits import EXHIBITS_FILE
+from core.workspace import Workspace
+from data.coco import ANNOTATIONS, IMAGES, read_coco
+from data.miniature.classes import COCO_CLASSES
+from pretrain import untrained
+from pretrain.checkpoints import MODEL_FILE, load_tensors, save_tensors
+from tests.processes import in_two_processes, run_stage
+from transfer import detection, mmdetection
+from transfer.config import DetectionConfig
+
+mmdetection.load()
+from transfer import detection_training  # noqa: E402  (mmdet is importable only after the line above)
+from transfer.detection_data import AspectBatches  # noqa: E402
+from transfer.detection_evaluation import average_precision  # noqa: E402
+from transfer.detection_model import build_detector  # noqa: E402
+
+SMALL = {"depth": 10, "width": 8, "stem": "small"}
+CPU = torch.device("cpu")
+ITERATIONS = 4
+
+
+def configuration(**changes: Any) -> dict[str, Any]:
+    values = {
+        "seed": 0,
+        "coco": "coco",
+        "classes": len(COCO_CLASSES),
+        "backbone": SMALL,
+        "schedule": {"iterations": ITERATIONS, "decay_at": [3]},
+        "batch_size": 2,
+        "recipe_batch_size": 2,
+        "learning_rate": 0.02,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "gradient_norm": 10,
+        "warmup": 2,
+        "short_sides": [48, 64],
+        "short_side": 64,
+        "long_side": 80,
+        "precise_batch_norm": 2,
+        "heads": {"channels": 8, "features": 16, "mask_convolutions": 1, "proposals": 16},
+        "runtime": {"workers": 0, "checkpoint_every": 1, "log_every": 2},
+    }
+    return values | changes
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a job that exports a backbone as it is initialised."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    untrained.run({"seed": 0, "backbone": SMALL}, Workspace(folder))
+    return folder
+
+
+def workspace(folder: Path, data: Path, checkpoint: Path) -> Workspace:
+    folder.mkdir(exist_ok=True)
+    return Workspace(folder, {"data": data, "checkpoint": checkpoint})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, miniature, checkpoint) -> tuple[Workspace, dict[str, Any]]:
+    """A finished job; tests must not change it."""
+    place = workspace(tmp_path_factory.mktemp("detection"), miniature, checkpoint)
+    return place, detection.run(configuration(), place)
+
+
+def trained(folder: Path) -> dict[str, torch.Tensor]:
+    state = load_tensors(folder / detection_training.TRAINING / f"iter_{ITERATIONS}.pth")
+    return state["state_dict"]
+
+
+def test_figures_pictures_and_what_is_said(finished):
+    place, metrics = finished
+    assert {f"{kind}_{figure}" for kind in ("box", "mask") for figure in ("ap", "ap50", "ap75", "ap_small")} <= set(
+        metrics
+    )
+    assert all(0 <= metric["value"] <= 100 and metric["n"] == 7 for metric in metrics.values())
+    assert place.provenance["iterations"] == ITERATIONS
+    assert place.provenance["batch_norm"] == {"synchronised": True, "precise_over_iterations": 2}
+    assert place.provenance["coco"]["val"]["images"] == 7
+    exhibits = json.loads((place.folder / EXHIBITS_FILE).read_text())
+    assert {entry["group"] for entry in exhibits} == {"detections"} and len(exhibits) == 7
+    kept = sorted(path.name for path in (place.folder / detection_training.TRAINING).glob("*.pth"))
+    assert kept == ["iter_3.pth", "iter_4.pth"]
+
+
+def trunk_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in load_tensors(checkpoint / MODEL_FILE).items() if name[:3] != "fc."}
+
+
+def test_the_trunk_is_the_checkpoints(checkpoint):
+    constants = DetectionConfig.model_validate(configuration())
+    found = build_detector(constants, checkpoint / MODEL_FILE, CPU).backbone.trunk.state_dict()
+    expected = trunk_of(checkpoint)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_at_depth_50_the_trunk_is_mmdets_resnet(tmp_path):
+    from mmdet.models.backbones import ResNet
+
+    untrained.run({"seed": 3, "backbone": {"depth": 50}}, Workspace(tmp_path))
+    constants = DetectionConfig.model_validate(configuration(backbone={"depth": 50}))
+    ours, theirs = build_detector(constants, tmp_path / MODEL_FILE, CPU).backbone, ResNet(depth=50)
+    expected = trunk_of(tmp_path)
+    theirs.load_state_dict(expected)  # the same names and shapes, none missing and none more
+    assert all(torch.equal(ours.trunk.state_dict()[name], tensor) for name, tensor in expected.items())
+    images = torch.randn(1, 3, 64, 64)
+    for model in (ours, theirs):
+        model.eval()  # mmdet's gives nothing back
+    with torch.no_grad():
+        for mine, other in zip(ours(images), theirs(images), strict=True):
+            torch.testing.assert_close(mine, other)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tensors: tensors.pop("layer2.0.bn1.weight"), r"layer2\.0\.bn1\.weight has shape missing"),
+        (lambda tensors: tensors.update(strange=torch.zeros(1)), r"strange has shape \(1,\), expected none"),
+    ],
+)
+def test_a_missing_or_a_strange_key_is_refused(tmp_path, miniature, checkpoint, change, said):
+    tensors = load_tensors(checkpoint / MODEL_FILE)
+    change(tensors)
+    save_tensors(tmp_path / MODEL_FILE, tensors)
+    with pytest.raises(InputError, match=said):
+        detection.run(configuration(), workspace(tmp_path / "job", miniature, tmp_path))
+
+
+def test_all_layers_are_trained(finished, checkpoint):
+    after, before = trained(finished[0].folder), load_tensors(checkpoint / MODEL_FILE)
+    assert not any(torch.equal(after[f"backbone.trunk.{name}"], before[name]) for name in before if name[:3] != "fc.")
+
+
+@pytest.fixture
+def data(miniature, tmp_path) -> Path:
+    shutil.copytree(miniature / "coco", tmp_path / "data/coco")
+    return tmp_path / "data"
+
+
+def edited(data: Path, split: str, edit) -> None:
+    path = data / "coco" / ANNOTATIONS[split]
+    values = json.loads(path.read_text())
+    edit(values)
+    path.write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda coco: (coco / ANNOTATIONS["val"]).unlink(), r"has no annotations/instances_val2017\.json"),
+        (lambda coco: (coco / ANNOTATIONS["val"]).write_text("{"), r"val2017\.json is not COCO's JSON"),
+        (lambda coco: next((coco / IMAGES["train"]).iterdir()).unlink(), r"names the image .*train2017/.* not exist"),
+        (
+            lambda coco: edited(coco.parent, "train", lambda values: values["categories"].pop()),
+            r"annotations with category_id 10, which is none of its categories",
+        ),
+        (
+            lambda coco: edited(
+                coco.parent, "val", lambda values: values["categories"].append({"id": 11, "name": "x"})
+            ),
+            r"has 11 categories, expected 10",
+        ),
+        (
+            lambda coco: edited(coco.parent, "val", lambda values: values["categories"][2].update(name="dragon")),
+            r"category 3 'dragon' where .* has 3 'cat'",
+        ),
+    ],
+)
+def test_wrong_data_is_said_before_training(data, checkpoint, damage, said):
+    damage(data / "coco")
+    place = workspace(data.parent / "job", data, checkpoint)
+    with pytest.raises(InputError, match=said) as error:
+        detection.run(configuration(), place)
+    assert "\n" not in error.value.sentence
+    assert not list(place.folder.iterdir())
+
+
+def test_a_damaged_image_is_refused(data, checkpoint):
+    for image in (data / "coco/val2017").iterdir():
+        image.write_bytes(image.read_bytes()[:300])
+    with pytest.raises(InputError, match=r"val2017/.* cannot be decoded"):
+        detection.run(configuration(), workspace(data.parent / "job", data, checkpoint))
+
+
+def test_masks_are_what_was_painted(miniature):
+    from pycocotools.coco import COCO
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(miniature / "coco" / ANNOTATIONS["train"]))
+    for annotation in truth.loadAnns(truth.getAnnIds()):
+        mask = truth.annToMask(annotation)
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        box = [columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]]
+        assert (mask.sum(), box) == (annotation["area"], annotation["bbox"])
+
+
+def test_killed_in_training_and_started_again(finished, tmp_path, miniature, checkpoint, monkeypatch):
+    """Ends with the iterations it should have, and with the very same model and figures."""
+    hook = detection_training.ReportProgress
+    report = hook.after_train_iter
+
+    def interrupt(self, runner, *arguments, **values) -> None:
+        if runner.iter == 2:
+            raise KeyboardInterrupt
+        report(self, runner, *arguments, **values)
+
+    monkeypatch.setattr(hook, "after_train_iter", interrupt)
+    place = workspace(tmp_path / "job", miniature, checkpoint)
+    with pytest.raises(KeyboardInterrupt):
+        detection.run(configuration(), place)
+    seen = []
+    monkeypatch.setattr(hook, "after_train_iter", lambda self, runner, *_, **__: seen.append(runner.iter))
+    undisturbed, metrics = finished
+    assert detection.run(configuration(), place) == metrics
+    assert seen == [2, 3]
+    assert place.provenance == undisturbed.provenance
+    again, before = trained(place.folder), trained(undisturbed.folder)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in again.items())
+
+
+def test_batches_go_on_where_they_stopped_and_are_of_one_orientation():
+    wide = np.array([True, False, False] * 5)
+    whole = list(AspectBatches(wide, 2, 0, range(20)))
+    assert list(AspectBatches(wide, 2, 0, range(7, 20))) == whole[7:]
+    assert len(whole) == 20 and all(len({bool(wide[index]) for _, index in batch}) == 1 for batch in whole)
+    first_epoch = [index for batch in whole for position, index in batch if position < len(wide)]
+    assert len(set(first_epoch)) == len(first_epoch)
+
+
+def test_precise_statistics_are_the_mean_over_batches():
+    class Detector(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = torch.nn.BatchNorm2d(1)
+
+        def data_preprocessor(self, batch, training):
+            return {"inputs": batch}
+
+        def extract_feat(self, images):
+            return self.norm(images)
+
+    batches = [torch.randn(4, 1, 2, 2) * scale + scale for scale in (1, 2, 3)]
+    model = Detector()
+    detection_training.average_batch_statistics(model, batches)
+    for statistic, expected in (
+        (model.norm.running_mean, torch.stack([batch.mean() for batch in batches]).mean()),
+        (model.norm.running_var, torch.stack([batch.var() for batch in batches]).mean()),
+    ):
+        torch.testing.assert_close(statistic[0], expected)
+    assert model.norm.momentum == 0.1
+
+
+def test_two_processes_train_and_evaluate(tmp_path, miniature, checkpoint):
+    inputs = {"data": miniature, "checkpoint": checkpoint}
+    config = configuration(batch_size=2, schedule={"iterations": 2, "decay_at": []})
+    (metrics, provenance), others = in_two_processes(run_stage, detection.run, config, tmp_path, inputs)
+    assert others == (metrics, provenance)
+    assert provenance["iterations"] == 2 and provenance["batch_norm"]["synchronised"] is False
+    assert metrics["box_ap"]["n"] == 7
+
+
+def some_detections(split, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """The annotations, moved at random, with random scores, and some of them with another category."""
+    values = json.loads(split.annotations.read_text())
+    found = []
+    for note in values["annotations"]:
+        shift = rng.integers(-3, 4, 2)
+        counts = note["segmentation"]["counts"]
+        from pycocotools import mask as run_lengths
+
+        code = run_lengths.frPyObjects({"size": note["segmentation"]["size"], "counts": counts}, 0, 0)
+        moved = np.roll(run_lengths.decode(code), tuple(shift), (0, 1))
+        code = run_lengths.encode(np.asfortranarray(moved))
+        found.append(
+            {
+                "image_id": note["image_id"],
+                "category_id": int(note["category_id"] if rng.random() < 0.8 else rng.integers(1, 11)),
+                "bbox": [note["bbox"][0] + float(shift[1]), note["bbox"][1] + float(shift[0]), *note["bbox"][2:]],
+                "score": float(rng.random()),
+                "segmentation": {"size": code["size"], "counts": code["counts"].decode()},
+            }
+        )
+    return found
+
+
+def test_figures_are_those_of_pycocotools(miniature):
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    split = read_coco(miniature / "coco", 10)["val"]
+    for seed in range(3):
+        detections = some_detections(split, np.random.default_rng(seed))
+        ours = average_precision(split, detections)
+        for name, kind in (("box", "bbox"), ("mask", "segm")):
+            unused = "segmentation" if kind == "bbox" else "bbox"
+            results = [{key: value for key, value in one.items() if key != unused} for one in detections]
+            with contextlib.redirect_stdout(io.StringIO()):
+                truth = COCO(str(split.annotations))
+                evaluation = COCOeval(truth, truth.loadRes(results), kind)
+                for step in (evaluation.evaluate, evaluation.accumulate, evaluation.summarize):
+                    step()
+            for place, figure in enumerate(("ap", "ap50", "ap75", "ap_small", "ap_medium")):
+                assert ours[f"{name}_{figure}"]["value"] == pytest.approx(100 * evaluation.stats[place], abs=1e-9)
+        assert 5 < ours["box_ap"]["value"] < 95
+
+
+def test_no_detection_at_all_is_an_average_precision_of_0(miniature):
+    metrics = average_precision(read_coco(miniature / "coco", 10)["val"], [])
+    assert {metric["value"] for metric in metrics.values()} == {0.0} and len(metrics) == 12

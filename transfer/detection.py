@@ -1,0 +1,63 @@
+"""The detection stage: Mask R-CNN around a checkpoint's trunk, all layers trained on COCO, evaluated on val."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.distributed import process_group, rank, world_size
+from core.errors import InputError
+from core.exhibits import write_exhibits
+from core.files import write_json
+from core.workspace import Workspace
+from data.coco import read_coco
+from pretrain.checkpoints import MODEL_FILE
+from transfer import mmdetection
+from transfer.config import DetectionConfig
+
+DETECTIONS_FILE = "detections.json"
+DRAWN_IMAGES = 8
+
+if mmdetection.is_installed():  # the server from which jobs are forked then imports it once, for all of them
+    mmdetection.load()
+
+
+def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """COCO's AP, AP50 and AP75 in percent, and AP by size, for boxes and masks, after the last iteration.
+
+    The job's folder receives ``detections.json`` (in COCO's layout of results) and pictures of some detections. The
+    provenance holds the fingerprints of both splits, the number of iterations, how BatchNorm's statistics came about,
+    and whose operators served.
+
+    Raises:
+        InputError: mmdet is not installed, the data or the checkpoint cannot be read or don't fit, or the processes
+            don't divide the batch.
+    """
+    constants = DetectionConfig.model_validate(config)
+    mmdetection.load()
+    from transfer.detection_evaluation import average_precision, detections_on, drawings
+    from transfer.detection_model import build_detector, normalisation
+    from transfer.detection_training import train
+
+    splits = read_coco(workspace.dataset(constants.coco), constants.classes)
+    with process_group() as device:
+        if constants.batch_size % world_size():
+            raise InputError(
+                f"batch_size {constants.batch_size} is not divisible by {world_size()} processes: change one."
+            )
+        detector = build_detector(constants, workspace.inputs["checkpoint"] / MODEL_FILE, device)
+        iterations = train(detector, splits["train"], constants, workspace, device)
+        detections = detections_on(splits["val"], detector, constants, workspace)
+        synchronised = world_size() == 1 or normalisation(device) == "SyncBN"
+    metrics = average_precision(splits["val"], detections)
+    if rank() == 0:
+        write_json(workspace.folder / DETECTIONS_FILE, detections)
+        write_exhibits(workspace.folder, drawings(splits["val"], detections, DRAWN_IMAGES))
+        print(*(f"{name} {metric['value']:.2f}%" for name, metric in metrics.items()))
+    workspace.provenance |= {
+        "coco": {split: images.fingerprint() for split, images in splits.items()},
+        "iterations": iterations,
+        "learning_rate": constants.scaled_learning_rate,
+        "batch_norm": {"synchronised": synchronised, "precise_over_iterations": constants.precise_batch_norm},
+        "operators": mmdetection.operators_in_use(),
+        "detections": len(detections),
+    }
+    return metrics

@@ -1,0 +1,132 @@
+"""What a detector finds on COCO's validation images, its average precision, and pictures of it."""
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from faster_coco_eval import COCO, COCOeval_faster
+from mmengine.model import BaseModel
+from PIL import Image, ImageDraw
+from pycocotools import mask as run_lengths
+
+from core.distributed import world_size
+from core.exhibits import Exhibit
+from core.workspace import Workspace
+from data.coco import COCOSplit
+from data.images import decoded
+from transfer.config import DetectionConfig
+from transfer.detection_data import test_batches
+
+Detection = dict[str, Any]  # as in COCO's files of results
+KINDS = {"box": "bbox", "mask": "segm"}
+FIGURES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")  # the first six of COCO's twelve
+DRAWN_FROM = 0.3  # score
+
+
+def detections_on(
+    split: COCOSplit, detector: BaseModel, constants: DetectionConfig, workspace: Workspace
+) -> list[Detection]:
+    """All detections on a split, on every rank, by image; every image is looked at once, over all ranks."""
+    found: list[Detection] = []
+    batches = test_batches(split, constants)
+    detector.eval()
+    with torch.no_grad():
+        for done, batch in enumerate(batches, start=1):
+            for sample in detector.test_step(batch):
+                found += _as_results(sample, split)
+            workspace.progress(done, len(batches), "images")
+    if world_size() > 1:
+        gathered: list[Any] = [None] * world_size()
+        dist.all_gather_object(gathered, found)
+        found = [detection for of_rank in gathered for detection in of_rank]
+    return sorted(found, key=lambda detection: detection["image_id"])
+
+
+def _as_results(sample: Any, split: COCOSplit) -> list[Detection]:
+    instances = sample.pred_instances.cpu()
+    boxes = instances.bboxes.double()
+    boxes[:, 2:] -= boxes[:, :2]  # COCO gives width and height
+    masks = run_lengths.encode(np.asfortranarray(instances.masks.numpy().transpose(1, 2, 0).astype(np.uint8)))
+    return [
+        {
+            "image_id": sample.img_id,
+            "category_id": split.category_ids[label],
+            "bbox": box,
+            "score": score,
+            "segmentation": {"size": mask["size"], "counts": mask["counts"].decode()},
+        }
+        for label, box, score, mask in zip(
+            instances.labels.tolist(), boxes.tolist(), instances.scores.tolist(), masks, strict=True
+        )
+    ]
+
+
+def average_precision(split: COCOSplit, detections: Sequence[Detection]) -> dict[str, dict[str, Any]]:
+    """``box_ap``, ``box_ap50``, ..., ``mask_ap_large`` in percent; without any detection each is 0.
+
+    A size that no annotation has is left out.
+    """
+    truth = _truth(split)
+    return {
+        f"{kind}_{figure}": {"value": 100 * value, "unit": "%", "n": split.images}
+        for kind, name in KINDS.items()
+        for figure, value in zip(FIGURES, _first_six(truth, detections, name), strict=True)
+        if value >= 0  # -1: there is nothing of that size
+    }
+
+
+def _truth(split: COCOSplit) -> COCO:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(split.annotations))
+
+
+def _first_six(truth: COCO, detections: Sequence[Detection], kind: str) -> list[float]:
+    if not detections:
+        return [0.0] * 6
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval_faster(truth, truth.loadRes(_of_kind(detections, kind)), kind)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return [float(value) for value in evaluation.stats[:6]]
+
+
+def _of_kind(detections: Sequence[Detection], kind: str) -> list[Detection]:
+    """Copies for one kind: of boxes without masks, and of masks without boxes, whose size is then the mask's."""
+    unused = "segmentation" if kind == "bbox" else "bbox"
+    return [{key: value for key, value in detection.items() if key != unused} for detection in detections]
+
+
+def drawings(split: COCOSplit, detections: Sequence[Detection], images: int) -> list[Exhibit]:
+    """The first images of a split with the boxes and masks of a score from ``DRAWN_FROM`` on."""
+    truth = _truth(split)
+    names = dict(zip(split.category_ids, split.categories, strict=True))
+    exhibits = []
+    for image_id in sorted(truth.imgs)[:images]:
+        file = split.folder / truth.imgs[image_id]["file_name"]
+        certain = [one for one in detections if one["image_id"] == image_id and one["score"] >= DRAWN_FROM]
+        listed = [{"category": names[one["category_id"]], "score": round(one["score"], 3)} for one in certain]
+        caption = f"{file.name}: {len(certain)} found with a score of {DRAWN_FROM} or more"
+        picture = _drawn(decoded(file.read_bytes, file, split.annotations), certain, names)
+        exhibits.append(Exhibit("detections", picture, caption, {"found": listed}))
+    return exhibits
+
+
+def _drawn(image: np.ndarray, detections: Sequence[Detection], names: dict[int, str]) -> np.ndarray:
+    picture = image.copy()
+    colours = [tuple(np.random.default_rng(one["category_id"]).integers(96, 256, 3).tolist()) for one in detections]
+    for one, colour in zip(detections, colours, strict=True):
+        inside = run_lengths.decode(one["segmentation"]) > 0
+        picture[inside] = picture[inside] // 2 + np.array(colour, np.uint8) // 2
+    scale = max(1, 480 // max(picture.shape[:2]))  # small images are enlarged, so that names can be read
+    canvas = Image.fromarray(picture).resize((picture.shape[1] * scale, picture.shape[0] * scale))
+    pen = ImageDraw.Draw(canvas)
+    for one, colour in zip(detections, colours, strict=True):
+        left, top, width, height = (scale * side for side in one["bbox"])
+        pen.rectangle((left, top, left + width, top + height), outline=colour, width=2)
+        pen.text((left + 3, top + 2), f"{names[one['category_id']]} {one['score']:.2f}", fill=colour)
+    return np.asarray(canvas)

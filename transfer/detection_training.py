@@ -1,0 +1,190 @@
+"""The training of a detector in mmengine's Runner, resumed at the very iteration where it was interrupted."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import HOOKS, LOOPS
+from mmengine.runner import IterBasedTrainLoop, Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from core.distributed import copy_from_first_rank, rank, sum_over_ranks, wait_for_all, world_size
+from core.seeds import generator
+from core.workspace import Workspace
+from data.coco import COCOSplit
+from transfer.config import DetectionConfig
+from transfer.detection_config import learning_rate_config, optimiser_config
+from transfer.detection_data import training_batches
+
+TRAINING = "training"  # mmengine's folder in that of the job
+LATEST = "last_checkpoint"  # where mmengine names the newest training state
+NORMALISATION = (nn.BatchNorm2d, nn.SyncBatchNorm)
+
+
+def train(
+    detector: nn.Module, split: COCOSplit, constants: DetectionConfig, workspace: Workspace, device: torch.device
+) -> int:
+    """Train to the end of the schedule, in place, from wherever the newest training state says.
+
+    Returns:
+        The number of iterations.
+    """
+    folder = workspace.folder / TRAINING
+    first = _finished_iterations(folder)
+    if rank() == 0 and not first:
+        shutil.rmtree(folder, ignore_errors=True)
+    wait_for_all()
+    runtime, iterations = constants.runtime, constants.schedule.iterations
+    after = training_batches(split, constants, range(iterations, iterations + constants.precise_batch_norm))
+    runner = Runner(
+        model=_across_ranks(detector, device),
+        work_dir=str(folder),
+        train_dataloader=training_batches(split, constants, range(first, iterations)),
+        train_cfg={"type": "LoopThatGoesOn", "max_iters": iterations},
+        optim_wrapper=optimiser_config(constants),
+        param_scheduler=learning_rate_config(constants),
+        default_hooks={
+            "logger": {"type": "LoggerHook", "interval": runtime.log_every, "log_metric_by_epoch": False},
+            "checkpoint": {
+                "type": "CheckpointHook",
+                "by_epoch": False,
+                "interval": runtime.checkpoint_every,
+                "max_keep_ckpts": 2,
+            },
+            "sampler_seed": None,
+        },
+        custom_hooks=[
+            {"type": "SeedEveryIteration", "seed": constants.seed},
+            {"type": "ReportProgress", "workspace": workspace},
+            {"type": "PlainState"},
+            {"type": "PreciseBatchNorm", "batches": after},
+        ],
+        log_processor={"by_epoch": False},
+        visualizer={"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]},
+        launcher="pytorch" if world_size() > 1 else "none",  # the processes have joined already
+        resume=first > 0,
+        randomness={"seed": constants.seed},
+        default_scope="mmdet",
+        experiment_name=f"{folder.parent.name}-{os.getpid()}-{id(detector)}",  # mmengine keeps runs apart by name
+    )
+    runner.train()
+    return runner.iter
+
+
+def _across_ranks(detector: nn.Module, device: torch.device) -> nn.Module:
+    """The detector as the runner takes it; the runner's own wrapping knows GPUs alone."""
+    if world_size() == 1:
+        return detector
+    devices = [device] if device.type == "cuda" else None
+    return MMDistributedDataParallel(detector, device_ids=devices, broadcast_buffers=False)
+
+
+def _finished_iterations(folder: Path) -> int:
+    """Of an interrupted run: mmengine names its states ``iter_120.pth``."""
+    latest = folder / LATEST
+    return int(Path(latest.read_text().strip()).stem.removeprefix("iter_")) if latest.exists() else 0
+
+
+@LOOPS.register_module()
+class LoopThatGoesOn(IterBasedTrainLoop):
+    """mmengine's loop, but the batches begin where the run goes on: none is loaded to be thrown away."""
+
+    def run(self) -> nn.Module:
+        self.runner.call_hook("before_train")
+        self.runner.call_hook("before_train_epoch")
+        while self._iter < self._max_iters:
+            self.runner.model.train()
+            self.run_iter(next(self.dataloader_iterator))
+        self.runner.call_hook("after_train_epoch")
+        self.runner.call_hook("after_train")
+        return self.runner.model
+
+
+@HOOKS.register_module()
+class SeedEveryIteration(Hook):
+    """mmdet draws proposals from torch's global generator: it is set for every iteration and rank."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        torch.manual_seed(int(generator(self.seed, "proposals", runner.iter, rank()).integers(2**63)))
+
+
+@HOOKS.register_module()
+class ReportProgress(Hook):
+    """Tells the workspace about every iteration."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self.workspace.progress(runner.iter + 1, runner.max_iters, "iterations")
+
+
+@HOOKS.register_module()
+class PlainState(Hook):
+    """Keeps a training state to tensors and plain values, so that it is read without executing pickled code.
+
+    What goes is mmengine's window of logged losses, a class of its own; the names of the kept states stay.
+    """
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        kept = runner.message_hub.runtime_info.get("keep_ckpt_ids", [])
+        checkpoint["message_hub"] = {
+            "log_scalars": {},
+            "runtime_info": {"keep_ckpt_ids": list(kept)},
+            "resumed_keys": {},
+        }
+
+
+@HOOKS.register_module()
+class PreciseBatchNorm(Hook):
+    """After the training, BatchNorm's statistics become the mean of those of some batches, as in detectron2.
+
+    Without any batch, the first rank's running averages are taken by all.
+    """
+
+    def __init__(self, batches: DataLoader) -> None:
+        self.batches = batches
+
+    def after_train(self, runner: Runner) -> None:
+        if len(self.batches):
+            average_batch_statistics(runner.model, self.batches)
+        for buffer in runner.model.buffers():
+            copy_from_first_rank(buffer)
+
+
+def average_batch_statistics(model: nn.Module, batches: DataLoader) -> None:
+    """Set the running statistics of every BatchNorm to their mean over batches, and over ranks; nothing else changes.
+
+    Args:
+        model: a detector of mmdet, possibly wrapped for several processes.
+        batches: of training images.
+    """
+    detector: Any = model.module if hasattr(model, "module") else model
+    layers = [layer for layer in detector.modules() if isinstance(layer, NORMALISATION)]
+    momenta = [layer.momentum for layer in layers]
+    means = [torch.zeros_like(_statistics(layer)) for layer in layers]
+    detector.train()
+    for layer in layers:
+        layer.momentum = 1.0  # running statistics are then those of the last batch
+    with torch.no_grad():
+        for batch in batches:
+            data = detector.data_preprocessor(batch, training=True)
+            detector.extract_feat(data["inputs"])
+            for mean, layer in zip(means, layers, strict=True):
+                mean += _statistics(layer) / (len(batches) * world_size())
+    for layer, momentum, mean in zip(layers, momenta, means, strict=True):
+        layer.momentum = momentum
+        layer.running_mean, layer.running_var = sum_over_ranks(mean)
+
+
+def _statistics(layer: nn.Module) -> torch.Tensor:
+    """``[2, channels]``, mean and variance."""
+    return torch.stack([layer.get_buffer("running_mean"), layer.get_buffer("running_var")])
