@@ -63,6 +63,8 @@ def _check_data(profile: Profile) -> None:
     folders |= {"data.imagenet": profile.data.imagenet, "data.voc07": profile.data.voc07}
     if profile.data.places205:
         folders["data.places205.folder"] = profile.data.places205.folder
+    if profile.data.coco:
+        folders["data.coco.folder"] = profile.data.coco.folder
     variants = {"data.imagenet_r.folder": profile.data.imagenet_r, "data.imagenet_a.folder": profile.data.imagenet_a}
     folders |= {key: variant.folder for key, variant in variants.items() if variant is not None}
     for key, folder in folders.items():

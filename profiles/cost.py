@@ -31,12 +31,14 @@ class Throughput(Config):
         device: which GPU, and where the figures are from.
         cross_entropy, mopro: of training.
         evaluation: forward alone.
+        detection: training of Mask R-CNN, at COCO's size of images; None where it is not known.
     """
 
     device: str
     cross_entropy: float = Field(gt=0)
     mopro: float = Field(gt=0)
     evaluation: float = Field(gt=0)
+    detection: float | None = Field(default=None, gt=0)
 
 
 class Measured(Throughput):
@@ -134,6 +136,9 @@ def _seconds(job: Job, training_images: int | None, throughput: Throughput) -> f
         return trained and trained + evaluations * IMAGENET_VAL / evaluation
     if kind in VARIANTS:
         return VARIANTS[kind] / evaluation
+    if kind.startswith("detection-"):
+        images = config["schedule"]["iterations"] * config["batch_size"]
+        return throughput.detection and images / throughput.detection
     return None
 
 

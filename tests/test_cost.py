@@ -47,7 +47,7 @@ def test_the_head_of_the_papers_profile_says_what_the_plan_says(capsys, tmp_path
     printed = capsys.readouterr().out
     assert "A100 80 GB with TF32 (NVIDIA's figure), stated by the profile" in printed
     (total,) = (float(line.split("; ")[1].split()[0]) for line in printed.splitlines() if line.endswith(" to do."))
-    assert 1250 < total < 1450  # "about 1,300", and what COCO adds
+    assert 2350 < total < 2450  # "about 2,400"
 
 
 def test_what_cannot_be_told_falls_back_to_the_time_limit():

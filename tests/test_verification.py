@@ -51,6 +51,7 @@ def options(world: Path, **changes: object) -> list[str]:
         "places205.folder": world / "places205",
         "imagenet_r.folder": world / "imagenet-r",
         "imagenet_a": "null",
+        "coco.folder": world / "coco",
     }
     values = folders | COUNTS | {key.replace("__", "."): value for key, value in changes.items()}
     settings = ["miniature=null", "hard_images=null", *(f"data.{key}={value}" for key, value in values.items())]

@@ -20,6 +20,8 @@ from core.seeds import generator
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import load_trunk
 from pretrain.config import BackboneConfig
+from pretrain.conventions import OURS, Convention
+from pretrain.translation import Translation, pad_as_tensorflow
 from transfer.config import DetectionConfig
 from transfer.detection_config import model_config
 
@@ -39,9 +41,17 @@ class PretrainedTrunk(BaseModule):
         self.first_stage = 1 if backbone.stem == "small" else 0
         trunk = Classifier(backbone, classes=2).trunk
         self.trunk = nn.SyncBatchNorm.convert_sync_batchnorm(trunk) if norm == "SyncBN" else trunk
+        self.translation: nn.Module = nn.Identity()
+
+    def follow(self, convention: Convention) -> None:
+        """Show the trunk its images as it was trained to take them; mmdet normalises them our way."""
+        self.translation = Translation(convention)
+        if convention.padding == "same":
+            pad_as_tensorflow(self.trunk)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         trunk = self.trunk
+        images = self.translation(images)
         maps = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(images))))
         stages = []
         for stage in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4):
@@ -65,8 +75,10 @@ def build_detector(constants: DetectionConfig, checkpoint: Path, device: torch.d
     torch.manual_seed(int(generator(constants.seed, "detector").integers(2**63)))
     detector = MODELS.build(model_config(constants, normalisation(device)))
     detector.init_weights()
-    pretrained = load_trunk(checkpoint, constants.backbone, classes=2).trunk.state_dict()
-    trunk = detector.backbone.trunk
+    checkpointed = load_trunk(checkpoint, constants.backbone, classes=2)
+    pretrained, trunk = checkpointed.trunk.state_dict(), detector.backbone.trunk
     trunk.load_state_dict(pretrained)
+    if checkpointed.convention != OURS:
+        detector.backbone.follow(checkpointed.convention)
     assert all(torch.equal(tensor, pretrained[name]) for name, tensor in trunk.state_dict().items())
     return detector.to(device)

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import HOOKS, LOOPS
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
-from core.distributed import copy_from_first_rank, rank, sum_over_ranks, wait_for_all, world_size
+from core import interruption
+from core.distributed import copy_from_first_rank, on_any_rank, rank, sum_over_ranks, wait_for_all, world_size
 from core.seeds import generator
 from core.workspace import Workspace
 from data.coco import COCOSplit
@@ -33,6 +34,9 @@ def train(
 
     Returns:
         The number of iterations.
+
+    Raises:
+        Interrupted: a process of the job was asked to stop; all leave after the same iteration, with the state written.
     """
     folder = workspace.folder / TRAINING
     first = _finished_iterations(folder)
@@ -61,6 +65,7 @@ def train(
         custom_hooks=[
             {"type": "SeedEveryIteration", "seed": constants.seed},
             {"type": "ReportProgress", "workspace": workspace},
+            {"type": "SaveOnRequest", "priority": "NORMAL"},  # before the states are written
             {"type": "PlainState"},
             {"type": "PreciseBatchNorm", "batches": after},
         ],
@@ -92,7 +97,9 @@ def _finished_iterations(folder: Path) -> int:
 
 @LOOPS.register_module()
 class LoopThatGoesOn(IterBasedTrainLoop):
-    """mmengine's loop, but the batches begin where the run goes on: none is loaded to be thrown away."""
+    """mmengine's loop, but the batches begin where the run goes on: none is loaded to be thrown away. It can stop."""
+
+    is_stopping = False
 
     def run(self) -> nn.Module:
         self.runner.call_hook("before_train")
@@ -100,6 +107,9 @@ class LoopThatGoesOn(IterBasedTrainLoop):
         while self._iter < self._max_iters:
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
+            if self.is_stopping:
+                wait_for_all()
+                raise interruption.Interrupted
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
         return self.runner.model
@@ -125,6 +135,20 @@ class ReportProgress(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self.workspace.progress(runner.iter + 1, runner.max_iters, "iterations")
+
+
+@HOOKS.register_module()
+class SaveOnRequest(Hook):
+    """Lets the state be written after this iteration, and the loop end, if any process was asked to stop."""
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        is_last = runner.iter + 1 == runner.max_iters
+        if is_last or not on_any_rank(bool(interruption.received())):
+            return
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook):
+                hook.interval = 1
+        runner.train_loop.is_stopping = True
 
 
 @HOOKS.register_module()
