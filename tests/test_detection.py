@@ -3,7 +3,9 @@
 import contextlib
 import io
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from core import interruption
 from core.errors import InputError
 from core.exhibits import EXHIBITS_FILE
 from core.workspace import Workspace
@@ -231,6 +234,27 @@ def test_killed_in_training_and_started_again(finished, tmp_path, miniature, che
     assert place.provenance == undisturbed.provenance
     again, before = trained(place.folder), trained(undisturbed.folder)
     assert all(torch.equal(tensor, before[name]) for name, tensor in again.items())
+
+
+def test_asked_to_stop_it_goes_on_where_it_was(finished, tmp_path, miniature, checkpoint):
+    class Asks(Workspace):
+        def progress(self, done: int, total: int, unit: str) -> None:
+            if done == 2:
+                os.kill(os.getpid(), signal.SIGUSR2)
+
+    before = signal.getsignal(signal.SIGUSR2)
+    place = workspace(tmp_path / "job", miniature, checkpoint)
+    interruption.note([signal.SIGUSR2])
+    rarely = configuration(runtime={"workers": 0, "checkpoint_every": 100, "log_every": 2})
+    with pytest.raises(interruption.Interrupted):
+        detection.run(rarely, Asks(place.folder, place.inputs))
+    signal.signal(signal.SIGUSR2, before)
+    interruption.note([])
+    assert [path.name for path in (place.folder / "training").glob("iter_*.pth")] == ["iter_2.pth"]
+    undisturbed, metrics = finished
+    assert detection.run(rarely, place) == metrics
+    again, expected = trained(place.folder), trained(undisturbed.folder)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in again.items())
 
 
 def test_batches_go_on_where_they_stopped_and_are_of_one_orientation():

@@ -28,8 +28,10 @@ from pretrain.layouts import LAYOUTS, NAMES
 from pretrain.translation import Translation
 from robustness import evaluation
 from run_all import main
+from tests.test_detection import configuration as detecting
 from transfer import finetuning, places205
-from transfer.config import LowShotConfig, SVMConfig
+from transfer.config import DetectionConfig, LowShotConfig, SVMConfig
+from transfer.detection_model import build_detector
 
 RESNET50 = BackboneConfig(depth=50)
 VIEW = EvaluationView(resize=40, crop=32)
@@ -224,6 +226,12 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     assert model.convention._asdict() == place.provenance["convention"]
     for key, tensor in trunk_of(whole).items():
         assert torch.equal(model.trunk.state_dict()[key], tensor) or "num_batches" in key, key
+
+    constants = DetectionConfig.model_validate(detecting(backbone=RESNET50.model_dump()))
+    detector = build_detector(constants, place.folder / MODEL_FILE, torch.device("cpu")).backbone.eval()
+    with torch.no_grad():
+        maps = detector(normalise(torch.stack(crops)))
+    torch.testing.assert_close(maps[-1].mean(dim=(2, 3)), expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", WITH_IMAGENET_CLASSES)
