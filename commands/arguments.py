@@ -45,7 +45,7 @@ class CommandParser(ProfileParser):
             "--only",
             nargs="+",
             metavar="KIND",
-            help="only jobs of these kinds (such as lowshot-voc07) and what they need",
+            help="only jobs of these kinds (such as lowshot-voc07, or lowshot for all of them) and what they need",
         )
 
 
@@ -112,7 +112,8 @@ def _of_kinds(jobs: Sequence[Job], kinds: Sequence[str] | None) -> list[Job]:
     if not kinds:
         return list(jobs)
     known = list(dict.fromkeys(job.kind for job in jobs))
-    for kind in kinds:
-        if kind not in known:
+    meant = {kind: [name for name in known if name == kind or name.startswith(f"{kind}-")] for kind in kinds}
+    for kind, names in meant.items():
+        if not names:
             raise InputError(f"--only {kind}: the profile has {', '.join(known)}.")
-    return [job for job in jobs if job.kind in kinds]
+    return [job for job in jobs if any(job.kind in names for names in meant.values())]

@@ -206,7 +206,7 @@ def test_a_label_outside_the_range(data, tmp_path):
         (["--profil", "mini"], ["--profil"]),
         (["--profile", "huge"], ["no profile", "mini"]),
         (["--methods", "simclr"], ["--methods simclr", "ce, mopro"]),
-        (["--only", "lowshot"], ["--only lowshot", "lowshot-voc07"]),
+        (["--only", "low"], ["--only low", "lowshot-voc07"]),
         (["--set", "methods.mopro.queue_size=7"], ["queue_size", "7"]),
         (["--set", "evaluate.lowshot_voc07.shots=[]"], ["shots"]),
     ],

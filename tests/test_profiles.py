@@ -368,3 +368,9 @@ def test_another_batch_scales_the_learning_rate_on_purpose():
 def test_without_detection():
     jobs = jobs_of(load_profile("mini", ["evaluate.detection=null", "data.coco=null"]))
     assert not [job.name for job in jobs if job.name.startswith(("detection", "untrained"))]
+
+
+def test_a_kind_of_jobs_may_be_named_by_its_beginning(capsys, tmp_path):
+    assert main(["--only", "lowshot", "--dry-run", "--runs", str(tmp_path)]) == 0
+    kinds = {line.split("/")[0] for line in capsys.readouterr().out.splitlines()[2:-1]}
+    assert {"lowshot-voc07", "lowshot-places205"} <= kinds and "accuracy-imagenet" not in kinds
