@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from slurm.states import State
-from tests.commands import command, environment, records, run_all
+from tests.commands import REPOSITORY, command, environment, records, run_all
 from tests.slurm_cluster import Cluster, missing_programs, wait_until
 
 SLURM = ("--cluster", "slurm")
@@ -261,3 +262,76 @@ def test_a_machine_without_slurm(runs, monkeypatch, tmp_path):
     assert run.returncode == 2
     assert run.stderr.startswith("error: There is no squeue on this machine") and run.stderr.count("\n") == 1
     assert status(runs, *ONE_BRANCH)["pretrain/mopro"]["state"] == State.NOT_STARTED
+
+
+@pytest.mark.slow
+def test_the_papers_whole_graph(cluster, miniature):
+    """Every job of the paper's profile on eight pretend GPUs, with small images, few of them, and a few steps each."""
+    (world,) = miniature.glob("mini/miniature-*")
+    runs = miniature.parent / "paper"
+    arguments = [part for key, value in papers_graph_in_small(world).items() for part in ("--set", f"{key}={value}")]
+    line = [sys.executable, str(REPOSITORY / "run_all.py"), "--profile", "paper", *arguments, "--runs", str(runs)]
+    plan = subprocess.run([*line, "--dry-run"], capture_output=True, text=True, env=environment())
+    assert plan.returncode == 0, plan.stderr
+    assert "GPU-hours to do." in plan.stdout and not runs.exists()
+    run = subprocess.run([*line, *SLURM, "--wait"], capture_output=True, text=True, env=environment())
+    assert run.returncode == 0, run.stdout + run.stderr
+    jobs = json.loads((runs / "paper/plan.json").read_text())["jobs"]
+    assert len(records(runs)) == len(jobs) > 70
+    tables = {path.stem: path.read_text() for path in (runs / "paper/tables").glob("*.md")}
+    assert tables.keys() == {"accuracy", "lowshot", "finetune", "robustness", "coco"}
+    for name, table in tables.items():
+        ours = [line for line in table.splitlines() if line.startswith("| MoPro ") and "published only" not in line]
+        assert ours and not any("not run" in line for line in ours), name
+    of_pretraining = [record for name, record in records(runs).items() if "/pretrain/" in name]
+    assert {record["hardware"]["tasks"] for record in of_pretraining} == {8}
+
+
+def papers_graph_in_small(world: Path) -> dict[str, str]:
+    """What is changed in the paper's profile: sizes, numbers of steps, folders; no job is left out."""
+    sets = {f"data.webvision.webvision-{name}": str(world / "webvision") for name in ("v05", "v1", "v2")}
+    short = {"epochs": "2", "batch_size": "16", "decay_at": "[1]"}
+    schedules = ("pretrain.schedule", "retrain.schedule")
+    views = ("accuracy", "lowshot_voc07", "lowshot_places205", "robustness", "finetune")
+    return {
+        **{f"{name}.folder": folder for name, folder in sets.items()},
+        **{f"{name}.classes": "10" for name in sets},
+        "data.webvision.webvision-v05.subset.images": "100",
+        "data.imagenet": str(world / "imagenet"),
+        "data.voc07": str(world / "VOCdevkit"),
+        "data.places205": f"{{folder: {world / 'places205'}, classes: 12}}",
+        "data.imagenet_r": f"{{folder: {world / 'imagenet-r'}, classes: 8}}",
+        "data.imagenet_a": f"{{folder: {world / 'imagenet-r'}, classes: 8}}",
+        "data.coco": f"{{folder: {world / 'coco'}, classes: 10}}",
+        "methods.mopro.queue_size": "64",
+        "methods.mopro.correction_from_epoch": "1",
+        "pretrain.backbone": "{depth: 18, width: 16, stem: small}",
+        "pretrain.views.size": "28",
+        "pretrain.runtime.workers": "0",
+        **{f"{schedule}.{key}": value for schedule in schedules for key, value in short.items()},
+        **{f"evaluate.{view}.view": "{resize: 32, crop: 28}" for view in views},
+        "evaluate.workers": "0",
+        "evaluate.lowshot_voc07.shots": "[1, 2]",
+        "evaluate.lowshot_places205.shots": "[1, 2]",
+        "evaluate.finetune.classes": "10",
+        "evaluate.finetune.views.size": "28",
+        "evaluate.finetune.schedule.epochs": "1",
+        "evaluate.finetune.schedule.batch_size": "2",
+        "evaluate.finetune.schedule.decay_at": "[]",
+        "evaluate.finetune.runtime.workers": "0",
+        "evaluate.detection.batch_size": "2",
+        "evaluate.detection.scale_learning_rate": "true",
+        "evaluate.detection.warmup": "1",
+        "evaluate.detection.short_sides": "[64]",
+        "evaluate.detection.short_side": "64",
+        "evaluate.detection.long_side": "80",
+        "evaluate.detection.precise_batch_norm": "1",
+        "evaluate.detection.runtime.workers": "0",
+        "evaluate.detection.schedules": "{1x: {iterations: 2, decay_at: [1]}, 2x: {iterations: 3, decay_at: [2]}}",
+        "resources.pretrain": "{tasks: 8, gpus: 1, cpus: 1, hours: 0.2}",
+        "resources.retrain": "{tasks: 2, gpus: 1, cpus: 1, hours: 0.2}",
+        "resources.finetune": "{tasks: 2, gpus: 1, cpus: 1, hours: 0.2}",
+        "resources.detection": "{tasks: 1, gpus: 1, cpus: 1, hours: 0.2}",
+        "resources.evaluate": "{tasks: 1, gpus: 1, cpus: 1, hours: 0.2}",
+        "slurm.parallel": "2",
+    }
