@@ -32,16 +32,14 @@ def watch(jobs: Sequence[Job], runs: Path, display: Display) -> list[Failure]:
             queued = queued_jobs(read_queue(), runs)
             states = read_states(jobs, runs, queued)
             heard = time.monotonic()
+            for state in states:
+                _show(state, shown, runs, display)
+            if not any(job.identity in queued for job in jobs):
+                return [_failure(state, runs) for state in states if state.state is not State.DONE]
         except InputError:
             if time.monotonic() - heard > SECONDS_OF_SILENCE:
                 raise
-            time.sleep(SECONDS_BETWEEN_LOOKS)  # the scheduler has no event to wait for
-            continue
-        for state in states:
-            _show(state, shown, runs, display)
-        if not any(job.identity in queued for job in jobs):
-            return [_failure(state, runs) for state in states if state.state is not State.DONE]
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(SECONDS_BETWEEN_LOOKS)  # the scheduler has no event to wait for
 
 
 def _show(state: JobState, shown: dict[str, State], runs: Path, display: Display) -> None:

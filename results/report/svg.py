@@ -80,7 +80,9 @@ def as_svg(drawn: Figure, title: str) -> str:
     element = re.sub(r"font-family: [^;\"]*;? ?", "", element)
     for colour, variable in VARIABLES.items():
         element = element.replace(colour, f"var({variable})")
-    width, height = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', element).groups()  # type: ignore[union-attr]
+    box = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', element)
+    assert box
+    width, height = box.groups()
     inside = element[element.index(">") + 1 :]
     head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
     head += f'aria-label="{_attribute(title)}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
