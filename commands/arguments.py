@@ -112,8 +112,10 @@ def _of_kinds(jobs: Sequence[Job], kinds: Sequence[str] | None) -> list[Job]:
     if not kinds:
         return list(jobs)
     known = list(dict.fromkeys(job.kind for job in jobs))
-    meant = {kind: [name for name in known if name == kind or name.startswith(f"{kind}-")] for kind in kinds}
-    for kind, names in meant.items():
-        if not names:
+    meant: set[str] = set()
+    for kind in kinds:
+        found = [kind] if kind in known else [name for name in known if name.startswith(f"{kind}-")]
+        if not found:
             raise InputError(f"--only {kind}: the profile has {', '.join(known)}.")
-    return [job for job in jobs if any(job.kind in names for names in meant.values())]
+        meant.update(found)
+    return [job for job in jobs if job.kind in meant]

@@ -374,3 +374,5 @@ def test_a_kind_of_jobs_may_be_named_by_its_beginning(capsys, tmp_path):
     assert main(["--only", "lowshot", "--dry-run", "--runs", str(tmp_path)]) == 0
     kinds = {line.split("/")[0] for line in capsys.readouterr().out.splitlines()[2:-1]}
     assert {"lowshot-voc07", "lowshot-places205"} <= kinds and "accuracy-imagenet" not in kinds
+    assert main(["--only", "accuracy-imagenet", "--dry-run", "--runs", str(tmp_path)]) == 0
+    assert "accuracy-imagenet-retrained" not in capsys.readouterr().out
