@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import InputError
+from core.processes import end_with_parent
 from core.workspace import read_progress
 from slurm.jobs import Job
 from slurm.task import EXIT_INPUT_ERROR, LOG_FILE, REPOSITORY, Task, forget_last_attempt, read_error
@@ -204,7 +204,7 @@ def _visible_gpus() -> list[str]:
 
 def _work(task: Task, rank: int, port: int, gpus: list[str]) -> None:
     """The body of a job's process."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()  # the job resumes when the command is given again
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -214,14 +214,6 @@ def _work(task: Task, rank: int, port: int, gpus: list[str]) -> None:
         "MASTER_PORT": str(port),
     }
     sys.exit(task())
-
-
-def _end_with_parent() -> None:
-    """A job does not outlive the command that started it; it resumes when the command is given again."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -1,15 +1,13 @@
 """Decodes images in several processes, exactly as training does, and names those that are broken."""
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
 from core.errors import InputError
+from core.processes import end_with_parent
 from core.seeds import generator
 from data.images import ImageTable
 
@@ -45,15 +43,7 @@ def broken_images(images: ImageTable, rows: np.ndarray, processes: int) -> Itera
 
 def _begin(images: ImageTable) -> None:
     _images[:] = [images]
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A decoding process does not outlive the command that started it."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), signal.SIGKILL)
+    end_with_parent()
 
 
 def _decode(rows: np.ndarray) -> list[tuple[int, str]]:
