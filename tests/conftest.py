@@ -29,3 +29,13 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("miniature")
     build.run(TINY, Workspace(folder))
     return folder
+
+
+LONGEST_FIRST = ("test_slurm", "test_end_to_end")  # so that all cores are busy to the end
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return LONGEST_FIRST.index(item.path.stem) if item.path.stem in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=place)
