@@ -361,6 +361,8 @@ def test_the_command_evaluates_a_release_and_shows_it_beside_its_published_figur
     ours = rows["MoCo v2, release", "Places205 k=1"]
     assert (ours["set"], ours["paper"], ours["status"]) == ("ImageNet", "", "missing")
     assert 0 <= float(ours["mean"]) <= 100 and ours["verdict"] == "paper's figure unknown"
+    (record,) = (tmp_path / "paper/released").rglob("record.json")
+    assert json.loads(record.read_text())["provenance"]["layout"]["name"] == "moco-v2"
 
 
 def refusal(content: Any, folder: Path, **changes: Any) -> str:
