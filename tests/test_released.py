@@ -1,6 +1,7 @@
 """Released checkpoints: every layout is recognised and evaluated as it was trained; everything else is refused."""
 
 import csv
+import json
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
