@@ -20,7 +20,7 @@ SLURM = ("--cluster", "slurm")
 ONE_BRANCH = ("--only", "accuracy-imagenet", "--methods", "mopro")
 TWO_BRANCHES = ("--only", "accuracy-imagenet")
 DISTRIBUTED = {"resources__pretrain__tasks": "4", "resources__pretrain__nodes": "2", "slurm__parallel": "3"}
-LONGER = {"pretrain__schedule__epochs": "40", "pretrain__schedule__decay_at": "[30]"}
+LONGER = {"pretrain__schedule__epochs": "26", "pretrain__schedule__decay_at": "[18]"}
 
 
 @pytest.fixture(scope="module")
