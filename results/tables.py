@@ -334,7 +334,7 @@ def figures(results: Results) -> list[Figure]:
             own_spread = next((spread for _, spread in values.values()), None)
             paper = _published(published, table, row, column) if compares else UNKNOWN
             outcome = None
-            if compares:
+            if compares and table.published:
                 outcome = verdict(paper, summary, _tolerance(results, table), column.lower_is_better)
             found.append(Figure(table, column, *row, paper, summary, own_spread, outcome))
     return found

@@ -17,7 +17,7 @@ from results.plan import PLAN_FILE, read_results
 from results.published import TABLE, Published, read_published
 from results.records import Record
 from results.statistics import students_t, summarise
-from results.tables import build_tables, verdict
+from results.tables import build_tables, figures, verdict
 from results.writing import write_tables
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -337,3 +337,14 @@ def test_calibration_claims_are_that_mopro_is_below(tmp_path):
     (claim,) = (line for line in printed.splitlines() if "MoPro below CE on ImageNet-R calibration error" in line)
     assert claim.split("|")[-2].strip() == "holds"
     assert "last, most confident bin left out" in printed
+
+
+def test_a_table_that_the_paper_has_not_needs_no_tolerance(tmp_path):
+    runs = write_runs(tmp_path, "paper")
+    plan = json.loads((runs / PLAN_FILE).read_text())
+    plan["profile"]["tolerance"] = {"accuracy": 0.5, "lowshot": 1}
+    plan["jobs"].append(write_job(runs, "cleaning", "mopro", 0, {"kept": 90.0}))
+    (runs / PLAN_FILE).write_text(json.dumps(plan))
+    write_tables(read_results(runs), runs)
+    found = {figure.table.name: figure.verdict for figure in figures(read_results(runs))}
+    assert found["cleaning"] is None and found["accuracy"]
