@@ -296,7 +296,7 @@ def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
 
 def _tested(tables: list[Table], rows: Rows, measured: Measured) -> list[Claim]:
     tested = []
-    for training_set in dict.fromkeys(training_set for _, training_set in rows):
+    for training_set in dict.fromkeys(on for method, on in rows if method in (CLAIMED_BETTER, BASELINE)):
         for table, column in ((it, column) for it in tables for column in it.columns if column.is_claimed):
             better, baseline = (
                 measured.get((method, training_set, column.evaluation, column.metric), {})
