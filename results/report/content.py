@@ -138,7 +138,9 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
         "profile": results.profile["name"],
         "compares": results.profile["compares_with"] == "paper",
         "methods": [(METHOD_TITLES.get(method, method), number % 8) for number, method in enumerate(methods)],
-        "sets": [SET_TITLES.get(name, name) for name in dict.fromkeys(it.training_set for it in every)],
+        "sets": [
+            SET_TITLES.get(name, name) for name in dict.fromkeys(it.training_set for it in every) if name != "none"
+        ],
         "tiles": _tiles(results, claims),
         "forest": pictures.forest(claims),
         "counts": _counts(claims),
