@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.measuring import Comparison, compare
 from core.seeds import generator
 from data.images import ImageTable
+from data.loading import Key, TrainingBatches, permutations
 from data.webvision import TRAIN_LISTS, read_train
 
 LINES, CLASSES = 16_000_000, 5000  # of WebVision V2.0
@@ -38,14 +39,12 @@ class Footprint:
     Attributes:
         seconds: to load it.
         peak: resident set of the loading process at its largest, bytes.
-        before: proportional set of the process, bytes, before it has workers.
-        after: of the process and all workers together, when these have read every row.
+        proportional: set of the process and its workers together, bytes, when every row was read.
     """
 
     seconds: float
     peak: int
-    before: int
-    after: int
+    proportional: int
 
 
 class RowsOfTable(Dataset):
@@ -54,7 +53,8 @@ class RowsOfTable(Dataset):
     def __init__(self, images: ImageTable) -> None:
         self.images = images
 
-    def __getitem__(self, row: int) -> int:
+    def __getitem__(self, key: Key) -> int:
+        _, row = key
         return len(self.images.paths[row]) + int(self.images.labels[row])
 
 
@@ -64,8 +64,8 @@ class RowsOfList(Dataset):
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
 
-    def __getitem__(self, row: int) -> int:
-        path, label = self.rows[row]
+    def __getitem__(self, key: Key) -> int:
+        path, label = self.rows[key[1]]
         return len(path) + label
 
 
@@ -112,11 +112,11 @@ def read_pairs(root: Path) -> Rows:
     return rows
 
 
-def footprint(root: Path, lines: int, load: Callable[[Path], Dataset]) -> Footprint:
-    """Measured in a fresh process."""
+def footprint(root: Path, lines: int, load: Callable[[Path], Dataset], workers: int) -> Footprint:
+    """Measured in a fresh process, over an epoch in the order of training."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure_footprint, args=(root, lines, load, sender))
+    process = context.Process(target=_measure_footprint, args=(root, lines, load, workers, sender))
     process.start()
     sender.close()
     try:
@@ -135,22 +135,20 @@ def load_pairs(root: Path) -> Dataset:
     return RowsOfList(read_pairs(root))
 
 
-def _measure_footprint(root: Path, lines: int, load: Callable[[Path], Dataset], sender: Any) -> None:
+def _measure_footprint(root: Path, lines: int, load: Callable[[Path], Dataset], workers: int, sender: Any) -> None:
     began = time.monotonic()
     rows = load(root)
     seconds = time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    order = generator(0, "order", 0).permutation(lines)
-    reads = [order[first : first + READS_AT_ONCE].tolist() for first in range(0, lines, READS_AT_ONCE)]
-    before = _proportional_set("self")
-    loader = DataLoader(rows, batch_sampler=reads, num_workers=WORKERS, multiprocessing_context="fork", collate_fn=sum)
+    order = TrainingBatches(lines, READS_AT_ONCE, 1, permutations(lines, seed=0))
+    context = "fork" if workers else None
+    loader = DataLoader(rows, batch_sampler=order, num_workers=workers, multiprocessing_context=context, collate_fn=sum)
     batches = iter(loader)
-    for _ in range(len(reads)):
+    for _ in range(len(order)):
         next(batches)
-    workers = [process.pid for process in multiprocessing.active_children()]
-    assert len(workers) == WORKERS
-    after = sum(_proportional_set(str(process)) for process in ("self", *workers))
-    sender.send(Footprint(seconds, peak, before, after))
+    children = [str(process.pid) for process in multiprocessing.active_children()]
+    assert len(children) == workers
+    sender.send(Footprint(seconds, peak, sum(map(_proportional_set, ["self", *children]))))
 
 
 def _proportional_set(process: str) -> int:
@@ -169,16 +167,17 @@ def main() -> int:
         ("data.images.ImageTable", LINES, load_table),
     ):
         with tempfile.TemporaryDirectory() as folder:
-            cost = footprint(write_lists(Path(folder), lines), lines, load)
+            root = write_lists(Path(folder), lines)
+            alone, shared = (footprint(root, lines, load, workers) for workers in (0, WORKERS))
         rows.append(
             {
                 "what": what,
                 "lines": f"{lines:,}",
-                "load (s)": f"{cost.seconds:.1f}",
-                "peak RSS (GiB)": f"{cost.peak / 2**30:.2f}",
-                "PSS (GiB)": f"{cost.before / 2**30:.2f}",
-                f"with {WORKERS} workers, after an epoch (GiB)": f"{cost.after / 2**30:.2f}",
-                "added": f"{100 * (cost.after / cost.before - 1):.1f}%",
+                "load (s)": f"{alone.seconds:.1f}",
+                "peak RSS (GiB)": f"{alone.peak / 2**30:.2f}",
+                "PSS after an epoch (GiB)": f"{alone.proportional / 2**30:.2f}",
+                f"with {WORKERS} workers (GiB)": f"{shared.proportional / 2**30:.2f}",
+                "added": f"{100 * (shared.proportional / alone.proportional - 1):.1f}%",
             }
         )
     print(tabulate(rows, headers="keys", tablefmt="github"))

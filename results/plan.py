@@ -1,8 +1,10 @@
 """A written plan and the records that are there for it."""
 
+import gc
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -94,9 +96,10 @@ def read_results(runs: Path) -> Results:
         InputError: there is no plan, or it is damaged.
     """
     content = _plan_in(runs)
-    plan = _parsed(content, runs)
     digest = hashlib.sha256(content)
-    found, problems = _usable(plan.jobs, runs, digest.update)
+    with _no_collections():
+        plan = _parsed(content, runs)
+        found, problems = _usable(plan.jobs, runs, digest.update)
     _leave_out_duplicates(plan.jobs, found, problems)
     return Results(
         profile=plan.profile,
@@ -136,18 +139,30 @@ def _parsed(content: bytes, runs: Path) -> Plan:
         ) from None
 
 
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Without searches for garbage, which take as long as all else when thousands of records pile up."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _usable(jobs: list[PlannedJob], runs: Path, seen: Callable[[bytes], None]) -> tuple[dict[str, Record], list[str]]:
     """Records by job, and what is wrong with the others; ``seen`` is called with every record's bytes."""
     found, problems = {}, []
     for job in jobs:
-        folder = runs / job.folder
         try:
-            content = (folder / RECORD_FILE).read_bytes()
+            with open(f"{runs}/{job.folder}/{RECORD_FILE}", "rb", buffering=0) as file:
+                content = file.readall()
         except FileNotFoundError:
             continue
         seen(content)
         try:
-            found[job.name] = parse_record(content, folder, job.identity)
+            found[job.name] = parse_record(content, runs / job.folder, job.identity)
         except UnusableRecordError as error:
             problems.append(str(error))
     return found, problems

@@ -18,11 +18,14 @@ MAY_IMPORT = {
     "robustness": {"core", "data", "pretrain"},
     "profiles": {"core", "data", "pretrain", "transfer", "robustness", "slurm"},
     "commands": {"core", "data", "profiles", "results", "slurm"},
-    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles"},
+    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles", "results", "slurm"},
 }
 LIGHT = (
     "run_all",
+    "commands.reproduce",
     "commands.status",
+    "commands.cancel",
+    "commands.verify",
     "slurm.watching",
     "profiles.expand",
     "profiles.load",

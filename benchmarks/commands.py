@@ -1,0 +1,120 @@
+"""How long commands take from the shell, process start included.
+
+``python -m benchmarks.commands`` prints the table. There is no reference here: the limits are what a user waits for
+without noticing.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+
+from tabulate import tabulate
+
+from profiles.expand import jobs_of
+from profiles.load import load_profile
+from profiles.schema import Profile
+from results.definitions import TABLES
+from results.records import Cost, Metric, Record
+from slurm.jobs import Job
+from slurm.plan import write_plan
+
+RECORDS = 10_000
+ROUNDS = 7
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    """Gives the exit status."""
+    with tempfile.TemporaryDirectory() as folder:
+        small, large = Path(folder) / "small", Path(folder) / "large"
+        write_reproduction(small / "mini", seeds=None)
+        jobs = write_reproduction(large / "mini", seeds=RECORDS)
+        measured = [
+            ("run_all.py --help", 0.5, run_all("--help")),
+            ("run_all.py --dry-run", 0.5, run_all("--dry-run", "--runs", str(small))),
+            ("run_all.py status", 0.5, run_all("status", "--runs", str(small))),
+            ("run_all.py, all done", 2, run_all("--runs", str(small))),
+            (f"python -m results tables, {jobs} records", 1, python("-m", "results", "tables", str(large / "mini"))),
+        ]
+        rows = [{"command": what, "goal (s)": goal, "seconds": f"{median(run):.2f}"} for what, goal, run in measured]
+    print(tabulate(rows, headers="keys", tablefmt="github"))
+    return 0
+
+
+def write_reproduction(runs: Path, seeds: int | None) -> int:
+    """The miniature's plan, all of it done, with made-up figures; gives the number of records.
+
+    Args:
+        runs: the folder to write.
+        seeds: as many as give this number of records at least; None for those of the profile.
+    """
+    profile = load_profile("mini")
+    if seeds is not None:
+        each = len(jobs_of(_with_seeds(profile, 2))) - len(jobs_of(_with_seeds(profile, 1)))
+        profile = _with_seeds(profile, 1 + seeds // each)
+    jobs = jobs_of(profile)
+    write_plan(jobs, profile.model_dump(mode="json"), runs)
+    figures = cycle((61.25, 60.5, 63.125, 62.0))
+    for job in jobs:
+        record = _record(job, next(figures))
+        folder = job.folder(runs)
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(record.model_dump_json(indent=2))
+    return len(jobs)
+
+
+def _with_seeds(profile: Profile, count: int) -> Profile:
+    return profile.model_copy(update={"seeds": tuple(range(count))})
+
+
+def _record(job: Job, value: float) -> Record:
+    """As a stage's would be, with every figure that a table shows of it."""
+    columns = (column for table in TABLES for column in table.columns)
+    metrics = [column.metric for column in columns if column.evaluation == job.tags.get("evaluation")]
+    return Record(
+        schema_version=1,
+        name=job.name,
+        identity=job.identity,
+        stage=job.stage,
+        tags=dict(job.tags),
+        seed=job.config.get("seed"),
+        config=job.configuration,
+        inputs={role: needed.identity for role, needed in job.needs.items()},
+        metrics={name: Metric(value=value, unit="%", n=1000) for name in metrics},
+        provenance={name: {"images": 1000, "sha256": job.identity} for name in ("train", "val")},
+        code={"commit": 40 * "0", "dirty": False},
+        packages=dict.fromkeys(("torch", "torchvision", "numpy", "pillow", "scikit-learn"), "2.13.0"),
+        hardware={"machine": "x86_64", "cores": 2, "gpu": None, "tasks": 1, "cpus_per_task": 1},
+        cost=Cost(started="2026-01-01T00:00:00+00:00", seconds=1.0, gpu_hours=0.0),
+    )
+
+
+def run_all(*arguments: str) -> Callable[[], object]:
+    """A call of the one command."""
+    return python("run_all.py", *arguments)
+
+
+def python(*arguments: str) -> Callable[[], object]:
+    """A call of Python from the repository's root."""
+    line = [sys.executable, *arguments]
+    return lambda: subprocess.run(line, cwd=REPOSITORY, check=True, capture_output=True)
+
+
+def median(run: Callable[[], object]) -> float:
+    """Seconds of several calls after a first one that is not counted."""
+    run()
+    seconds = []
+    for _ in range(ROUNDS):
+        before = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - before)
+    return statistics.median(seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
