@@ -56,7 +56,10 @@ class ImageTable:
             OSError: it cannot be read.
         """
         path = self.paths[index]
-        return (self.root / os.fsdecode(path)).read_bytes() if self.shards is None else self.shards.read(path)
+        if self.shards is not None:
+            return self.shards.read(path)
+        with open(os.path.join(os.fsencode(self.root), path), "rb", buffering=0) as file:
+            return file.readall()
 
     def decode(self, index: int) -> np.ndarray:
         """Image ``index`` as 8-bit RGB, ``[height, width, 3]``.
@@ -64,8 +67,8 @@ class ImageTable:
         Raises:
             InputError: the file is missing, or is not a whole image (a truncated one is refused, never padded).
         """
-        place = self.root / self.paths[index].decode(errors="replace")
         missing = "does not exist" if self.shards is None else "is in none of the shards"
+        place = self.root / self.paths[index].decode(errors="replace")
         return decoded(lambda: self.content(index), place, self.source, missing, self.remedy)
 
     def subset(self, rows: np.ndarray) -> "ImageTable":
@@ -113,7 +116,7 @@ def _decode(content: bytes) -> np.ndarray:
         return simplejpeg.decode_jpeg(content, "RGB", strict=True)
     except ValueError:
         with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.array(image.convert("RGB"))
 
 
 def require_folder(folder: Path, data_set: str) -> Path:

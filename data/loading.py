@@ -106,7 +106,7 @@ class EvaluationBatches(Sampler[list[Key]]):
 
 
 def batches(dataset: ViewedImages, sampler: Sampler[list[Key]], workers: int) -> DataLoader[Batch]:
-    """Batches ``(views, labels, indices)``: a list of 8-bit ``[n, 3, size, size]`` tensors, then two ``[n]`` tensors.
+    """Batches ``(views, labels, indices)``: a list of 8-bit ``[n, size, size, 3]`` tensors, then two ``[n]`` tensors.
 
     Args:
         dataset: the images and their views.

@@ -219,7 +219,7 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
 
     images = read_split(miniature / "places205", "val", 12)
     crops = [centre_view(VIEW)(images.decode(index), np.random.default_rng()) for index in range(4)]
-    expected = as_published(name, whole, torch.stack(crops).permute(0, 2, 3, 1).numpy())
+    expected = as_published(name, whole, torch.stack(crops).numpy())
     found = torch.from_numpy(np.load(lowshot.folder / "features-val.npy"))[:4]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
@@ -244,7 +244,7 @@ def test_a_classifier_of_imagenets_classes_gives_the_releases_logits(name, files
     expected = F.linear(as_published(name, whole, pixels), whole["fc.weight"], whole["fc.bias"])
     model = load_classifier(place.folder / MODEL_FILE, RESNET50)
     with torch.no_grad():
-        found = model(normalise(torch.from_numpy(pixels).permute(0, 3, 1, 2)))
+        found = model(normalise(torch.from_numpy(pixels)))
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -278,8 +278,8 @@ def test_channels_in_reverse_on_a_scale_of_255():
     caffe = Convention(mean=(103.5, 116.3, 123.7), deviation=(1.0, 1.0, 1.0), channels="BGR")
     model = Classifier(BackboneConfig(depth=10, width=8, stem="small"), classes=2)
     model.follow(caffe)
-    pixels = torch.randint(0, 256, (2, 3, 5, 7), dtype=torch.uint8)
-    expected = pixels.flip(1).float() - torch.tensor(caffe.mean).view(3, 1, 1)
+    pixels = torch.randint(0, 256, (2, 5, 7, 3), dtype=torch.uint8)
+    expected = pixels.permute(0, 3, 1, 2).flip(1).float() - torch.tensor(caffe.mean).view(3, 1, 1)
     torch.testing.assert_close(model.translation(normalise(pixels)), expected, rtol=1e-5, atol=1e-4)
     model.follow(OURS)
     torch.testing.assert_close(model.translation(normalise(pixels)), normalise(pixels), rtol=1e-5, atol=1e-5)
