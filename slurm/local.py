@@ -4,7 +4,6 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import InputError
-from core.processes import end_with_parent
+from core.processes import end_with_parent, free_port
 from core.workspace import read_progress
 from slurm.jobs import Job
 from slurm.task import EXIT_INPUT_ERROR, LOG_FILE, REPOSITORY, Task, forget_last_attempt, read_error
@@ -151,7 +150,7 @@ class _Running:
     ) -> "_Running":
         forget_last_attempt(job.folder(runs))
         tasks = job.resources.tasks
-        port = _free_port() if tasks > 1 else 0
+        port = free_port() if tasks > 1 else 0
         processes = [
             context.Process(target=_work, args=(Task(job, runs), rank, port, gpus), name=f"{job.name} rank {rank}")
             for rank in range(tasks)
@@ -214,9 +213,3 @@ def _work(task: Task, rank: int, port: int, gpus: list[str]) -> None:
         "MASTER_PORT": str(port),
     }
     sys.exit(task())
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

@@ -1,27 +1,24 @@
 """Runs a function, or a stage, in two processes that find each other as those of a job do."""
 
 import os
-import socket
+import pickle
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.multiprocessing as multiprocessing
+from torch.multiprocessing import start_processes
 
+from core.processes import free_port
 from core.workspace import Workspace
 
 
 def in_two_processes(function: Callable, *arguments: Any) -> list[Any]:
-    """What a module's function returns on rank 0 and on rank 1."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    results = multiprocessing.get_context("spawn").SimpleQueue()
-    context = multiprocessing.start_processes(_call, (port, function, arguments, results), nprocs=2, join=False)
-    collected = dict(results.get() for _ in range(2))
-    context.join()
-    return [collected[rank] for rank in range(2)]
+    """What a module's function returns on rank 0 and on rank 1; fails with what it raises on either."""
+    with tempfile.TemporaryDirectory() as folder:
+        start_processes(_call, (free_port(), Path(folder), function, arguments), nprocs=2, start_method="spawn")
+        return [pickle.loads((Path(folder) / str(rank)).read_bytes()) for rank in range(2)]
 
 
 def run_stage(stage: Callable, config: dict, folder: Path, inputs: dict[str, Path]) -> tuple[dict, dict]:
@@ -30,7 +27,7 @@ def run_stage(stage: Callable, config: dict, folder: Path, inputs: dict[str, Pat
     return stage(config, workspace), workspace.provenance
 
 
-def _call(rank: int, port: int, function: Callable, arguments: tuple, results: Any) -> None:
+def _call(rank: int, port: int, folder: Path, function: Callable, arguments: tuple) -> None:
     torch.set_num_threads(1)
     os.environ |= {
         "RANK": str(rank),
@@ -39,4 +36,4 @@ def _call(rank: int, port: int, function: Callable, arguments: tuple, results: A
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
-    results.put((rank, function(*arguments)))
+    (folder / str(rank)).write_bytes(pickle.dumps(function(*arguments)))

@@ -1,7 +1,7 @@
 """Classifier re-training: balanced draws, two sources of features, exact resumption, a model that can be evaluated."""
 
-import os
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from pretrain.cleaning import PSEUDO_LABELS_FILE
 from pretrain.config import RetrainingConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.sources import CachedFeatures, Images, StreamedFeatures
-from tests.processes import in_two_processes
+from tests.processes import in_two_processes, run_stage
 from tests.test_checkpoints import SMALL, mopro
 from tests.test_cleaning import CONFIG as CLEANING
 
@@ -193,12 +193,11 @@ def test_too_few_kept_images(inputs, tmp_path):
         retraining.run(CONFIG, workspace_in(tmp_path / "retraining", inputs))
 
 
-def clean_and_retrain(folder, inputs):
-    """Both stages, each in a folder of its own."""
+def clean_and_retrain(folder, inputs, call):
+    """Both stages, each in a folder of its own; ``call`` calls one."""
     for name, stage, config in (("cleaning", cleaning, CLEANING), ("retraining", retraining, CONFIG)):
-        leads = os.environ.get("RANK", "0") == "0"
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        stage.run(config, Workspace(folder / name, inputs | {"cleaning": folder / "cleaning"}, reports_progress=leads))
+        (folder / name).mkdir(parents=True)
+        call(stage.run, config, folder / name, inputs | {"cleaning": folder / "cleaning"})
 
 
 def test_two_processes_clean_and_train_as_one(inputs, tmp_path):
@@ -207,8 +206,8 @@ def test_two_processes_clean_and_train_as_one(inputs, tmp_path):
     for path in (data / "webvision" / TRAIN_LISTS[1], data / "webvision/info/hidden_truth.txt"):
         path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     inputs = inputs | {"data": data}
-    clean_and_retrain(tmp_path / "one", inputs)
-    in_two_processes(clean_and_retrain, tmp_path / "two", inputs)
+    clean_and_retrain(tmp_path / "one", inputs, run_stage)
+    clean_and_retrain(tmp_path / "two", inputs, partial(in_two_processes, run_stage))
     lists = [(tmp_path / name / "cleaning" / PSEUDO_LABELS_FILE).read_bytes() for name in ("one", "two")]
     assert lists[0] == lists[1]
     models = [load_tensors(tmp_path / name / "retraining/model.pt") for name in ("one", "two")]

@@ -137,7 +137,6 @@ def test_a_preempted_pretraining_goes_on_to_the_same_figures(cluster, runs, undi
     assert records(runs) == undisturbed
 
 
-@pytest.mark.slow
 def test_a_pretraining_outlasts_its_time_limit(cluster, runs, tmp_path):
     """A limit of one minute, of which most is left when the signal may come: SLURM looks twice a minute."""
     longest = {"pretrain__schedule__epochs": "100", "pretrain__schedule__decay_at": "[70]"}
