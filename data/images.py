@@ -5,7 +5,8 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from data.shards import Shards
 DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 
 REMEDY = "fetch it again"
+REDUCTIONS = (1, 2, 4, 8)  # whose decoding libjpeg-turbo has fast code for
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +63,23 @@ class ImageTable:
         with open(os.path.join(os.fsencode(self.root), path), "rb", buffering=0) as file:
             return file.readall()
 
+    def open(self, index: int) -> "ImageFile":
+        """Image ``index``, not decoded yet.
+
+        Raises:
+            InputError: the file is missing, or is no image.
+        """
+        place = self.root / self.paths[index].decode(errors="replace")
+        missing = "does not exist" if self.shards is None else "is in none of the shards"
+        return ImageFile.opened(lambda: self.content(index), place, self.source, missing, self.remedy)
+
     def decode(self, index: int) -> np.ndarray:
         """Image ``index`` as 8-bit RGB, ``[height, width, 3]``.
 
         Raises:
             InputError: the file is missing, or is not a whole image (a truncated one is refused, never padded).
         """
-        missing = "does not exist" if self.shards is None else "is in none of the shards"
-        place = self.root / self.paths[index].decode(errors="replace")
-        return decoded(lambda: self.content(index), place, self.source, missing, self.remedy)
+        return self.open(index).pixels()
 
     def subset(self, rows: np.ndarray) -> "ImageTable":
         """The images of some rows, in that order."""
@@ -84,25 +94,72 @@ class ImageTable:
         return {"images": len(self), "classes": self.classes, "sha256": digest.hexdigest()}
 
 
-def decoded(
-    read: Callable[[], bytes], place: Path, source: Path, missing: str = "does not exist", remedy: str = REMEDY
-) -> np.ndarray:
-    """An image that ``source`` names, as 8-bit RGB, ``[height, width, 3]``.
+@dataclass(frozen=True)
+class ImageFile:
+    """The content of an image file, of which the size is known; whatever is wrong with it is said in a sentence.
 
-    Args:
-        read: gives its bytes.
+    Attributes:
+        content: the file's bytes.
+        width, height: in pixels.
         place: the image, for errors.
         source: the file or folder that names it, for errors.
-        missing: what to say where there is no such image.
-        remedy: what the user can do about one that is broken.
-
-    Raises:
-        InputError: the image is missing, or is not a whole one.
+        remedy: what the user can do about an image that is broken, for errors.
     """
+
+    content: bytes
+    width: int
+    height: int
+    place: Path
+    source: Path
+    remedy: str
+
+    @classmethod
+    def opened(
+        cls,
+        read: Callable[[], bytes],
+        place: Path,
+        source: Path,
+        missing: str = "does not exist",
+        remedy: str = REMEDY,
+    ) -> "ImageFile":
+        """An image that ``source`` names.
+
+        Args:
+            read: gives its bytes.
+            place, source, remedy: as the attributes.
+            missing: what to say where there is no such image.
+
+        Raises:
+            InputError: it is missing, or is no image.
+        """
+        with _explained(place, source, remedy):
+            try:
+                content = read()
+            except FileNotFoundError:
+                raise InputError(f"{source} names the image {place}, which {missing}: {remedy}.") from None
+            return cls(content, *_size(content), place, source, remedy)
+
+    def pixels(self, reduction: float = 1) -> np.ndarray:
+        """8-bit RGB, ``[height, width, 3]``.
+
+        Args:
+            reduction: up to which factor it may be decoded smaller, as JPEG allows for 2, 4 and 8 (a side that the
+                factor does not divide is rounded up).
+
+        Raises:
+            InputError: it is not a whole image.
+        """
+        with _explained(self.place, self.source, self.remedy):
+            factor = max(factor for factor in REDUCTIONS if factor <= max(1, reduction))
+            return _decode(self.content, -(-self.width // factor), -(-self.height // factor))
+
+
+@contextmanager
+def _explained(place: Path, source: Path, remedy: str) -> Iterator[None]:
+    """Say of any error in the block that the image cannot be decoded."""
     try:
-        return _decode(read())
-    except FileNotFoundError:
-        raise InputError(f"{source} names the image {place}, which {missing}: {remedy}.") from None
+        yield
+        return
     except Image.UnidentifiedImageError:
         reason = "it is no image"
     except DECODING_ERRORS as error:
@@ -110,10 +167,23 @@ def decoded(
     raise InputError(f"The image {place} (named in {source}) cannot be decoded ({reason}): {remedy}.")
 
 
-def _decode(content: bytes) -> np.ndarray:
-    """JPEG through libjpeg-turbo, which refuses damaged data; what it does not know (PNG, ...) through Pillow."""
+def _size(content: bytes) -> tuple[int, int]:
+    """Width and height."""
     try:
-        return simplejpeg.decode_jpeg(content, "RGB", strict=True)
+        height, width, *_ = simplejpeg.decode_jpeg_header(content)
+        return width, height
+    except ValueError:
+        with Image.open(io.BytesIO(content)) as image:
+            return image.size
+
+
+def _decode(content: bytes, width: int, height: int) -> np.ndarray:
+    """JPEG through libjpeg-turbo, which refuses damaged data, at the smallest size that is as large as the given one.
+
+    What it does not know (PNG, ...) through Pillow, as it is.
+    """
+    try:
+        return simplejpeg.decode_jpeg(content, "RGB", strict=True, min_width=width, min_height=height, min_factor=1)
     except ValueError:
         with Image.open(io.BytesIO(content)) as image:
             return np.array(image.convert("RGB"))

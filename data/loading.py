@@ -33,8 +33,10 @@ class ViewedImages(Dataset):
     def __getitem__(self, key: Key) -> tuple[list[torch.Tensor], torch.Tensor, int]:
         _, index, *_ = key
         rng = generator(self.seed, "views", *key)
-        image = self.images.decode(index)
-        return [view(image, rng) for view in self.views], self.labels[index], index
+        image = self.images.open(index)
+        pieces = [view(image.width, image.height, rng) for view in self.views]
+        pixels = image.pixels(min(piece.reduction for piece in pieces))
+        return [piece.of(pixels) for piece in pieces], self.labels[index], index
 
 
 def permutations(images: int, seed: int) -> Order:

@@ -2,12 +2,14 @@
 
 Images are 8-bit RGB arrays ``[height, width, 3]``, views 8-bit tensors ``[size, size, 3]``; scaling to floating point
 happens once for a whole batch, on the device (:func:`normalise`). Every random number comes from the generator that is
-passed in. The distributions are those of torchvision's ``RandomResizedCrop``, ``RandomGrayscale``, ``ColorJitter`` and
-``RandomHorizontalFlip``.
+passed in, and is drawn before the image is decoded, which may then be decoded smaller than it is. The distributions are
+those of torchvision's ``RandomResizedCrop``, ``RandomGrayscale``, ``ColorJitter`` and ``RandomHorizontalFlip``.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -19,17 +21,48 @@ from data.config import EvaluationView, TrainingViews, WeakViews
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB
 STANDARD_DEVIATION = (0.229, 0.224, 0.225)
 
-View = Callable[[np.ndarray, np.random.Generator], torch.Tensor]
+Box = tuple[int, int, int, int]
 Change = Callable[[np.ndarray], np.ndarray]
 
 cv2.setNumThreads(0)  # parallelism is the loader's business
 
 
+@dataclass(frozen=True)
+class Piece:
+    """What a view shows of one image; every random number is drawn.
+
+    Attributes:
+        image_width: of the whole image.
+        box: left, top, width and height of the piece, in the same pixels.
+        size: width and height that it is resized to.
+        finish: what happens to the resized piece.
+        reduction: how many times smaller the image may be decoded.
+    """
+
+    image_width: int
+    box: Box
+    size: tuple[int, int]
+    finish: Change
+    reduction: float
+
+    def of(self, pixels: np.ndarray) -> torch.Tensor:
+        """The view; the pixels may be those of the image decoded smaller."""
+        factor = round(self.image_width / pixels.shape[1])
+        left, top, box_width, box_height = self.box
+        columns = slice(round(left / factor), round((left + box_width) / factor))
+        rows = slice(round(top / factor), round((top + box_height) / factor))
+        return torch.from_numpy(self.finish(resized(pixels[rows, columns], *self.size)))
+
+
+View = Callable[[int, int, np.random.Generator], Piece]  # of an image's width and height
+
+
 def weak_view(constants: WeakViews) -> View:
     """Random resized crop, horizontal flip."""
 
-    def view(image: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-        return torch.from_numpy(_flip(_random_crop(image, constants, rng), rng))
+    def view(width: int, height: int, rng: np.random.Generator) -> Piece:
+        box = draw_crop(width, height, constants.crop_scale, rng)
+        return _resized_crop(width, box, constants.size, _drawn_flip(rng))
 
     return view
 
@@ -37,28 +70,27 @@ def weak_view(constants: WeakViews) -> View:
 def strong_view(constants: TrainingViews) -> View:
     """Random resized crop, grayscale with some probability, colour jitter (always), horizontal flip."""
 
-    def view(image: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-        colours = _random_crop(image, constants, rng)
-        if rng.random() < constants.grayscale:
-            colours = _gray(colours)
-        return torch.from_numpy(_flip(jitter(colours, constants.jitter, rng), rng))
+    def view(width: int, height: int, rng: np.random.Generator) -> Piece:
+        box = draw_crop(width, height, constants.crop_scale, rng)
+        grayscale = [_gray] if rng.random() < constants.grayscale else []
+        changes = in_turn([*grayscale, jitter(constants.jitter, rng), _drawn_flip(rng)])
+        return _resized_crop(width, box, constants.size, changes)
 
     return view
 
 
 def centre_view(constants: EvaluationView) -> View:
-    """The shorter side resized, then the central square; draws nothing."""
+    """The shorter side resized, then the central square; draws nothing, and decodes at full size, as published."""
 
-    def view(image: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-        height, width = image.shape[:2]
+    def view(width: int, height: int, rng: np.random.Generator) -> Piece:
         scale = constants.resize / min(height, width)
         # The longer side is rounded down, as torchvision does.
-        height, width = (
+        new_height, new_width = (
             constants.resize if side == min(height, width) else int(side * scale) for side in (height, width)
         )
-        whole = resized(image, height, width)
-        top, left = round((height - constants.crop) / 2), round((width - constants.crop) / 2)
-        return torch.from_numpy(whole[top : top + constants.crop, left : left + constants.crop])
+        top, left = round((new_height - constants.crop) / 2), round((new_width - constants.crop) / 2)
+        square = slice(top, top + constants.crop), slice(left, left + constants.crop)
+        return Piece(width, (0, 0, width, height), (new_width, new_height), lambda whole: whole[square], reduction=1)
 
     return view
 
@@ -75,13 +107,18 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
     return rows.view(count, height, width, 3).permute(0, 3, 1, 2)
 
 
+def _resized_crop(image_width: int, box: Box, size: int, finish: Change) -> Piece:
+    """A square view, for which the image is decoded no smaller than keeps ``size`` pixels across and down the box."""
+    return Piece(image_width, box, (size, size), finish, reduction=min(box[2:]) / size)
+
+
 def draw_crop(
     width: int,
     height: int,
     scale: tuple[float, float],
     rng: np.random.Generator,
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
-) -> tuple[int, int, int, int]:
+) -> Box:
     """A box ``(left, top, width, height)`` inside the image, distributed as torchvision's ``RandomResizedCrop``.
 
     The area is uniform in ``scale`` times the image's, the logarithm of the aspect ratio uniform in ``ratio``; after
@@ -100,23 +137,36 @@ def draw_crop(
     return (width - crop_width) // 2, (height - crop_height) // 2, crop_width, crop_height
 
 
-def jitter(colours: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+def jitter(strength: float, rng: np.random.Generator) -> Change:
     """Brightness, contrast, saturation and hue changed by random amounts, in random order.
 
     Args:
-        colours: ``[height, width, 3]``, 8-bit; every change rounds to 8 bits, as in torchvision.
         strength: the first three factors are uniform in ``1 ± strength``, the hue's turn in ``± strength``.
         rng: draws factors and order.
     """
     brightness, contrast, saturation = rng.uniform(1 - strength, 1 + strength, 3)
     changes = colour_changes(brightness, contrast, saturation, turn=rng.uniform(-strength, strength))
-    for number in rng.permutation(4):
-        colours = changes[number](colours)
-    return colours
+    return in_turn([changes[number] for number in rng.permutation(4)])
+
+
+def in_turn(changes: Sequence[Change]) -> Change:
+    """One after the other, as one."""
+
+    def change(colours: np.ndarray) -> np.ndarray:
+        for one in changes:
+            colours = one(colours)
+        return colours
+
+    return change
 
 
 def colour_changes(brightness: float, contrast: float, saturation: float, turn: float) -> tuple[Change, ...]:
-    """What the four numbers do to 8-bit images; ``turn`` is the hue's, as a fraction of the full circle."""
+    """What the four numbers do to 8-bit images; every change rounds to 8 bits, as in torchvision.
+
+    Args:
+        brightness, contrast, saturation: factors, from 0.
+        turn: of the hue, as a fraction of the full circle.
+    """
 
     def turned(colours: np.ndarray) -> np.ndarray:
         hsv = cv2.cvtColor(colours, cv2.COLOR_RGB2HSV_FULL)
@@ -131,21 +181,15 @@ def colour_changes(brightness: float, contrast: float, saturation: float, turn: 
     )
 
 
-def _random_crop(image: np.ndarray, constants: WeakViews, rng: np.random.Generator) -> np.ndarray:
-    height, width = image.shape[:2]
-    left, top, crop_width, crop_height = draw_crop(width, height, constants.crop_scale, rng)
-    return resized(image[top : top + crop_height, left : left + crop_width], constants.size, constants.size)
-
-
-def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
     """Linear interpolation with antialiasing: Pillow's method, within a gray level or two, in a third of its time."""
     planes = torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0)
     planes = F.interpolate(planes, (height, width), mode="bilinear", antialias=True)
     return cv2.merge(list(planes.squeeze(0).numpy()))
 
 
-def _flip(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return cv2.flip(image, 1) if rng.random() < 0.5 else image
+def _drawn_flip(rng: np.random.Generator) -> Change:
+    return partial(cv2.flip, flipCode=1) if rng.random() < 0.5 else in_turn([])
 
 
 def _gray(colours: np.ndarray) -> np.ndarray:

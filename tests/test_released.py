@@ -218,7 +218,8 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     assert places205.run(PLACES205, lowshot)["k1"]["n"] == 2
 
     images = read_split(miniature / "places205", "val", 12)
-    crops = [centre_view(VIEW)(images.decode(index), np.random.default_rng()) for index in range(4)]
+    pixels = [images.decode(index) for index in range(4)]
+    crops = [centre_view(VIEW)(*image.shape[1::-1], np.random.default_rng()).of(image) for image in pixels]
     expected = as_published(name, whole, torch.stack(crops).numpy())
     found = torch.from_numpy(np.load(lowshot.folder / "features-val.npy"))[:4]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)

@@ -11,6 +11,7 @@ import core.vision  # noqa: F401  (makes torchvision importable)
 from core.seeds import generator
 from data import views
 from data.config import EvaluationView, TrainingViews
+from data.images import ImageFile
 from data.miniature.sources import photographs
 
 from torchvision.transforms import ColorJitter, RandomResizedCrop, functional  # isort: skip
@@ -49,7 +50,7 @@ def test_pieces_are_resized_as_torchvision_does(photograph, box):
 
 
 def test_centre_view_is_that_of_torchvision(photograph):
-    ours = views.centre_view(EvaluationView(resize=64, crop=56))(photograph, generator(0, "unused"))
+    ours = views.centre_view(EvaluationView(resize=64, crop=56))(150, 100, generator(0, "unused")).of(photograph)
     theirs = functional.center_crop(functional.resize(Image.fromarray(photograph), [64]), [56])
     assert_near(ours.numpy(), theirs, mean=0.1, largest=2)
 
@@ -89,7 +90,7 @@ def test_jitter_is_distributed_as_torchvisions(photograph):
     """Compares the mean colour of jittered images, channel by channel."""
     draws = 1500
     small = np.asarray(Image.fromarray(photograph).resize((12, 8)))
-    ours = np.array([views.jitter(small, 0.4, generator(0, "jitter", n)).mean(axis=(0, 1)) for n in range(draws)])
+    ours = np.array([views.jitter(0.4, generator(0, "jitter", n))(small).mean(axis=(0, 1)) for n in range(draws)])
     torch.manual_seed(0)
     reference, image = ColorJitter(0.4, 0.4, 0.4, 0.4), Image.fromarray(small)
     theirs = np.array([np.asarray(reference(image)).mean(axis=(0, 1)) for _ in range(draws)])
@@ -100,11 +101,30 @@ def test_jitter_is_distributed_as_torchvisions(photograph):
 
 def test_the_same_generator_gives_the_same_view(photograph):
     for view in (views.weak_view(CONSTANTS), views.strong_view(CONSTANTS)):
-        first, second = (view(photograph, generator(3, "views", 1, 2)) for _ in range(2))
-        other = view(photograph, generator(3, "views", 1, 3))
+        first, second, other = (view(150, 100, generator(3, "views", 1, n)).of(photograph) for n in (2, 2, 3))
         assert first.dtype == torch.uint8 and first.shape == (28, 28, 3)
         assert torch.equal(first, second)
         assert not torch.equal(first, other)
+
+
+def test_an_image_that_was_decoded_smaller_gives_nearly_the_same_view(photograph, tmp_path):
+    large = Image.fromarray(photograph).resize((1200, 801))
+    large.save(tmp_path / "large.jpg", quality=95)
+    file = ImageFile.opened((tmp_path / "large.jpg").read_bytes, tmp_path / "large.jpg", tmp_path)
+    for factor in (1, 2, 4, 8):
+        smaller = file.pixels(factor + 0.5)
+        assert smaller.shape == (-(-801 // factor), 1200 // factor, 3)
+        piece = views._resized_crop(1200, (200, 80, 640, 480), 60, views.in_turn([]))
+        assert piece.reduction == 8
+        whole, view = (piece.of(pixels).numpy().astype(int) for pixels in (file.pixels(), smaller))
+        assert np.abs(whole - view).mean() < 1.5
+
+
+def test_no_image_is_decoded_smaller_than_a_view_needs():
+    """The largest reduction keeps as many pixels of the box as the view has, in both directions."""
+    for number in range(200):
+        piece = views.weak_view(CONSTANTS)(900, 300, generator(0, "pieces", number))
+        assert min(piece.box[2:]) / piece.reduction >= 28 - 1e-9
 
 
 def test_normalise_removes_mean_and_deviation():

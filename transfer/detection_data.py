@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from core.distributed import rank, world_size
 from core.seeds import generator
 from data.coco import COCOSplit
-from data.images import decoded
+from data.images import ImageFile
 from data.loading import EvaluationBatches
 from transfer.config import DetectionConfig
 from transfer.detection_config import dataset_config
@@ -32,7 +32,7 @@ class ReadWholeImage(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         path = Path(results["img_path"])
-        image = decoded(path.read_bytes, path, self.source)
+        image = ImageFile.opened(path.read_bytes, path, self.source).pixels()
         return results | {"img": image, "img_shape": image.shape[:2], "ori_shape": image.shape[:2]}
 
 

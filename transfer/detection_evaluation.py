@@ -17,7 +17,7 @@ from core.distributed import world_size
 from core.exhibits import Exhibit
 from core.workspace import Workspace
 from data.coco import COCOSplit
-from data.images import decoded
+from data.images import ImageFile
 from transfer.config import DetectionConfig
 from transfer.detection_data import test_batches
 
@@ -111,7 +111,7 @@ def drawings(split: COCOSplit, detections: Sequence[Detection], images: int) -> 
         certain = [one for one in detections if one["image_id"] == image_id and one["score"] >= DRAWN_FROM]
         listed = [{"category": names[one["category_id"]], "score": round(one["score"], 3)} for one in certain]
         caption = f"{file.name}: {len(certain)} found with a score of {DRAWN_FROM} or more"
-        picture = _drawn(decoded(file.read_bytes, file, split.annotations), certain, names)
+        picture = _drawn(ImageFile.opened(file.read_bytes, file, split.annotations).pixels(), certain, names)
         exhibits.append(Exhibit("detections", picture, caption, {"found": listed}))
     return exhibits
 

@@ -1,0 +1,125 @@
+"""From JPEG files to normalised batches on one core: training's two views, and evaluation's centre crop.
+
+The reference is what the authors' loader does: Pillow decodes, torchvision's transforms work on Pillow's images one by
+one, and every view becomes a tensor of floats before the batch is made.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+import core.vision  # noqa: F401  (makes torchvision importable)
+from benchmarks.measuring import Comparison, compare
+from core.seeds import generator
+from data.config import EvaluationView, TrainingViews
+from data.images import ImageTable
+from data.loading import EvaluationBatches, ViewedImages, batches
+from data.miniature.sources import photographs
+from data.paths import Paths
+from data.views import MEAN, STANDARD_DEVIATION, View, centre_view, normalise, strong_view, weak_view
+
+from torchvision import transforms as T  # isort: skip
+
+IMAGES, QUALITY, NOISE = 24, 90, 4  # of each size; JPEG quality; of a sensor, in gray levels
+SIZES = ((500, 375), (1600, 1200))  # the usual one of WebVision's files, and a large one
+TRAINING = TrainingViews(size=224, crop_scale=(0.2, 1), jitter=0.4, grayscale=0.2)
+EVALUATION = EvaluationView(resize=256, crop=224)
+MEAN_ERROR, LARGEST_ERROR = 0.1, 3  # of the centre crop, in gray levels
+ROUNDS = 5
+
+Transform = Callable[[Image.Image], torch.Tensor]
+
+
+class ReferenceImages(Dataset):
+    """Pillow's images through torchvision's transforms."""
+
+    def __init__(self, files: Sequence[Path], transforms: Sequence[Transform]) -> None:
+        self.files = files
+        self.transforms = transforms
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> list[torch.Tensor]:
+        with Image.open(self.files[index]) as file:
+            image = file.convert("RGB")
+        return [transform(image) for transform in self.transforms]
+
+
+def measure_training(size: tuple[int, int]) -> Comparison:
+    """Both views of every image; their distributions are held to torchvision's by tests."""
+    flip, finish = T.RandomHorizontalFlip(), _finish()
+    crop = T.RandomResizedCrop(TRAINING.size, scale=TRAINING.crop_scale)
+    weak = T.Compose([crop, flip, finish])
+    colours = [T.RandomGrayscale(TRAINING.grayscale), T.ColorJitter(*[TRAINING.jitter] * 4)]
+    strong = T.Compose([crop, *colours, flip, finish])
+    with _images(size) as images:
+        what = f"two views for training, {IMAGES} JPEGs of {size[0]} x {size[1]}"
+        return _compare(what, images, [weak, strong], [weak_view(TRAINING), strong_view(TRAINING)])
+
+
+def measure_evaluation(size: tuple[int, int]) -> Comparison:
+    """The centre crop of every image.
+
+    Raises:
+        AssertionError: it differs from the reference's by more than the bounds.
+    """
+    reference = T.Compose([T.Resize(EVALUATION.resize), T.CenterCrop(EVALUATION.crop), _finish()])
+    with _images(size) as images:
+        _check(images, reference)
+        what = f"centre crops, {IMAGES} JPEGs of {size[0]} x {size[1]}"
+        return _compare(what, images, [reference], [centre_view(EVALUATION)])
+
+
+def _finish() -> Transform:
+    return T.Compose([T.ToTensor(), T.Normalize(MEAN, STANDARD_DEVIATION)])
+
+
+@contextmanager
+def _images(size: tuple[int, int]):
+    """Photographs of that size with a sensor's noise, as JPEG files."""
+    rng = generator(0, "benchmark")
+    with tempfile.TemporaryDirectory() as folder:
+        names = [f"{number:02}.jpg" for number in range(IMAGES)]
+        scenes = photographs()
+        for number, name in enumerate(names):
+            scene = np.asarray(scenes[number % len(scenes)].convert("RGB").resize(size), dtype=np.float32)
+            noisy = scene + rng.normal(0, NOISE, scene.shape)
+            Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(Path(folder) / name, quality=QUALITY)
+        labels = np.zeros(IMAGES, np.int64)
+        yield ImageTable(Path(folder), Paths.of(names), labels, classes=1, source=Path(folder))
+
+
+def _files(images: ImageTable) -> list[Path]:
+    return [images.root / path.decode() for path in images.paths]
+
+
+def _compare(what: str, images: ImageTable, transforms: Sequence[Transform], views: Sequence[View]) -> Comparison:
+    reference = DataLoader(ReferenceImages(_files(images), transforms), batch_size=IMAGES)
+    ours = batches(ViewedImages(images, views), EvaluationBatches(IMAGES, IMAGES), workers=0)
+
+    def run_reference() -> list[torch.Tensor]:
+        (views,) = reference
+        return views
+
+    def run_ours() -> list[torch.Tensor]:
+        ((views, _, _),) = ours
+        return [normalise(view) for view in views]
+
+    return compare(what, "Pillow and torchvision's transforms", run_reference, run_ours, ROUNDS)
+
+
+def _check(images: ImageTable, reference: Transform) -> None:
+    dataset = ViewedImages(images, [centre_view(EVALUATION)])
+    deviation = 255 * torch.tensor(STANDARD_DEVIATION).view(3, 1, 1)
+    for index, path in enumerate(_files(images)):
+        (view,), _, _ = dataset[(0, index)]
+        with Image.open(path) as file:
+            difference = (normalise(view.unsqueeze(0))[0] - reference(file.convert("RGB"))).mul(deviation).abs()
+        assert difference.mean() <= MEAN_ERROR and difference.max() <= LARGEST_ERROR, difference.max()
