@@ -30,12 +30,14 @@ def equal_mass_bins(confidence: np.ndarray, correct: np.ndarray, size: int) -> B
         correct: ``[n]`` boolean.
         size: of a bin.
     """
-    _, value, multiplicity = np.unique(confidence, return_inverse=True, return_counts=True)
-    share_correct = (np.bincount(value, correct) / multiplicity)[value]
-    order = np.argsort(confidence, kind="stable")
-    starts = np.arange(max(1, len(order) // size)) * size
-    samples = np.diff(starts, append=len(order))
-    mean_confidence, accuracy = (np.add.reduceat(x[order], starts) / samples for x in (confidence, share_correct))
+    order = np.argsort(confidence)
+    ranked = confidence[order]
+    ties = np.flatnonzero(np.diff(ranked, prepend=-1))  # where a confidence stands first
+    multiplicity = np.diff(ties, append=len(ranked))
+    share_correct = np.repeat(np.add.reduceat(correct[order].astype(float), ties) / multiplicity, multiplicity)
+    starts = np.arange(max(1, len(ranked) // size)) * size
+    samples = np.diff(starts, append=len(ranked))
+    mean_confidence, accuracy = (np.add.reduceat(values, starts) / samples for values in (ranked, share_correct))
     return Bins(mean_confidence, accuracy, samples)
 
 
