@@ -8,7 +8,7 @@ from typing import Any
 from commands.arguments import CommandParser, selection_of
 from slurm.queue import read_queue_if_there
 from slurm.states import JobState, State, read_states
-from slurm.submissions import queued_jobs
+from slurm.submissions import queued_jobs, was_ever_submitted
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,7 +17,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="for programs: a list of jobs with all that is known")
     given = parser.parse_args(arguments)
     selection = selection_of(given)
-    queued = queued_jobs(read_queue_if_there(), selection.runs)  # before the records: what ends in between is done
+    queue = read_queue_if_there() if was_ever_submitted(selection.runs) else []
+    queued = queued_jobs(queue, selection.runs)  # before the records: what ends in between is done
     states = read_states(selection.selected, selection.runs, queued)
     print(json.dumps([_as_json(state) for state in states], indent=2) if given.json else _as_text(states))
     return 0 if all(state.state is State.DONE for state in states) else 1

@@ -19,6 +19,10 @@ PLAN_FILE = "plan.json"
 ERROR_FILE = "error.json"  # what a failed job leaves in its folder, {"kind": ..., "sentence": ...}
 
 
+# (method, set, evaluation, metric) -> seed -> (value, spread over the measurement's own repetitions)
+Measured = dict[tuple[str, str, str, str], dict[str, tuple[float, float | None]]]
+
+
 class PlannedJob(BaseModel):
     """A job of the plan.
 
@@ -82,6 +86,19 @@ class Results:
         return {record.name: record for record in self.records}
 
     @cached_property
+    def measured(self) -> Measured:
+        """All figures, by (method, set, evaluation, metric) and seed."""
+        measured: Measured = {}
+        for record in self.records:
+            tags = record.tags
+            if "evaluation" not in tags:
+                continue
+            for name, metric in record.metrics.items():
+                key = (tags["method"], tags["set"], tags["evaluation"], name)
+                measured.setdefault(key, {})[tags["seed"]] = (metric.value, metric.spread)
+        return measured
+
+    @cached_property
     def planned(self) -> dict[str, PlannedJob]:
         """The jobs by name."""
         return {job.name: job for job in self.jobs}
@@ -97,7 +114,7 @@ def read_results(runs: Path) -> Results:
     """
     content = _plan_in(runs)
     digest = hashlib.sha256(content)
-    with _no_collections():
+    with _not_searched_for_garbage():
         plan = _parsed(content, runs)
         found, problems = _usable(plan.jobs, runs, digest.update)
     _leave_out_duplicates(plan.jobs, found, problems)
@@ -140,13 +157,17 @@ def _parsed(content: bytes, runs: Path) -> Plan:
 
 
 @contextmanager
-def _no_collections() -> Iterator[None]:
-    """Without searches for garbage, which take as long as all else when thousands of records pile up."""
+def _not_searched_for_garbage() -> Iterator[None]:
+    """Keep the collector from looking through what is made in the block, then and later: it takes as long as all else.
+
+    Thousands of records are no garbage until the command ends; whatever nothing refers to any more still goes at once.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()
 
@@ -155,14 +176,15 @@ def _usable(jobs: list[PlannedJob], runs: Path, seen: Callable[[bytes], None]) -
     """Records by job, and what is wrong with the others; ``seen`` is called with every record's bytes."""
     found, problems = {}, []
     for job in jobs:
+        place = f"{runs}/{job.folder}/{RECORD_FILE}"
         try:
-            with open(f"{runs}/{job.folder}/{RECORD_FILE}", "rb", buffering=0) as file:
+            with open(place, "rb", buffering=0) as file:
                 content = file.readall()
         except FileNotFoundError:
             continue
         seen(content)
         try:
-            found[job.name] = parse_record(content, runs / job.folder, job.identity)
+            found[job.name] = parse_record(content, place, job.identity)
         except UnusableRecordError as error:
             problems.append(str(error))
     return found, problems

@@ -76,13 +76,13 @@ class UnusableRecordError(Exception):
 def read_record(folder: Path, identity: str) -> Record | None:
     """The record in a job's folder, or None where there is no valid one of this identity."""
     try:
-        return parse_record((folder / RECORD_FILE).read_bytes(), folder, identity)
+        return parse_record((folder / RECORD_FILE).read_bytes(), str(folder / RECORD_FILE), identity)
     except (FileNotFoundError, UnusableRecordError):
         return None
 
 
-def parse_record(content: bytes, folder: Path, identity: str) -> Record:
-    """The record that a job's folder holds.
+def parse_record(content: bytes, place: str, identity: str) -> Record:
+    """The record that a file holds; ``place`` is its path, for errors.
 
     Raises:
         UnusableRecordError: it is not this job's whole record, in the form of this version.
@@ -90,10 +90,10 @@ def parse_record(content: bytes, folder: Path, identity: str) -> Record:
     try:
         record = Record.model_validate_json(content)
     except ValidationError as error:
-        raise UnusableRecordError(f"The record {folder / RECORD_FILE} {_damage(content, error)}.") from None
+        raise UnusableRecordError(f"The record {place} {_damage(content, error)}.") from None
     if record.identity != identity:
         raise UnusableRecordError(
-            f"The record {folder / RECORD_FILE} is of another job ({record.name}, {record.identity[:10]}): "
+            f"The record {place} is of another job ({record.name}, {record.identity[:10]}): "
             "remove it, and run this one again."
         )
     return record

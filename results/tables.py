@@ -12,7 +12,7 @@ from results.definitions import (
     Column,
     Table,
 )
-from results.plan import Results
+from results.plan import Measured, Results
 from results.published import UNKNOWN, Figures, Published, combined, read_published
 from results.statistics import Summary, summarise
 
@@ -97,7 +97,7 @@ class Claim:
 
 def build_tables(results: Results) -> list[Rendered]:
     """The tables of the plan: with the paper's figures or with its claims, as the profile says."""
-    measured = _measured(results)
+    measured = results.measured
     planned = _planned(results)
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
     tables = [table for table in (_of_plan(table, planned) for table in TABLES) if table.columns]
@@ -114,20 +114,6 @@ def build_tables(results: Results) -> list[Rendered]:
 
 Rows = list[tuple[str, str]]  # (method, pretraining set)
 Planned = dict[tuple[str, str, str], None]  # (method, pretraining set, evaluation), in the plan's order
-Measured = dict[tuple[str, str, str, str], dict[str, tuple[float, float | None]]]
-
-
-def _measured(results: Results) -> Measured:
-    """(method, set, evaluation, metric) -> seed -> (value, spread over the measurement's own repetitions)."""
-    measured: Measured = {}
-    for record in results.records:
-        tags = record.tags
-        if "evaluation" not in tags:
-            continue
-        for name, metric in record.metrics.items():
-            key = (tags["method"], tags["set"], tags["evaluation"], name)
-            measured.setdefault(key, {})[tags["seed"]] = (metric.value, metric.spread)
-    return measured
 
 
 def _planned(results: Results) -> Planned:
@@ -323,7 +309,7 @@ def _claim(claim: Claim) -> dict[str, str]:
 def figures(results: Results) -> list[Figure]:
     """Every figure that the plan measures, measured or not, table by table."""
     published = read_published()
-    measured, planned = _measured(results), _planned(results)
+    measured, planned = results.measured, _planned(results)
     compares = results.profile["compares_with"] == "paper"
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
     found = []
@@ -344,4 +330,4 @@ def tested_claims(results: Results) -> list[Claim]:
     """The paper's claims of every table that the plan measures, with what became of them."""
     planned = _planned(results)
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
-    return _tested([_of_plan(table, planned) for table in TABLES], rows, _measured(results))
+    return _tested([_of_plan(table, planned) for table in TABLES], rows, results.measured)

@@ -69,6 +69,11 @@ def queued_jobs(entries: Sequence[Entry], runs: Path) -> dict[str, Entry]:
     return found
 
 
+def was_ever_submitted(runs: Path) -> bool:
+    """Whether a job of this folder was ever given to a scheduler."""
+    return any(_notes(runs))
+
+
 def last_ids(runs: Path) -> dict[str, str]:
     """The scheduler's newest id of every job that was ever submitted, by identity."""
     submissions = [submission for path in _notes(runs) if (submission := _read(path)) and submission.id]

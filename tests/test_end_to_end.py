@@ -1,5 +1,6 @@
 """The command on a reduced miniature: from images to tables, twice, interrupted, changed, and with mistakes in it."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -54,6 +55,18 @@ def test_again_nothing_is_computed(finished):
     assert again.returncode == 0
     assert f"{JOBS} jobs, {JOBS} of them done" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("record.json")} == before
+
+
+def test_status_asks_no_scheduler_where_nothing_was_submitted(finished, tmp_path, monkeypatch):
+    """Such as one that is installed, but leads to no cluster."""
+    for name in ("squeue", "sacct"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    line = command(finished[0])
+    line.insert(2, "status")
+    run = subprocess.run(line, capture_output=True, text=True, env=environment())
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"{JOBS} jobs: {JOBS} done.\n", "")
 
 
 def test_the_same_seed_gives_the_same_records(finished, tmp_path):
