@@ -7,11 +7,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from core.seeds import generator
-from data.images import ImageTable
-from data.views import View
+from data.images import ImageFile, ImageTable
+from data.views import Piece, View
+
+IMAGES_AT_ONCE = 8
 
 Key = tuple[int, ...]  # (epoch, index), and the number of the copy where an epoch repeats images
 Order = Callable[[int], np.ndarray]  # epoch -> [n, 1] indices, or [n, 2] indices and numbers of copies
+Sample = tuple[list[torch.Tensor], torch.Tensor, int]  # views, label, index
 Batch = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
 
 
@@ -30,13 +33,24 @@ class ViewedImages(Dataset):
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, key: Key) -> tuple[list[torch.Tensor], torch.Tensor, int]:
-        _, index, *_ = key
+    def __getitem__(self, key: Key) -> Sample:
+        return self.__getitems__([key])[0]
+
+    def __getitems__(self, keys: Sequence[Key]) -> list[Sample]:
+        """The samples of several keys, a few at a time: each stage's code then stays in the processor's caches."""
+        samples = []
+        for first in range(0, len(keys), IMAGES_AT_ONCE):
+            few = keys[first : first + IMAGES_AT_ONCE]
+            images = [self.images.open(index) for _, index, *_ in few]
+            pieces = [self._draw(key, image) for key, image in zip(few, images, strict=True)]
+            pixels = [image.pixels(min(p.reduction for p in of)) for image, of in zip(images, pieces, strict=True)]
+            views = [[piece.of(image) for piece in of] for image, of in zip(pixels, pieces, strict=True)]
+            samples += [(of, self.labels[index], index) for of, (_, index, *_) in zip(views, few, strict=True)]
+        return samples
+
+    def _draw(self, key: Key, image: ImageFile) -> list[Piece]:
         rng = generator(self.seed, "views", *key)
-        image = self.images.open(index)
-        pieces = [view(image.width, image.height, rng) for view in self.views]
-        pixels = image.pixels(min(piece.reduction for piece in pieces))
-        return [piece.of(pixels) for piece in pieces], self.labels[index], index
+        return [view(image.width, image.height, rng) for view in self.views]
 
 
 def permutations(images: int, seed: int) -> Order:
