@@ -1,10 +1,8 @@
 """A written plan and the records that are there for it."""
 
-import gc
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -114,9 +112,8 @@ def read_results(runs: Path) -> Results:
     """
     content = _plan_in(runs)
     digest = hashlib.sha256(content)
-    with _not_searched_for_garbage():
-        plan = _parsed(content, runs)
-        found, problems = _usable(plan.jobs, runs, digest.update)
+    plan = _parsed(content, runs)
+    found, problems = _usable(plan.jobs, runs, digest.update)
     _leave_out_duplicates(plan.jobs, found, problems)
     return Results(
         profile=plan.profile,
@@ -154,22 +151,6 @@ def _parsed(content: bytes, runs: Path) -> Plan:
         raise InputError(
             f"{runs / PLAN_FILE} is damaged ({place}): write it anew, with the command python run_all.py."
         ) from None
-
-
-@contextmanager
-def _not_searched_for_garbage() -> Iterator[None]:
-    """Keep the collector from looking through what is made in the block, then and later: it takes as long as all else.
-
-    Thousands of records are no garbage until the command ends; whatever nothing refers to any more still goes at once.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
 
 
 def _usable(jobs: list[PlannedJob], runs: Path, seen: Callable[[bytes], None]) -> tuple[dict[str, Record], list[str]]:
