@@ -5,7 +5,7 @@ one, and every view becomes a tensor of floats before the batch is made.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def _finish() -> Transform:
 
 
 @contextmanager
-def _images(size: tuple[int, int]):
+def _images(size: tuple[int, int]) -> Iterator[ImageTable]:
     """Photographs of that size with a sensor's noise, as JPEG files."""
     rng = generator(0, "benchmark")
     with tempfile.TemporaryDirectory() as folder:

@@ -269,6 +269,7 @@ def test_a_machine_without_slurm(runs, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_papers_whole_graph(cluster, miniature):
     """Every job of the paper's profile on eight pretend GPUs, with small images, few of them, and a few steps each."""
     (world,) = miniature.glob("mini/miniature-*")
