@@ -176,15 +176,15 @@ def test_unit_rows():
 
 @pytest.fixture
 def decoded(monkeypatch) -> Counter:
-    """How often each image file is decoded from here on."""
+    """How often each image file is opened, to be decoded, from here on."""
     counts: Counter = Counter()
-    decode = ImageTable.decode
+    opened = ImageTable.open
 
     def spy(self, index):
         counts[self.paths[index]] += 1
-        return decode(self, index)
+        return opened(self, index)
 
-    monkeypatch.setattr(ImageTable, "decode", spy)
+    monkeypatch.setattr(ImageTable, "open", spy)
     return counts
 
 
