@@ -32,8 +32,8 @@ def main() -> int:
     """Gives the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         small, large = Path(folder) / "small", Path(folder) / "large"
-        write_reproduction(small / "mini", seeds=None)
-        jobs = write_reproduction(large / "mini", seeds=RECORDS)
+        write_reproduction(small / "mini", records=None)
+        jobs = write_reproduction(large / "mini", records=RECORDS)
         measured = [
             ("run_all.py --help", 0.5, run_all("--help")),
             ("run_all.py --dry-run", 0.5, run_all("--dry-run", "--runs", str(small))),
@@ -46,17 +46,17 @@ def main() -> int:
     return 0
 
 
-def write_reproduction(runs: Path, seeds: int | None) -> int:
+def write_reproduction(runs: Path, records: int | None) -> int:
     """The miniature's plan, all of it done, with made-up figures; gives the number of records.
 
     Args:
         runs: the folder to write.
-        seeds: as many as give this number of records at least; None for those of the profile.
+        records: at least so many, by more seeds; None for the profile's seeds.
     """
     profile = load_profile("mini")
-    if seeds is not None:
+    if records is not None:
         each = len(jobs_of(_with_seeds(profile, 2))) - len(jobs_of(_with_seeds(profile, 1)))
-        profile = _with_seeds(profile, 1 + seeds // each)
+        profile = _with_seeds(profile, 1 + records // each)
     jobs = jobs_of(profile)
     write_plan(jobs, profile.model_dump(mode="json"), runs)
     figures = cycle((61.25, 60.5, 63.125, 62.0))
