@@ -30,15 +30,16 @@ def equal_mass_bins(confidence: np.ndarray, correct: np.ndarray, size: int) -> B
         correct: ``[n]`` boolean.
         size: of a bin.
     """
-    order = np.argsort(confidence)
-    ranked = confidence[order]
-    ties = np.flatnonzero(np.diff(ranked, prepend=-1))  # where a confidence stands first
-    multiplicity = np.diff(ties, append=len(ranked))
-    share_correct = np.repeat(np.add.reduceat(correct[order].astype(float), ties) / multiplicity, multiplicity)
+    ranked, correct_ranked = np.sort(confidence), np.sort(np.compress(correct, confidence))
     starts = np.arange(max(1, len(ranked) // size)) * size
     samples = np.diff(starts, append=len(ranked))
-    mean_confidence, accuracy = (np.add.reduceat(values, starts) / samples for values in (ranked, share_correct))
-    return Bins(mean_confidence, accuracy, samples)
+    first = ranked[starts]
+    below, through = (np.searchsorted(ranked, first, side) for side in ("left", "right"))
+    hits_below, hits_through = (np.searchsorted(correct_ranked, first, side) for side in ("left", "right"))
+    share_before = (starts - below) / (through - below)  # of the samples as confident as a bin's first
+    hits_before = hits_below + share_before * (hits_through - hits_below)
+    hits = np.diff(hits_before, append=len(correct_ranked))
+    return Bins(np.add.reduceat(ranked, starts) / samples, hits / samples, samples)
 
 
 def calibration_error(bins: Bins) -> float:

@@ -23,22 +23,21 @@ def test_as_measured(case):
 
 
 def by_definition(present, scores):
-    """Integrate, over recall, the best precision at that recall or a higher one."""
-    ranked = present[np.argsort(-scores, kind="stable")]
-    hits = np.cumsum(ranked)
-    precision = hits / np.arange(1, len(ranked) + 1)
-    recall = hits / hits[-1]
+    """Integrate, over recall, the best precision at that recall or a higher one, at the threshold of every score."""
+    thresholds = sorted(set(scores), reverse=True)
+    precision = [present[scores >= threshold].mean() for threshold in thresholds]
+    recall = [present[scores >= threshold].sum() / present.sum() for threshold in thresholds]
     area, before = 0.0, 0.0
-    for rank in range(len(ranked)):
-        area += (recall[rank] - before) * precision[rank:].max()
-        before = recall[rank]
+    for number in range(len(thresholds)):
+        area += (recall[number] - before) * max(precision[number:])
+        before = recall[number]
     return area
 
 
-@given(st.lists(st.tuples(st.booleans(), st.floats(-5, 5)), min_size=1, max_size=40))
+@given(st.lists(st.tuples(st.booleans(), st.floats(-5, 5) | st.integers(0, 2)), min_size=1, max_size=40))
 def test_equals_the_definition(samples):
     present = np.array([flag for flag, _ in samples])
-    scores = np.array([score for _, score in samples])
+    scores = np.array([score for _, score in samples], dtype=float)
     present[0] = True
     assert average_precision(present, scores) == pytest.approx(by_definition(present, scores))
 
@@ -47,3 +46,7 @@ def test_perfect_and_worst_ranking():
     present = np.array([True, True, False, False])
     assert average_precision(present, np.array([4.0, 3.0, 2.0, 1.0])) == 1
     assert average_precision(present, np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(1 / 2)
+
+
+def test_a_score_that_tells_nothing_gives_the_share_of_positives():
+    assert average_precision(np.arange(10) < 3, np.zeros(10)) == pytest.approx(0.3)

@@ -8,13 +8,14 @@ def average_precision(present: np.ndarray, scores: np.ndarray) -> float:
 
     Args:
         present: ``[n]``, true for positives; at least one.
-        scores: ``[n]``, higher is more likely present. Equal scores keep their order.
+        scores: ``[n]``, higher is more likely present. Samples of equal scores are retrieved together, so that the
+            order of the data set does not count.
 
     Returns:
         A fraction in (0, 1].
     """
-    ranked = np.asarray(present, dtype=bool)[np.argsort(-scores, kind="stable")]
-    positives = np.flatnonzero(ranked)
-    precision = np.arange(1, len(positives) + 1) / (positives + 1)
-    envelope = np.maximum.accumulate(precision[::-1])
+    ranked, positives = np.sort(scores), np.sort(scores[np.asarray(present, dtype=bool)])
+    hits = len(positives) - np.searchsorted(positives, positives)  # at the score of each positive, the lowest first
+    precision = hits / (len(ranked) - np.searchsorted(ranked, positives))
+    envelope = np.maximum.accumulate(precision)
     return float(envelope.mean())
