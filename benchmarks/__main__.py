@@ -1,12 +1,12 @@
-"""``python -m benchmarks``: measure what has a reference, and print one table.
+"""``python -m benchmarks``: measure what this machine can, and print it (a quarter of an hour).
 
-What takes minutes, or has no reference, prints a table of its own: ``python -m benchmarks.step``, ``.lists``,
-``.commands``, ``.throughput``.
+What needs a GPU or gigabytes has a command of its own: ``python -m benchmarks.throughput``, ``.lists``.
 """
 
 import contextlib
 import io
 import platform
+import statistics
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from functools import partial
 import torch
 from tabulate import tabulate
 
-from benchmarks import detection, images, lists, lowshot, metrics, prototypes, step
-from benchmarks.measuring import Comparison
+from benchmarks import commands, detection, images, lists, lowshot, metrics, prototypes, step
+from benchmarks.measuring import Comparison, spread
 
 
 def main() -> int:
@@ -36,19 +36,24 @@ def main() -> int:
             detection.measure_pooling,
         )
         comparisons = [measure() for measure in measures]
-    rows = [
-        {
-            "what": comparison.what,
-            "reference": comparison.reference,
-            "reference (ms)": f"{1000 * comparison.reference_seconds:.3g}",
-            "ours (ms)": f"{1000 * comparison.our_seconds:.3g}",
-            "reference / ours": f"{comparison.ratio:.1f}",
-        }
-        for comparison in comparisons
-    ]
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, one thread, torch {torch.__version__}\n")
-    print(tabulate(rows, headers="keys", tablefmt="github"))
+    print(tabulate([_row(comparison) for comparison in comparisons], headers="keys", tablefmt="github"), flush=True)
+    for other in (step, commands):
+        print()
+        other.main()
     return 0
+
+
+def _row(comparison: Comparison) -> dict[str, str]:
+    return {
+        "what": comparison.what,
+        "reference": comparison.reference,
+        "reference (ms)": f"{1000 * comparison.reference_seconds:.3g}",
+        "ours (ms)": f"{1000 * comparison.our_seconds:.3g}",
+        "reference / ours": f"{statistics.median(comparison.ratios):.1f}",
+        "lowest to highest": spread(comparison.ratios, 1),
+        "goal": f"{comparison.goal:g}" if comparison.goal else "",
+    }
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
 
 from tabulate import tabulate
 
+from benchmarks.measuring import seconds, spread
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
@@ -41,7 +41,7 @@ def main() -> int:
             ("run_all.py, all done", 2, run_all("--runs", str(small))),
             (f"python -m results tables, {jobs} records", 1, python("-m", "results", "tables", str(large / "mini"))),
         ]
-        rows = [{"command": what, "goal (s)": goal, "seconds": f"{median(run):.2f}"} for what, goal, run in measured]
+        rows = [_row(what, goal, run) for what, goal, run in measured]
     print(tabulate(rows, headers="keys", tablefmt="github"))
     return 0
 
@@ -105,15 +105,12 @@ def python(*arguments: str) -> Callable[[], object]:
     return lambda: subprocess.run(line, cwd=REPOSITORY, check=True, capture_output=True)
 
 
-def median(run: Callable[[], object]) -> float:
-    """Seconds of several calls after a first one that is not counted."""
+def _row(what: str, goal: float, run: Callable[[], object]) -> dict[str, object]:
+    """Several calls after a first one that is not counted."""
     run()
-    seconds = []
-    for _ in range(ROUNDS):
-        before = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - before)
-    return statistics.median(seconds)
+    times = [seconds(run) for _ in range(ROUNDS)]
+    median = f"{statistics.median(times):.2f}"
+    return {"command": what, "seconds": median, "lowest to highest": spread(times, 2), "goal (s)": goal}
 
 
 if __name__ == "__main__":

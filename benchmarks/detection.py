@@ -50,7 +50,7 @@ def measure_scoring() -> Comparison:
 
         np.testing.assert_allclose(ours(), reference(), atol=1e-9)
         what = f"COCO AP of boxes and masks, {IMAGES} images, {len(detections)} detections"
-        return compare(what, "pycocotools", reference, ours, rounds=3)
+        return compare(what, "pycocotools", reference, ours, rounds=5)
 
 
 def measure_pooling() -> Comparison:

@@ -31,7 +31,7 @@ SIZES = ((500, 375), (1600, 1200))  # the usual one of WebVision's files, and a 
 TRAINING = TrainingViews(size=224, crop_scale=(0.2, 1), jitter=0.4, grayscale=0.2)
 EVALUATION = EvaluationView(resize=256, crop=224)
 MEAN_ERROR, LARGEST_ERROR = 0.1, 3  # of the centre crop, in gray levels
-ROUNDS = 5
+ROUNDS = 15
 
 Transform = Callable[[Image.Image], torch.Tensor]
 
@@ -61,7 +61,7 @@ def measure_training(size: tuple[int, int]) -> Comparison:
     strong = T.Compose([crop, *colours, flip, finish])
     with _images(size) as images:
         what = f"two views for training, {IMAGES} JPEGs of {size[0]} x {size[1]}"
-        return _compare(what, images, [weak, strong], [weak_view(TRAINING), strong_view(TRAINING)])
+        return _compare(what, images, [weak, strong], [weak_view(TRAINING), strong_view(TRAINING)], goal=3)
 
 
 def measure_evaluation(size: tuple[int, int]) -> Comparison:
@@ -74,7 +74,7 @@ def measure_evaluation(size: tuple[int, int]) -> Comparison:
     with _images(size) as images:
         _check(images, reference)
         what = f"centre crops, {IMAGES} JPEGs of {size[0]} x {size[1]}"
-        return _compare(what, images, [reference], [centre_view(EVALUATION)])
+        return _compare(what, images, [reference], [centre_view(EVALUATION)], goal=2)
 
 
 def _finish() -> Transform:
@@ -100,7 +100,9 @@ def _files(images: ImageTable) -> list[Path]:
     return [images.root / path.decode() for path in images.paths]
 
 
-def _compare(what: str, images: ImageTable, transforms: Sequence[Transform], views: Sequence[View]) -> Comparison:
+def _compare(
+    what: str, images: ImageTable, transforms: Sequence[Transform], views: Sequence[View], goal: float
+) -> Comparison:
     reference = DataLoader(ReferenceImages(_files(images), transforms), batch_size=IMAGES)
     ours = batches(ViewedImages(images, views), EvaluationBatches(IMAGES, IMAGES), workers=0)
 
@@ -112,7 +114,7 @@ def _compare(what: str, images: ImageTable, transforms: Sequence[Transform], vie
         ((views, _, _),) = ours
         return [normalise(view) for view in views]
 
-    return compare(what, "Pillow and torchvision's transforms", run_reference, run_ours, ROUNDS)
+    return compare(what, "Pillow and torchvision's transforms", run_reference, run_ours, rounds=ROUNDS, goal=goal)
 
 
 def _check(images: ImageTable, reference: Transform) -> None:

@@ -72,5 +72,10 @@ def measure() -> Comparison:
         assert figures(once=True) == figures(once=False)
         what = f"low-shot VOC07, {len(SHOTS)} k x {DRAWS} draws, {2 * IMAGES} images of 80 x 80"
         return compare(
-            what, "features anew for every draw", lambda: figures(once=False), lambda: figures(once=True), rounds=3
+            what,
+            "features anew for every draw",
+            lambda: figures(once=False),
+            lambda: figures(once=True),
+            rounds=5,
+            goal=10,
         )

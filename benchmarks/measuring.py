@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -13,34 +13,54 @@ class Comparison:
     Attributes:
         what: what both compute, with its size.
         reference: what the reference does.
-        reference_seconds, our_seconds: medians.
-        ratio: median over rounds of reference / ours.
+        goal: what reference / ours should be at least; None where there is no goal.
+        rounds: seconds of the reference and of ours, round by round.
     """
 
     what: str
     reference: str
-    reference_seconds: float
-    our_seconds: float
-    ratio: float
+    goal: float | None
+    rounds: tuple[tuple[float, float], ...]
+
+    @property
+    def reference_seconds(self) -> float:
+        """Median."""
+        return statistics.median(theirs for theirs, _ in self.rounds)
+
+    @property
+    def our_seconds(self) -> float:
+        """Median."""
+        return statistics.median(ours for _, ours in self.rounds)
+
+    @property
+    def ratios(self) -> list[float]:
+        """Reference / ours of every round, the lowest first."""
+        return sorted(theirs / ours for theirs, ours in self.rounds)
 
 
 def compare(
-    what: str, reference: str, run_reference: Callable[[], object], run_ours: Callable[[], object], rounds: int
+    what: str,
+    reference: str,
+    run_reference: Callable[[], object],
+    run_ours: Callable[[], object],
+    *,
+    rounds: int,
+    goal: float | None = None,
 ) -> Comparison:
     """Call both once unmeasured, then ``rounds`` times in turn."""
     run_reference()
     run_ours()
-    pairs = [(_seconds(run_reference), _seconds(run_ours)) for _ in range(rounds)]
-    return Comparison(
-        what,
-        reference,
-        statistics.median(theirs for theirs, _ in pairs),
-        statistics.median(ours for _, ours in pairs),
-        statistics.median(theirs / ours for theirs, ours in pairs),
-    )
+    measured = tuple((seconds(run_reference), seconds(run_ours)) for _ in range(rounds))
+    return Comparison(what, reference, goal, measured)
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def seconds(run: Callable[[], object]) -> float:
+    """How long one call takes."""
     before = time.perf_counter()
     run()
     return time.perf_counter() - before
+
+
+def spread(values: Sequence[float], decimals: int) -> str:
+    """The lowest and the highest of a few measurements."""
+    return f"{min(values):.{decimals}f} to {max(values):.{decimals}f}"
