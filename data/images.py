@@ -15,6 +15,7 @@ import simplejpeg
 from PIL import Image
 
 from core.errors import InputError
+from core.files import read_whole
 from data.paths import Paths
 from data.shards import Shards
 
@@ -60,8 +61,7 @@ class ImageTable:
         path = self.paths[index]
         if self.shards is not None:
             return self.shards.read(path)
-        with open(os.path.join(os.fsencode(self.root), path), "rb", buffering=0) as file:
-            return file.readall()
+        return read_whole(os.path.join(os.fsencode(self.root), path))
 
     def open(self, index: int) -> "ImageFile":
         """Image ``index``, not decoded yet.

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from core.errors import InputError
+from core.files import read_whole
 from results.records import RECORD_FILE, Record, UnusableRecordError, parse_record
 
 PLAN_FILE = "plan.json"
@@ -38,7 +39,7 @@ class PlannedJob(BaseModel):
     tags: dict[str, str]
     needs: dict[str, str] = {}
 
-    @property
+    @cached_property
     def figure(self) -> tuple[str, ...] | None:
         """What it measures: method, set, evaluation and seed; None where that is no figure of a table."""
         if "evaluation" not in self.tags:
@@ -159,8 +160,7 @@ def _usable(jobs: list[PlannedJob], runs: Path, seen: Callable[[bytes], None]) -
     for job in jobs:
         place = f"{runs}/{job.folder}/{RECORD_FILE}"
         try:
-            with open(place, "rb", buffering=0) as file:
-                content = file.readall()
+            content = read_whole(place)
         except FileNotFoundError:
             continue
         seen(content)

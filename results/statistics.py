@@ -38,7 +38,11 @@ class Summary:
 
 def summarise(values: Sequence[float]) -> Summary:
     """Mean, sample standard deviation and number of at least one measurement."""
-    return Summary(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values))
+    n, mean = len(values), statistics.fmean(values)
+    if n == 1:
+        return Summary(mean, None, n)
+    squares = math.fsum((value - mean) ** 2 for value in values)  # statistics.stdev takes ten times as long
+    return Summary(mean, math.sqrt(squares / (n - 1)), n)
 
 
 @cache
