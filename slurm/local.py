@@ -52,6 +52,8 @@ class Display(Protocol):
 class LocalExecutor:
     """Runs jobs in processes of their own, several side by side.
 
+    Of the jobs that could start, those with the longest time limit do, so that no long one runs alone at the end.
+
     Args:
         runs: the folder that job folders lie in.
         parallel: limit on processes; a job with more tasks than that runs alone. Every job has its GPUs to itself.
@@ -102,7 +104,7 @@ class LocalExecutor:
         return list(self._failures.values())
 
     def _start_what_is_ready(self) -> None:
-        for job in list(self._waiting):
+        for job in sorted(self._waiting, key=lambda job: job.resources.hours, reverse=True):
             failed = [need.name for need in job.needs.values() if need.name in self._failures]
             if failed:
                 self._failures[job.name] = Failure(job, f"needs {failed[0]}, which failed", None)

@@ -1,12 +1,13 @@
 """The detection stage: Mask R-CNN around a checkpoint's trunk, all layers trained on COCO, evaluated on val."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from core.distributed import process_group, rank, world_size
 from core.errors import InputError
 from core.exhibits import write_exhibits
-from core.files import write_json
+from core.files import write_text
 from core.workspace import Workspace
 from data.coco import read_coco
 from pretrain.checkpoints import MODEL_FILE
@@ -49,7 +50,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         synchronised = world_size() == 1 or normalisation(device) == "SyncBN"
     metrics = average_precision(splits["val"], detections)
     if rank() == 0:
-        write_json(workspace.folder / DETECTIONS_FILE, detections)
+        write_text(workspace.folder / DETECTIONS_FILE, json.dumps(detections))
         write_exhibits(workspace.folder, drawings(splits["val"], detections, DRAWN_IMAGES))
         print(*(f"{name} {metric['value']:.2f}%" for name, metric in metrics.items()))
     workspace.provenance |= {

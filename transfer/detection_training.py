@@ -104,8 +104,8 @@ class LoopThatGoesOn(IterBasedTrainLoop):
     def run(self) -> nn.Module:
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
+        self.runner.model.train()
         while self._iter < self._max_iters:
-            self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
             if self.is_stopping:
                 wait_for_all()

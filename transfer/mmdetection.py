@@ -224,15 +224,16 @@ def _pooling(
     aligned: bool,
 ) -> Iterator[tuple[int, torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Some RoIs of one image at a time: its number, their rows, matrices ``[k, height, h]`` and ``[k, width, w]``."""
+    if not len(rois):
+        return
+    left, top, right, bottom = (rois[:, 1:] * scale - (0.5 if aligned else 0)).T
+    rows = _averages(top, bottom - top, height, sampling_ratio, shape[2], aligned)
+    columns = _averages(left, right - left, width, sampling_ratio, shape[3], aligned)
     of_image = rois[:, 0].long()
     for image in range(shape[0]):
         for which in (of_image == image).nonzero().squeeze(1).split(ROIS_AT_ONCE):
-            if not len(which):
-                continue
-            left, top, right, bottom = (rois[which, 1:] * scale - (0.5 if aligned else 0)).T
-            rows = _averages(top, bottom - top, height, sampling_ratio, shape[2], aligned)
-            columns = _averages(left, right - left, width, sampling_ratio, shape[3], aligned)
-            yield image, which, rows, columns
+            if len(which):
+                yield image, which, rows[which], columns[which]
 
 
 def _averages(
