@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from commands.arguments import CommandParser, selection_of
+from commands.arguments import CommandParser
+from commands.selection import selection_of
 from core.files import held_alone
 from slurm.queue import cancel, read_queue
 from slurm.submissions import queued_jobs

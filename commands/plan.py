@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from commands.arguments import Selection
+from commands.selection import Selection
 from profiles.cost import MEASURED_FILE, by_kind, gpu_hours, read_measured
 from profiles.schema import Profile
 from slurm.jobs import Job

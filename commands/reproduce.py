@@ -4,26 +4,31 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from commands.arguments import CommandParser, Selection, positive, selection_of
-from core.errors import InputError
+from commands.arguments import CommandParser, positive
 from core.files import held_alone
-from data.config import ListedSubset
-from profiles.schema import Profile, ReleasedMethod
-from slurm.jobs import Job
-from slurm.local import Failure
+
+if TYPE_CHECKING:  # help waits for none of it
+    from commands.selection import Selection
+    from slurm.jobs import Job
+    from slurm.local import Failure
 
 
 def main(arguments: Sequence[str]) -> int:
     """Gives the exit status: 0 if all is done (or submitted), 1 if a job failed, 2 if an input cannot be used."""
     given = _parser().parse_args(arguments)
+
+    from commands.data_folders import require_data
+    from commands.selection import selection_of
+
     selection = selection_of(given)
     if given.dry_run:
         from commands.plan import print_plan
 
         print_plan(selection)
         return 0
-    _check_data(selection.profile)
+    require_data(selection.profile)
     if given.cluster == "slurm":
         return _submit(selection, given.wait)
     return _run_here(selection, given.jobs)
@@ -51,46 +56,7 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _check_data(profile: Profile) -> None:
-    """Without a miniature, every data folder and every list of images must be there before anything starts.
-
-    Raises:
-        InputError: one is not.
-    """
-    if profile.miniature is not None:
-        return
-    folders = {f"data.webvision.{name}.folder": part.folder for name, part in profile.data.webvision.items()}
-    folders |= {"data.imagenet": profile.data.imagenet, "data.voc07": profile.data.voc07}
-    if profile.data.places205:
-        folders["data.places205.folder"] = profile.data.places205.folder
-    if profile.data.coco:
-        folders["data.coco.folder"] = profile.data.coco.folder
-    variants = {"data.imagenet_r.folder": profile.data.imagenet_r, "data.imagenet_a.folder": profile.data.imagenet_a}
-    folders |= {key: variant.folder for key, variant in variants.items() if variant is not None}
-    for key, folder in folders.items():
-        if not Path(folder).is_dir():
-            raise InputError(f"{key}: the folder {folder} does not exist; name the right one with --set {key}=FOLDER.")
-    for name, part in profile.data.webvision.items():
-        if part.exclusions is not None and not Path(part.exclusions).is_file():
-            key = f"data.webvision.{name}.exclusions"
-            raise InputError(
-                f"{key}: the list {part.exclusions} does not exist; name the right one with --set {key}=FILE."
-            )
-    for name, method in profile.methods.items():
-        if isinstance(method, ReleasedMethod) and not Path(method.file).is_file():
-            key = f"methods.{name}"
-            raise InputError(
-                f"{key}.file: the checkpoint {method.file} does not exist; name the right one with --set "
-                f"{key}.file=FILE, or leave the method out with --set {key}=null."
-            )
-    subsets = profile.evaluate.finetune.subsets if profile.evaluate.finetune else {}
-    for name, subset in subsets.items():
-        if isinstance(subset, ListedSubset) and not Path(subset.file).is_file():
-            key = f"evaluate.finetune.subsets.{name}.file"
-            raise InputError(f"{key}: the list {subset.file} does not exist; name the right one with --set {key}=FILE.")
-
-
-def _run_here(selection: Selection, parallel: int) -> int:
+def _run_here(selection: "Selection", parallel: int) -> int:
     from slurm.display import TerminalDisplay
     from slurm.local import LocalExecutor
 
@@ -101,7 +67,7 @@ def _run_here(selection: Selection, parallel: int) -> int:
         return _end(failures, selection.runs)
 
 
-def _submit(selection: Selection, wait: bool) -> int:
+def _submit(selection: "Selection", wait: bool) -> int:
     from slurm.cluster import SlurmExecutor
     from slurm.display import TerminalDisplay
     from slurm.watching import watch
@@ -118,7 +84,7 @@ def _submit(selection: Selection, wait: bool) -> int:
     return _end(failures, selection.runs)
 
 
-def _begin(selection: Selection) -> list[Job]:
+def _begin(selection: "Selection") -> "list[Job]":
     """Write the plan down; gives the jobs that are not done."""
     from slurm.plan import write_plan
 
@@ -130,7 +96,7 @@ def _begin(selection: Selection) -> list[Job]:
     return to_do
 
 
-def _print_queued(jobs: Sequence[Job], ids: dict[str, str]) -> None:
+def _print_queued(jobs: "Sequence[Job]", ids: dict[str, str]) -> None:
     from tabulate import tabulate
 
     rows = [
@@ -149,7 +115,7 @@ def _print_queued(jobs: Sequence[Job], ids: dict[str, str]) -> None:
         print(tabulate(rows, headers="keys", disable_numparse=True))
 
 
-def _end(failures: Sequence[Failure], runs: Path) -> int:
+def _end(failures: "Sequence[Failure]", runs: Path) -> int:
     from results.writing import write_results
 
     print("\n" + write_results(runs))

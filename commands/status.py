@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from commands.arguments import CommandParser, selection_of
+from commands.arguments import CommandParser
+from commands.selection import selection_of
 from slurm.queue import read_queue_if_there
 from slurm.states import JobState, State, read_states
 from slurm.submissions import queued_jobs, was_ever_submitted

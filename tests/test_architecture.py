@@ -23,6 +23,8 @@ MAY_IMPORT = {
 LIGHT = (
     "run_all",
     "commands.reproduce",
+    "commands.selection",
+    "commands.data_folders",
     "commands.status",
     "commands.cancel",
     "commands.verify",
@@ -61,6 +63,11 @@ def test_nothing_imports_the_command():
 @pytest.mark.parametrize("module", LIGHT)
 def test_planning_and_tables_do_not_import_torch(module):
     program = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY).returncode == 0
+
+
+def test_help_waits_for_no_validation_of_profiles():
+    program = "import sys, commands.reproduce; sys.exit('pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY).returncode == 0
 
 
