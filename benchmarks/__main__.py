@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure what this machine can, and print it (a quarter of an hour).
+"""``python -m benchmarks``: measure what this machine can, and print it (20 minutes).
 
 What needs a GPU or gigabytes has a command of its own: ``python -m benchmarks.throughput``, ``.lists``.
 """

@@ -20,7 +20,7 @@ from transfer.lowshot import draw_shots
 from transfer.voc07 import mean_average_precision, rows_by_class
 
 SHOTS, DRAWS, IMAGES = (1, 2, 4, 8, 16), 5, 300
-BACKBONE = BackboneConfig(depth=18, width=24, stem="small")
+BACKBONE = BackboneConfig(depth=18, width=32, stem="small")
 SVM = OneVsRestSVMConfig(cost=0.5, tolerance=1e-4, iterations=2000, positive_weight=2)
 WORLD = {
     "seed": 0,
