@@ -61,7 +61,7 @@ def _of_site(path: Path) -> dict[str, Any]:
 
 def _parsed(path: Path, if_missing: str) -> dict[str, Any]:
     try:
-        values = yaml.load(path.read_text(), yaml.CSafeLoader)  # safe_load in C
+        values = yaml.load(path.read_bytes(), yaml.CSafeLoader)  # safe_load in C
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(if_missing) from None
     except yaml.YAMLError as error:

@@ -61,6 +61,17 @@ def test_results_flow_from_job_to_job_and_nothing_runs_twice(tmp_path):
     assert [calls(job, tmp_path) for job in (first, second, third, changed)] == [1, 1, 1, 1]
 
 
+def test_the_longest_of_the_jobs_that_could_start_does(tmp_path):
+    first = toy("first", hours=0.1)
+    short, longest, after = (
+        toy("short", number=2, hours=0.1),
+        toy("longest", number=3, hours=3),
+        toy("after", needs=[first], hours=2),
+    )
+    _, ended = run([first, short, longest, after], tmp_path, parallel=1)
+    assert [name for name, _ in ended] == ["longest", "first", "after", "short"]
+
+
 def test_a_record_says_where_it_comes_from(tmp_path):
     first = toy("first")
     second = toy("second", needs=[first])

@@ -203,11 +203,11 @@ def test_unknown_profile():
         load_profile("big")
 
 
-def test_broken_yaml(tmp_path):
-    path = tmp_path / "broken.yaml"
-    path.write_text("name: [")
+@pytest.mark.parametrize("content", [b"name: [", b"name: \xff"])
+def test_broken_yaml(tmp_path, content):
+    (tmp_path / "broken.yaml").write_bytes(content)
     with pytest.raises(InputError, match=r"broken\.yaml is not valid YAML"):
-        load_profile(str(path))
+        load_profile(str(tmp_path / "broken.yaml"))
 
 
 def kinds_changed_by(*overrides: str) -> set[str]:
