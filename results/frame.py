@@ -35,8 +35,9 @@ def read_table(runs: Path, name: str) -> pandas.DataFrame:
     """A table in long form, one row a figure; ``claims`` gives one row a claim.
 
     Columns: ``table``, ``method``, ``set``, ``figure``, ``paper``, ``paper_other`` (where sources disagree),
-    ``status``, ``mean``, ``spread``, ``n``, ``low`` and ``high`` (the 95% confidence interval), ``verdict``; of claims
-    ``table``, ``set``, ``claim``, ``figure``, ``difference``, ``n``, ``low``, ``high``, ``verdict``.
+    ``status``, ``mean``, ``spread``, ``n``, ``low`` and ``high`` (the 95% confidence interval), ``verdict``,
+    ``addition`` (such as the seeds that would decide); of claims ``table``, ``set``, ``claim``, ``figure``,
+    ``difference``, ``n``, ``low``, ``high``, ``verdict``.
 
     Raises:
         InputError: there is no plan in the folder, or it has no such table.

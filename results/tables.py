@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from results import reproduced
 from results.definitions import (
     BASELINE,
     CLAIMED_BETTER,
@@ -12,11 +13,11 @@ from results.definitions import (
     Column,
     Table,
 )
+from results.outcome import NOT_RUN, Outcome
 from results.plan import Measured, Results
 from results.published import UNKNOWN, Figures, Published, combined, read_published
 from results.statistics import Summary, summarise
 
-NOT_RUN = "not run"
 NOT_APPLICABLE = "not applicable"
 PUBLISHED_ONLY = "published only"
 
@@ -42,7 +43,7 @@ class Figure:
         published: the paper's; unknown where the profile does not compare with the paper.
         ours: over seeds; None where nothing was run.
         own_spread: sample standard deviation over a single measurement's own repetitions, where it has any.
-        verdict: of the comparison with the paper, where there is one.
+        outcome: of the comparison with the paper, where there is one.
     """
 
     table: Table
@@ -52,7 +53,7 @@ class Figure:
     published: Published
     ours: Summary | None
     own_spread: float | None
-    verdict: str | None
+    outcome: Outcome | None
 
     @property
     def spread(self) -> float | None:
@@ -90,21 +91,21 @@ class Claim:
             return NOT_RUN
         if self.difference.n == 1:
             return "too few seeds"
-        low, high = self.difference.interval
+        low, high = self.difference.interval()
         worst, best = (-high, -low) if self.column.lower_is_better else (low, high)
         return "holds" if worst > 0 else "does not hold" if best < 0 else "undecided"
 
 
 def build_tables(results: Results) -> list[Rendered]:
-    """The tables of the plan: with the paper's figures or with its claims, as the profile says."""
+    """The tables of the plan: beside the paper's figures where the profile says so, else ours alone."""
     measured = results.measured
     planned = _planned(results)
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
     tables = [table for table in (_of_plan(table, planned) for table in TABLES) if table.columns]
     if results.profile["compares_with"] == "paper":
-        figures = read_published()
+        published, every = read_published(), figures(results)
         return [
-            _beside_the_paper(table, rows, planned, measured, figures, _tolerance(results, table))
+            _beside_the_paper(table, rows, [one for one in every if one.table.name == table.name], results, published)
             for table in tables
             if table.published
         ]
@@ -186,37 +187,46 @@ def _published(figures: Figures, table: Table, row: tuple[str, str], column: Col
     return combined([figure for figure in found if figure])
 
 
-def _beside_the_paper(
-    table: Table, rows: Rows, planned: Planned, measured: Measured, figures: Figures, tolerance: float
-) -> Rendered:
+def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Results, published: Figures) -> Rendered:
     """One line for each figure that the plan measures, then the published rows that no job of the plan reproduces."""
     cells = []
-    reproduced: set[tuple[str, str]] = set()
+    reproduced_rows: set[tuple[str, str]] = set()
     for row in rows:
-        columns = [column for column in table.columns if (*row, column.evaluation) in planned]
-        for column in columns:
-            published = _published(figures, table, row, column)
-            summary = _summary(measured, row, column)
-            outcome = verdict(published, summary, tolerance, column.lower_is_better)
-            ours = _cell(measured, row, column)
-            cells.append(_line(_titles(row), column.title, published, ours, _difference(summary, published), outcome))
-        if columns:
-            reproduced.update(_published_rows(table, row))
+        of_row = [figure for figure in ours if (figure.method, figure.training_set) == row]
+        cells += [_line_of(figure, results.measured) for figure in of_row]
+        if of_row:
+            reproduced_rows.update(_published_rows(table, row))
         else:
             cells.append(_line(_titles(row), "all", None, NOT_APPLICABLE, "", NOT_APPLICABLE))
-    cells += _published_only(table, reproduced, figures)
+    cells += _published_only(table, reproduced_rows, published)
+    tolerance = _tolerance(results, table)
     notes = (
         "Ours: mean ± sample standard deviation over seeds (number of seeds); of one seed, over its own draws. Not "
         "applicable: the method has nothing that could be measured, such as a classifier of ImageNet's classes.",
         "Source of the paper's figure: verified (official repository or the method's paper), secondary (quoted "
         "elsewhere), conflict (sources disagree), missing (not found; it is left unknown).",
         "Difference: ours minus the paper's.",
-        f"Verdict: reproduced if the paper's figure lies within {tolerance:g} of our 95% interval (of our figure, for "
-        "one seed), else better or worse. Published only: a row of the literature that this profile has no method for.",
+        f"Verdict: reproduced if the 90% interval of the difference over seeds lies within {tolerance:g} (two "
+        f"one-sided tests at 5%), better or worse if the 95% interval lies wholly beyond {tolerance:g} (Holm's "
+        "correction within the table), else undecided, with the seeds that would decide if mean and deviation stayed. "
+        "One seed has no interval: it lies within the tolerance, or outside. Published only: a row of the literature "
+        "that this profile has no method for.",
         *table.definitions,
         *table.notes,
     )
     return Rendered(table.name, table.title, cells, notes)
+
+
+def _line_of(figure: Figure, measured: Measured) -> dict[str, str]:
+    row = (figure.method, figure.training_set)
+    return _line(
+        _titles(row),
+        figure.column.title,
+        figure.published,
+        _cell(measured, row, figure.column),
+        _difference(figure.ours, figure.published),
+        str(figure.outcome),
+    )
 
 
 def _line(
@@ -251,23 +261,6 @@ def _shown(published: Published) -> str:
     return " or ".join(f"{value:g}" for value in published.values) or "unknown"
 
 
-def verdict(published: Published, ours: Summary | None, tolerance: float, lower_is_better: bool = False) -> str:
-    """``reproduced``, ``better``, ``worse``, ``not run``, ``paper's figure unknown`` or ``paper's figure disputed``.
-
-    Reproduced means that the paper's figure lies within ``tolerance`` of our 95% confidence interval; a single
-    measurement stands for itself.
-    """
-    if ours is None:
-        return NOT_RUN
-    if len(published.values) != 1:
-        return "paper's figure disputed" if published.values else "paper's figure unknown"
-    (paper,) = published.values
-    low, high = ours.interval if ours.n > 1 else (ours.mean, ours.mean)
-    if low - tolerance <= paper <= high + tolerance:
-        return "reproduced"
-    return "better" if (ours.mean < paper) == lower_is_better else "worse"
-
-
 def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
     """The paper's claim for every figure: MoPro above CE, by the difference of runs that share a seed."""
     cells = [{"Claim": claim.title} | _claim(claim) for claim in _tested(tables, rows, measured)]
@@ -297,7 +290,7 @@ def _claim(claim: Claim) -> dict[str, str]:
     summary, outcome = claim.difference, claim.verdict
     if summary is None:
         return {"Difference": NOT_RUN, "95% interval": "", "n": "0", "Verdict": outcome}
-    low, high = summary.interval
+    low, high = summary.interval()
     return {
         "Difference": f"{summary.mean:+.2f}",
         "95% interval": f"[{low:+.2f}, {high:+.2f}]" if summary.n > 1 else "",
@@ -309,21 +302,34 @@ def _claim(claim: Claim) -> dict[str, str]:
 def figures(results: Results) -> list[Figure]:
     """Every figure that the plan measures, measured or not, table by table."""
     published = read_published()
-    measured, planned = results.measured, _planned(results)
+    planned = _planned(results)
     compares = results.profile["compares_with"] == "paper"
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
-    found = []
-    for table, column in ((it, column) for it in TABLES for column in it.columns):
-        for row in (row for row in rows if (*row, column.evaluation) in planned):
-            values = measured.get((*row, column.evaluation, column.metric), {})
-            summary = _summary(measured, row, column)
-            own_spread = next((spread for _, spread in values.values()), None)
-            paper = _published(published, table, row, column) if compares else UNKNOWN
-            outcome = None
-            if compares and table.published:
-                outcome = verdict(paper, summary, _tolerance(results, table), column.lower_is_better)
-            found.append(Figure(table, column, *row, paper, summary, own_spread, outcome))
+    found: list[Figure] = []
+    for table in TABLES:
+        of_table = [
+            _figure(results.measured, published if compares else {}, table, row, column)
+            for column in table.columns
+            for row in rows
+            if (*row, column.evaluation) in planned
+        ]
+        if of_table and compares and table.published:
+            tolerance = _tolerance(results, table)
+            compared = [
+                reproduced.Compared(it.published, it.ours, tolerance, it.column.lower_is_better) for it in of_table
+            ]
+            outcomes = reproduced.outcomes(compared)
+            of_table = [replace(it, outcome=outcome) for it, outcome in zip(of_table, outcomes, strict=True)]
+        found += of_table
     return found
+
+
+def _figure(measured: Measured, published: Figures, table: Table, row: tuple[str, str], column: Column) -> Figure:
+    """Without the comparison with the paper, which rests on all figures of a table."""
+    values = measured.get((*row, column.evaluation, column.metric), {})
+    own_spread = next((spread for _, spread in values.values()), None)
+    paper = _published(published, table, row, column)
+    return Figure(table, column, *row, paper, _summary(measured, row, column), own_spread, None)
 
 
 def tested_claims(results: Results) -> list[Claim]:

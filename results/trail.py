@@ -21,7 +21,7 @@ def trace(results: Results, runs: Path, address: str) -> str:
     figure = measurement.figure
     lines = [f"{measurement.address}: {figure.column.title}, {figure.method}, {figure.training_set}"]
     if figure.ours is not None:
-        interval = ", 95% interval [{:.2f}, {:.2f}]".format(*figure.ours.interval) if figure.ours.n > 1 else ""
+        interval = ", 95% interval [{:.2f}, {:.2f}]".format(*figure.ours.interval()) if figure.ours.n > 1 else ""
         lines.append(f"mean {figure.ours.mean:.4f} over {figure.ours.n} seeds{interval}")
     for job in measurement.jobs:
         record = results.by_name.get(job.name)

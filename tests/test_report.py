@@ -149,7 +149,8 @@ def test_a_hostile_name_is_shown_as_text(tmp_path):
 def test_beside_the_paper(tmp_path):
     page = page_of(fill(tmp_path, "paper"))
     assert re.search(r"66\.4<span class=\"small\">secondary", page)
-    assert re.search(r'class="verdict good"><span aria-hidden="true">✓</span> reproduced', page)
+    assert re.search(r'class="verdict bad"><span aria-hidden="true">▼</span> worse', page)
+    assert re.search(r'undecided</span><span class="small">about \d+ seeds decide', page)
     assert "Dashed: the paper’s" in page
 
 

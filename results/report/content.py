@@ -24,6 +24,8 @@ MARKS = {
     "better": ("▲", "good"),
     "does not hold": ("✗", "bad"),
     "worse": ("▼", "bad"),
+    "within tolerance": ("○", "unsure"),
+    "outside": ("△", "unsure"),
     "undecided": ("≈", "unsure"),
     "too few seeds": ("…", "unsure"),
     "paper's figure disputed": ("?", "unsure"),
@@ -34,15 +36,16 @@ MARKS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verdict by word, mark and colour (a class of the style sheet)."""
+    """A verdict by word, mark and colour (a class of the style sheet), and what is added to it."""
 
     word: str
     mark: str
     look: str
+    addition: str = ""
 
     @classmethod
-    def of(cls, word: str) -> "Verdict":
-        return cls(word, *MARKS.get(word, ("·", "none")))
+    def of(cls, word: str, addition: str = "") -> "Verdict":
+        return cls(word, *MARKS.get(word, ("·", "none")), addition)
 
 
 @dataclass(frozen=True)
@@ -239,7 +242,7 @@ def _section(
         alike = {it.method: it for it in part if (it.training_set, it.column) == (training_set, column)}
         claim = claims.get((table.name, column.title, training_set))
         difference = claim.difference if claim else None
-        low, high = difference.interval if difference and difference.n > 1 else (None, None)
+        low, high = difference.interval() if difference and difference.n > 1 else (None, None)
         sets.setdefault(SET_TITLES.get(training_set, training_set), []).append(
             Line(
                 title=column.title,
@@ -270,7 +273,7 @@ def _cell(it: Figure) -> Cell:
         trail=_anchor("/".join((it.column.evaluation, it.method, it.training_set))),
         paper=" or ".join(f"{value:g}" for value in it.published.values),
         source=it.published.status,
-        verdict=Verdict.of(it.verdict) if it.verdict else None,
+        verdict=Verdict.of(it.outcome.word, it.outcome.addition) if it.outcome else None,
     )
 
 

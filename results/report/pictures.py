@@ -59,7 +59,7 @@ def _forest_part(axes: Axes, claims: Sequence[Claim], names_sets: bool) -> None:
     for row, claim in enumerate(claims):
         assert claim.difference is not None
         colour, marker, filled = OUTCOMES.get(claim.verdict, (UNSURE, "o", False))
-        low, high = claim.difference.interval
+        low, high = claim.difference.interval()
         axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
         axes.plot(
             [claim.difference.mean], [row], marker, color=colour, markersize=7, fillstyle="full" if filled else "none"
