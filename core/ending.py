@@ -1,7 +1,6 @@
 """How every command ends: with an exit status and, if it has to be, one sentence; a traceback goes into a file."""
 
 import os
-import platform
 import select
 import signal
 import sys
@@ -53,8 +52,6 @@ def ended(command: Callable[[], int], reports: Iterable[Path] = ()) -> int:
         if isinstance(error, OSError):
             if _nobody_reads():
                 return EXIT_NOBODY_READS
-            if error.filename is None and not _takes(sys.stdout):
-                error.filename = "The standard output"
             if sentence := sentence_about(error):
                 return _say(f"error: {sentence}", EXIT_UNUSABLE)
         return _say(f"error: {_defect(error, reports)}", EXIT_DEFECT)
@@ -116,7 +113,7 @@ def _let_go_of_output() -> None:
 def _defect(error: Exception, reports: Iterable[Path]) -> str:
     """Write the traceback to the first folder that takes it; gives the sentence that says where."""
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    about = f"{' '.join(map(repr, sys.argv))}\nPython {platform.python_version()}, {platform.platform()}\n\n"
+    about = f"{' '.join(map(repr, sys.argv))}\nPython {sys.version}, {sys.platform}\n\n"
     content = about + "".join(traceback.format_exception(error))
     for folder in (*reports, None):
         with suppress(OSError):

@@ -43,6 +43,6 @@ def sentence_about(error: OSError) -> str | None:
         return None
     if isinstance(error.filename, str | bytes):
         place = os.fsdecode(error.filename)
-    else:
-        place = "The system"
+    else:  # files are named by those who write them
+        place = "The standard output" if error.errno in (*FULL, errno.EIO) else "The system"
     return f"{place} cannot be used ({error.strerror}): {to_do}."

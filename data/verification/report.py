@@ -1,13 +1,14 @@
 """The verification of one data set: inspected, decoded, written down; goes on where an interrupted one stopped."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import write_json, write_text
+from core.files import write_json, written_atomically
 from data.images import ImageTable
 from data.verification.decoding import broken_images, sampled_rows
 from data.verification.inspection import DataSet, Split, count_fault
@@ -69,7 +70,8 @@ class Verifier:
 
     def _list_broken(self, data_set: DataSet, paths: list[str]) -> None:
         if paths:
-            write_text(self.broken_list(data_set.name), "".join(f"{path}\n" for path in paths))
+            with written_atomically(self.broken_list(data_set.name)) as file:  # paths are bytes, of any encoding
+                file.write(b"".join(os.fsencode(path) + b"\n" for path in paths))
         else:
             self.broken_list(data_set.name).unlink(missing_ok=True)
 
