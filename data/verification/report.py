@@ -1,7 +1,6 @@
 """The verification of one data set: inspected, decoded, written down; goes on where an interrupted one stopped."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ class Verifier:
     def _list_broken(self, data_set: DataSet, paths: list[str]) -> None:
         if paths:
             with written_atomically(self.broken_list(data_set.name)) as file:  # paths are bytes, of any encoding
-                file.write(b"".join(os.fsencode(path) + b"\n" for path in paths))
+                file.write(b"".join(f"{path}\n".encode(errors="surrogateescape") for path in paths))
         else:
             self.broken_list(data_set.name).unlink(missing_ok=True)
 
