@@ -1,12 +1,12 @@
 """Reproduces MoPro (ICLR 2021): plans a profile's jobs, runs what is not done, prints the tables."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import CommandParser, positive
+from core.cores import usable_cores
 from core.files import held_alone
 
 if TYPE_CHECKING:  # help waits for none of it
@@ -45,7 +45,7 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--jobs",
         type=positive,
-        default=os.cpu_count(),
+        default=usable_cores(),
         metavar="N",
         help="processes side by side on this machine (default: %(default)s)",
     )
@@ -118,10 +118,12 @@ def _print_queued(jobs: "Sequence[Job]", ids: dict[str, str]) -> None:
 def _end(failures: "Sequence[Failure]", runs: Path) -> int:
     from results.writing import write_results
 
-    print("\n" + write_results(runs))
-    for failure in failures:
-        log = f" [{failure.log}]" if failure.log else ""
-        print(f"error: {failure.job.name}: {failure.reason}{log}", file=sys.stderr)
+    try:
+        print("\n" + write_results(runs))
+    finally:  # what the jobs have said is told also where the tables cannot be written
+        for failure in failures:
+            log = f" [{failure.log}]" if failure.log else ""
+            print(f"error: {failure.job.name}: {failure.reason}{log}", file=sys.stderr)
     if any(failure.is_input_error for failure in failures):
         return 2
     return 1 if failures else 0

@@ -1,11 +1,11 @@
 """`run_all.py verify`: checks every data set that the profile names before anything is computed with it."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from commands.arguments import ProfileParser, positive
+from core.cores import usable_cores
 from core.errors import InputError
 from core.files import held_alone
 from core.workspace import VERIFICATION_FOLDER
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--jobs",
         type=positive,
-        default=os.cpu_count(),
+        default=usable_cores(),
         metavar="N",
         help="processes that decode side by side (default: %(default)s)",
     )

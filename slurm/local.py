@@ -6,18 +6,26 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Protocol
 
 from core.errors import InputError
-from core.processes import end_with_parent, free_port
+from core.files import write_json
+from core.processes import deaf_to_interrupts, end_with_parent, free_port, kill_children
 from core.workspace import read_progress
 from slurm.jobs import Job
-from slurm.task import EXIT_INPUT_ERROR, LOG_FILE, REPOSITORY, Task, forget_last_attempt, read_error
+from results.plan import ERROR_FILE
+from slurm.task import EXIT_UNWRITABLE, LOG_FILE, REPOSITORY, Task, forget_last_attempt, read_error
 
 SECONDS_BETWEEN_LOOKS = 0.2
+PROBABLY = {
+    signal.SIGKILL: ": the system probably had no memory left; let fewer jobs run side by side (--jobs), or use a "
+    "machine with more",
+    signal.SIGBUS: ": shared memory (/dev/shm) or the disk is probably full; make room there",
+}
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,7 @@ class LocalExecutor:
                 multiprocessing.connection.wait(sentinels, timeout=SECONDS_BETWEEN_LOOKS)
                 self._collect_what_has_ended()
         finally:
-            for run in self._running:
-                run.kill()
+            kill_children()  # also one that was started right before an interruption
         return list(self._failures.values())
 
     def _start_what_is_ready(self) -> None:
@@ -145,6 +152,7 @@ class _Running:
     runs: Path
     gpus: list[str]
     processes: list[ForkServerProcess]
+    status: int = 0  # exit status of the process that failed first
 
     @classmethod
     def start(
@@ -157,30 +165,41 @@ class _Running:
             context.Process(target=_work, args=(Task(job, runs), rank, port, gpus), name=f"{job.name} rank {rank}")
             for rank in range(tasks)
         ]
-        for process in processes:
-            process.start()
+        with deaf_to_interrupts():
+            for process in processes:
+                process.start()
         return cls(job, runs, gpus, processes)
 
     def has_ended(self) -> bool:
         """Whether all ranks have; when one fails, the others, which would wait for it, are killed."""
-        if any(process.exitcode for process in self.processes):
-            self.kill()
+        failed = [process.exitcode for process in self.processes if process.exitcode]
+        if failed and not self.status:
+            self.status = failed[0]
+            for process in self.processes:
+                process.kill()
+                process.join()
         return not any(process.is_alive() for process in self.processes)
 
-    def kill(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.join()
-
     def failure(self) -> Failure | None:
+        """Why there is no record, as the job says it or else as its end tells; the job's folder keeps it."""
         if self.job.record(self.runs) is not None:
             return None
         folder = self.job.folder(self.runs)
-        statuses = [process.exitcode or 0 for process in self.processes]
-        signals = [signal.Signals(-status).name for status in statuses if status < 0]
-        ended = f"ended by {signals[0]}" if signals else f"ended without a record, exit status {max(statuses)}"
-        reason = read_error(folder).get("sentence", ended)
-        return Failure(self.job, reason, folder / LOG_FILE, is_input_error=EXIT_INPUT_ERROR in statuses)
+        error = read_error(folder)
+        if not error:
+            error = self._as_its_end_tells(folder)
+            with suppress(OSError):  # the summary says it even if the folder cannot keep it
+                write_json(folder / ERROR_FILE, error)
+        return Failure(self.job, error["sentence"], folder / LOG_FILE, is_input_error=error["kind"] == "input")
+
+    def _as_its_end_tells(self, folder: Path) -> dict[str, str]:
+        if self.status == EXIT_UNWRITABLE:
+            sentence = f"{folder} could not be written: make room there, or have it permitted"
+            return {"kind": "input", "sentence": sentence}
+        if self.status < 0:
+            number = signal.Signals(-self.status)
+            return {"kind": "failure", "sentence": f"ended by {number.name}{PROBABLY.get(number, '')}"}
+        return {"kind": "failure", "sentence": f"ended without a record, exit status {self.status}"}
 
     def show_progress(self, display: Display) -> None:
         progress = read_progress(self.job.folder(self.runs))

@@ -22,6 +22,7 @@ class State(StrEnum):
     PENDING = "pending"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
     NOT_STARTED = "not started"
 
 
@@ -95,6 +96,8 @@ def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Map
         return JobState(job, State.NOT_STARTED, next(iter(lost), ""))
     if ended == "CANCELLED" or not has_begun:  # without accounting: it left the queue before it began
         return JobState(job, State.CANCELLED, next(iter(lost), ""), log, identity)
+    if not error and identity is None:  # the command on this machine would have noted how a job failed
+        return JobState(job, State.INTERRUPTED, "goes on when the command is given again", log)
     return JobState(job, State.FAILED, error.get("sentence", ended or "ended without a record"), log, identity)
 
 

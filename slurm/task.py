@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.files import held_alone, sha256_of, write_json
+from core.cores import usable_cores
+from core.errors import InputError, sentence_about
+from core.files import SECONDS_OF_A_LOOK, held_alone, sha256_of, write_json
 from core.interruption import Interrupted
 from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
@@ -27,7 +28,7 @@ CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
-EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED = 1, 2, 3
+EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED, EXIT_UNWRITABLE = 1, 2, 3, 4
 
 
 class Task:
@@ -40,7 +41,7 @@ class Task:
             lost to the scheduler but not dead.
     """
 
-    def __init__(self, job: Job, runs: Path, patience: float = 0) -> None:
+    def __init__(self, job: Job, runs: Path, patience: float = SECONDS_OF_A_LOOK) -> None:
         self.job = job
         self.runs = runs
         self.patience = patience
@@ -54,25 +55,34 @@ class Task:
         """Run the stage; rank 0 writes the record.
 
         Returns:
-            The exit status: 0, 1 (failed), 2 (unusable input) or 3 (stopped on request, to go on when called again).
+            The exit status: 0, 1 (failed), 2 (unusable input, or a place that cannot be written), 3 (stopped on
+            request, to go on when called again) or 4 (the job's folder cannot even take what the job has to report).
         """
         leads = int(os.environ.get("RANK", "0")) == 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _output_to(self.folder / (LOG_FILE if leads else f"log.rank{os.environ['RANK']}.txt")):
+                print(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {self.job.name}", flush=True)
+                return self._reporting(leads)
+        except OSError:
+            return EXIT_UNWRITABLE
+
+    def _reporting(self, leads: bool) -> int:
         folder = self.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        with _output_to(folder / (LOG_FILE if leads else f"log.rank{os.environ['RANK']}.txt")):
-            print(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {self.job.name}", flush=True)
-            try:
-                with held_alone(folder, self.patience) if leads else contextlib.nullcontext():
-                    if self.job.record(self.runs) is None:
-                        self._run_stage(folder, leads)
-            except InputError as error:
-                return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
-            except Interrupted:
-                print("stopped on request; the state is written")
-                return EXIT_INTERRUPTED
-            except Exception as error:
-                traceback.print_exc()
-                return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
+        try:
+            with held_alone(folder, self.patience) if leads else contextlib.nullcontext():
+                if self.job.record(self.runs) is None:
+                    self._run_stage(folder, leads)
+        except InputError as error:
+            return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
+        except Interrupted:
+            print("stopped on request; the state is written")
+            return EXIT_INTERRUPTED
+        except Exception as error:
+            if isinstance(error, OSError) and (sentence := sentence_about(error)):
+                return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
+            traceback.print_exc()
+            return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
         return 0
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
@@ -137,7 +147,7 @@ def _hardware(job: Job) -> dict[str, Any]:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "gpu": gpu,
         "tasks": job.resources.tasks,
         "cpus_per_task": job.resources.cpus,
@@ -160,7 +170,7 @@ def _output_to(path: Path) -> Iterator[None]:
     """Send all output of this process, also that of compiled code, to the end of a file."""
     sys.stdout.flush()
     sys.stderr.flush()
-    with open(path, "a", buffering=1) as log:
+    with open(path, "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
