@@ -20,8 +20,8 @@ import torch
 
 import core.vision  # noqa: F401  (mmengine imports torchvision, which must be importable)
 from core.errors import InputError
+from transfer.config import DETECTION_PACKAGES as PACKAGES
 
-PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
 EXTENSION = "mmcv._ext"
 AVERAGE = 1  # mmcv's number for average pooling in RoIAlign
 ROIS_AT_ONCE = 64
