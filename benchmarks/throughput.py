@@ -118,7 +118,7 @@ class _Training:
     ) -> None:
         classes = next(iter(profile.data.webvision.values())).classes
         constants = PretrainConfig(
-            webvision="",
+            webvision="none",
             classes=classes,
             method=method,
             seed=0,

@@ -19,16 +19,16 @@ def main(arguments: Sequence[str]) -> int:
     """Gives the exit status: 0 if all is done (or submitted), 1 if a job failed, 2 if an input cannot be used."""
     given = _parser().parse_args(arguments)
 
-    from commands.data_folders import require_data
     from commands.selection import selection_of
 
     selection = selection_of(given)
+    if given.partial or not given.dry_run:
+        selection = _runnable(selection, given.cluster == "local", given.partial)
     if given.dry_run:
         from commands.plan import print_plan
 
         print_plan(selection)
         return 0
-    require_data(selection.profile)
     if given.cluster == "slurm":
         return _submit(selection, given.wait)
     return _run_here(selection, given.jobs)
@@ -52,8 +52,36 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--cluster", choices=("local", "slurm"), default="local", help="where to run (default: %(default)s)"
     )
+    parser.add_argument(
+        "--partial", action="store_true", help="leave out the jobs whose data, packages or GPUs are missing"
+    )
     parser.add_argument("--wait", action="store_true", help="with --cluster slurm: stay until all jobs have ended")
     return parser
+
+
+def _runnable(selection: "Selection", here: bool, partial: bool) -> "Selection":
+    """The selection as it can run; ``partial`` leaves out, and says so, what cannot.
+
+    Raises:
+        InputError: something is missing, and that was not allowed.
+    """
+    from dataclasses import replace
+
+    from commands.requirements import lacks_of, lost_with, on_the_cpu, require
+    from slurm.local import visible_gpus
+
+    gpus = len(visible_gpus()) if here else None
+    selected = on_the_cpu(selection.selected) if gpus == 0 else selection.selected
+    to_do = [job for job in selected if job.record(selection.runs) is None]
+    selection = replace(selection, selected=selected)
+    lacks = lacks_of(to_do, selection.profile, gpus)
+    if not partial:
+        require(lacks)
+        return selection
+    for what, jobs in lacks.items():
+        print(f"Left out, with what needs them: {', '.join(dict.fromkeys(job.kind for job in jobs))}, as {what}.")
+    lost = lost_with(lacks, to_do)
+    return replace(selection, selected=[job for job in selection.selected if job.name not in lost])
 
 
 def _run_here(selection: "Selection", parallel: int) -> int:
@@ -86,10 +114,11 @@ def _submit(selection: "Selection", wait: bool) -> int:
 
 def _begin(selection: "Selection") -> "list[Job]":
     """Write the plan down; gives the jobs that are not done."""
+    from commands.plan_to_write import plan_to_write
     from slurm.plan import write_plan
 
     runs, selected = selection.runs, selection.selected
-    write_plan(selection.planned, selection.profile.model_dump(mode="json"), runs, selection.described)
+    write_plan(*plan_to_write(selection), runs, selection.described)
     to_do = [job for job in selected if job.record(runs) is None]
     done = len(selected) - len(to_do)
     print(f"Profile {selection.profile.name}: {len(selected)} jobs, {done} of them done, in {runs}")

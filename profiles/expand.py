@@ -3,19 +3,20 @@
 A released method is not pretrained: it has one run, whatever the training sets and seeds.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.config import Config
+from data.config import ListedSubset
 from data.miniature.classes import IMAGENET_CLASSES
 from pretrain.config import MoProConfig
-from profiles.schema import Profile, ProfileMethod, ReleasedMethod, WebVisionSet
-from slurm.jobs import Job, Resources
+from profiles.schema import RELEASED_CLASSES, UNTRAINED, ImageNetVariant, Profile, ProfileMethod, ReleasedMethod, slug
+from slurm.jobs import Job, Resources, Source
+from transfer.config import DETECTION_PACKAGES
 
 VOC_CLASSES = 20
-RELEASED_CLASSES = 1000
+VARIANT_CLASSES = 200  # of the published ImageNet-R and ImageNet-A
 
 Needs = Mapping[str, Job]
 
@@ -25,31 +26,22 @@ def jobs_of(profile: Profile) -> list[Job]:
     data = _miniature(profile)
     hard = _hard_images(profile, data)
     jobs = [*data.values(), *hard.values()]
-    trained, released = _by_origin(profile)
     for set_name in profile.data.webvision:
-        for method_name in trained:
-            for seed in profile.seeds:
-                jobs += _Run(profile, set_name, method_name, seed, data, hard).jobs()
-    for method_name, method in released.items():
-        jobs += _Release(profile, _slug(method.pretrained_on), method_name, profile.seeds[0], data, hard).jobs()
+        for method_name in profile.methods:
+            if method_name not in profile.released:
+                for seed in profile.seeds:
+                    jobs += _Run(profile, set_name, method_name, seed, data, hard).jobs()
+    for method_name, method in profile.released.items():
+        jobs += _Release(profile, slug(method.pretrained_on), method_name, profile.seeds[0], data, hard).jobs()
     return [*jobs, *_untrained(profile, data)]
-
-
-def _by_origin(profile: Profile) -> tuple[list[str], dict[str, ReleasedMethod]]:
-    released = {name: method for name, method in profile.methods.items() if isinstance(method, ReleasedMethod)}
-    return [name for name in profile.methods if name not in released], released
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-")
 
 
 def _untrained(profile: Profile, data: Needs) -> list[Job]:
     """Backbones as they are initialised, and what detection makes of them."""
     jobs = []
     for seed in profile.evaluate.detection.untrained_seeds if profile.evaluate.detection else ():
-        place = f"random/none/seed{seed}"
-        tags = {"method": "random", "set": "none", "seed": str(seed), "evaluation": "untrained"}
+        place = f"{UNTRAINED}/none/seed{seed}"
+        tags = {"method": UNTRAINED, "set": "none", "seed": str(seed), "evaluation": "untrained"}
         config = {"seed": seed, "backbone": _values(profile.pretrain.backbone)}
         checkpoint = Job(f"untrained/{place}", "pretrain.untrained:run", config, tags=tags)
         jobs += [checkpoint, *_detections(profile, seed, {**data, "checkpoint": checkpoint}, place, tags)]
@@ -80,6 +72,8 @@ def _detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Map
             needs,
             profile.resources.detection,
             {**tags, "evaluation": f"detection-{name}"},
+            (Source("data.coco.folder", profile.data.coco.folder),),
+            DETECTION_PACKAGES,
         )
         for name, schedule in schedules.items()
     ]
@@ -105,7 +99,9 @@ def _hard_images(profile: Profile, data: Needs) -> dict[str, Job]:
         "batch_size": profile.evaluate.batch_size,
     }
     options = {"runtime": _values(profile.pretrain.runtime), "workers": profile.evaluate.workers}
-    job = Job("hard-images", "robustness.hard_images:run", config, options, data, profile.resources.miniature)
+    reads = (Source("data.imagenet", config["imagenet"]), Source("hard_images.pool", config["pool"]))
+    resources = profile.resources.miniature
+    job = Job("hard-images", "robustness.hard_images:run", config, options, data, resources, reads=reads)
     return {"hard": job}
 
 
@@ -121,8 +117,32 @@ class _Run:
     hard: Needs
 
     @property
-    def training_set(self) -> WebVisionSet:
-        return self.profile.data.webvision[self.set_name]
+    def classes(self) -> int:
+        """Of the classifier."""
+        return self.profile.data.webvision[self.set_name].classes
+
+    @property
+    def shares_imagenet_classes(self) -> bool:
+        """Whether the classifier serves ImageNet too."""
+        return self.profile.data.webvision[self.set_name].shares_imagenet_classes
+
+    @property
+    def web_images(self) -> Source | None:
+        """Where images with the classifier's classes lie, in WebVision's layout."""
+        return Source(f"data.webvision.{self.set_name}.folder", self.profile.data.webvision[self.set_name].folder)
+
+    @property
+    def trained_on(self) -> tuple[dict[str, Any], tuple[Source, ...]]:
+        """The training set, and what of it lies on disk; what a set doesn't have is not named, and no identity new."""
+        key, part = f"data.webvision.{self.set_name}", self.profile.data.webvision[self.set_name]
+        config: dict[str, Any] = {"webvision": part.folder, "classes": part.classes}
+        reads = [Source(f"{key}.folder", part.folder)]
+        if part.subset is not None:
+            config["subset"] = _values(part.subset)
+        if part.exclusions is not None:
+            config["exclusions"] = part.exclusions
+            reads.append(Source(f"{key}.exclusions", part.exclusions, "list"))
+        return config, tuple(reads)
 
     @property
     def tagged_seed(self) -> int:
@@ -132,9 +152,12 @@ class _Run:
     @property
     def method(self) -> ProfileMethod:
         """The method, with the threshold of the training set where that has its own."""
-        method, threshold = self.profile.methods[self.method_name], self.training_set.threshold
+        method, threshold = (
+            self.profile.methods[self.method_name],
+            self.profile.data.webvision[self.set_name].threshold,
+        )
         if isinstance(method, MoProConfig) and threshold is not None:
-            return method.model_copy(update={"threshold": threshold})
+            return MoProConfig.model_validate({**_values(method), "threshold": threshold})
         return method
 
     def jobs(self) -> list[Job]:
@@ -153,19 +176,16 @@ class _Run:
     def pretraining(self) -> Job:
         constants = _values(self.profile.pretrain)
         options = {"runtime": constants.pop("runtime")}
-        config = {
-            "seed": self.seed,
-            **self._trained_on,
-            "method": _values(self.method),
-            **constants,
-        }
-        return self._job("pretrain", "pretrain.stage:run", config, options, self.data, self.profile.resources.pretrain)
+        trained_on, reads = self.trained_on
+        config = {"seed": self.seed, **trained_on, "method": _values(self.method), **constants}
+        resources = self.profile.resources.pretrain
+        return self._job("pretrain", "pretrain.stage:run", config, options, self.data, resources, reads)
 
     def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
         """The accuracy of the classifier that ``needs`` hold; the suffix tells it from the run's other classifier."""
-        folders = {"webvision": self.training_set.folder}
-        if self.training_set.shares_imagenet_classes:
-            folders["imagenet"] = self.profile.data.imagenet
+        folders = {"webvision": self.web_images}
+        if self.shares_imagenet_classes:
+            folders["imagenet"] = Source("data.imagenet", self.profile.data.imagenet)
         accuracy = self.profile.evaluate.accuracy
         return [
             self._evaluation(
@@ -174,13 +194,14 @@ class _Run:
                 {
                     "view": _values(accuracy.view),
                     "layout": layout,
-                    "folder": folders[layout],
-                    "classes": self.training_set.classes,
+                    "folder": folder.path,
+                    "classes": self.classes,
                 },
                 needs,
+                folder,
             )
             for layout in accuracy.sets
-            if folders.get(layout)
+            if (folder := folders.get(layout))
         ]
 
     def lowshots(self, needs: Needs) -> list[Job]:
@@ -189,10 +210,12 @@ class _Run:
         if evaluate.lowshot_voc07:
             config = {"seed": self.seed, "folder": data.voc07, "classes": VOC_CLASSES}
             config |= _values(evaluate.lowshot_voc07)
-            jobs.append(self._evaluation("lowshot-voc07", "transfer.voc07:run", config, needs))
+            read = Source("data.voc07", data.voc07)
+            jobs.append(self._evaluation("lowshot-voc07", "transfer.voc07:run", config, needs, read))
         if evaluate.lowshot_places205 and data.places205:
             config = {"seed": self.seed, **_values(data.places205), **_values(evaluate.lowshot_places205)}
-            jobs.append(self._evaluation("lowshot-places205", "transfer.places205:run", config, needs))
+            read = Source("data.places205.folder", data.places205.folder)
+            jobs.append(self._evaluation("lowshot-places205", "transfer.places205:run", config, needs, read))
         return jobs
 
     def finetunings(self, needs: Needs) -> list[Job]:
@@ -200,22 +223,26 @@ class _Run:
         if evaluate.finetune is None:
             return []
         constants = _values(evaluate.finetune)
-        subsets = constants.pop("subsets")
+        del constants["subsets"]
         options = {"runtime": constants.pop("runtime"), "workers": evaluate.workers}
         config = {
             "seed": self.seed,
             "imagenet": self.profile.data.imagenet,
-            "keep_classifier": self.training_set.shares_imagenet_classes,
+            "keep_classifier": self.shares_imagenet_classes,
             **self._shown,
             **constants,
         }
         resources = self.profile.resources.finetune
-        return [
-            self._job(
-                f"finetune-{name}", "transfer.finetuning:run", config | {"subset": subset}, options, needs, resources
+        jobs = []
+        for name, subset in evaluate.finetune.subsets.items():
+            reads = [Source("data.imagenet", self.profile.data.imagenet)]
+            if isinstance(subset, ListedSubset):
+                reads.append(Source(f"evaluate.finetune.subsets.{name}.file", subset.file, "list"))
+            of_subset = config | {"subset": _values(subset)}
+            jobs.append(
+                self._job(f"finetune-{name}", "transfer.finetuning:run", of_subset, options, needs, resources, reads)
             )
-            for name, subset in subsets.items()
-        ]
+        return jobs
 
     def retraining(self, needs: Needs) -> list[Job]:
         """Noise cleaning, re-training, the new classifier's accuracy: for MoPro, where the profile asks for them."""
@@ -223,14 +250,17 @@ class _Run:
         if retrain is None or not isinstance(self.method, MoProConfig):
             return []
         centre = self.profile.evaluate.accuracy.view
-        trained = {"webvision": self.training_set.folder, "classes": self.training_set.classes}
+        trained_on, reads = self.trained_on
         cleaning = self._evaluation(
             "cleaning",
             "pretrain.cleaning:run",
-            self._trained_on | {"method": _values(self.method), "view": _values(centre)},
+            trained_on | {"method": _values(self.method), "view": _values(centre)},
             needs,
+            *reads,
         )
-        config = trained | {
+        config = {
+            "webvision": trained_on["webvision"],
+            "classes": trained_on["classes"],
             "seed": self.seed,
             "backbone": _values(self.profile.pretrain.backbone),
             "view": _values(centre if retrain.view == "centre" else views),
@@ -244,13 +274,14 @@ class _Run:
             {"runtime": _values(self.profile.pretrain.runtime)},
             {**needs, "cleaning": cleaning},
             self.profile.resources.retrain,
+            reads[:1],  # what is left out of the training set, cleaning has left out
         )
         return [cleaning, retraining, *self.accuracies({**self.data, "checkpoint": retraining}, "-retrained")]
 
     def robustness(self, needs: Needs) -> list[Job]:
         """ImageNet-R and ImageNet-A, for classifiers of ImageNet's classes; chosen hard images serve as ImageNet-A."""
         data, robustness = self.profile.data, self.profile.evaluate.robustness
-        if robustness is None or not self.training_set.shares_imagenet_classes:
+        if robustness is None or not self.shares_imagenet_classes:
             return []
         nothing: Needs = {}
         variants = (("imagenet-r", data.imagenet_r, nothing), ("imagenet-a", data.imagenet_a, self.hard))
@@ -262,25 +293,22 @@ class _Run:
                     **_values(variant),
                     "role": "hard" if chosen else "data",
                     "imagenet": data.imagenet,
-                    "imagenet_classes": self.training_set.classes,
+                    "imagenet_classes": self.classes,
                     **_values(robustness),
                 },
                 {**needs, **chosen},
+                *self._read_for(f"data.{name.replace('-', '_')}.folder", variant),
             )
             for name, variant, chosen in variants
             if variant is not None
         ]
 
-    @property
-    def _trained_on(self) -> dict[str, Any]:
-        """The training set; what a set doesn't have is not named, so that it changes no identity."""
-        training_set = self.training_set
-        part = {
-            "subset": training_set.subset and _values(training_set.subset),
-            "exclusions": training_set.exclusions,
-        }
-        chosen = {key: value for key, value in part.items() if value is not None}
-        return {"webvision": training_set.folder, "classes": training_set.classes, **chosen}
+    def _read_for(self, key: str, variant: ImageNetVariant) -> list[Source]:
+        """The variant; ImageNet only where it has to say which classes those are: of the published ones, it is known."""
+        reads = [Source(key, variant.folder)]
+        if (variant.classes, self.classes) != (VARIANT_CLASSES, RELEASED_CLASSES):
+            reads.append(Source("data.imagenet", self.profile.data.imagenet))
+        return reads
 
     @property
     def _shown(self) -> dict[str, Any]:
@@ -288,9 +316,9 @@ class _Run:
         backbone = _values(self.profile.pretrain.backbone)
         return {"backbone": backbone, "batch_size": self.profile.evaluate.batch_size}
 
-    def _evaluation(self, kind: str, stage: str, config: dict[str, Any], needs: Needs) -> Job:
+    def _evaluation(self, kind: str, stage: str, config: dict[str, Any], needs: Needs, *reads: Source) -> Job:
         options = {"workers": self.profile.evaluate.workers}
-        return self._job(kind, stage, self._shown | config, options, needs, self.profile.resources.evaluate)
+        return self._job(kind, stage, self._shown | config, options, needs, self.profile.resources.evaluate, reads)
 
     def _job(
         self,
@@ -300,9 +328,10 @@ class _Run:
         options: dict[str, Any],
         needs: Needs,
         resources: Resources,
+        reads: Iterable[Source],
     ) -> Job:
         tags = {**self._tags, "evaluation": kind}
-        return Job(f"{kind}/{self._place}", stage, config, options, needs, resources, tags)
+        return Job(f"{kind}/{self._place}", stage, config, options, needs, resources, tags, tuple(reads))
 
     @property
     def _place(self) -> str:
@@ -324,15 +353,20 @@ class _Release(_Run):
         return method
 
     @property
-    def training_set(self) -> WebVisionSet:
-        """What evaluations ask about the training set: ImageNet's classes, and where web images of them lie."""
-        sets = self.profile.data.webvision.values()
-        folders = [part.folder for part in sets if part.shares_imagenet_classes and part.classes == RELEASED_CLASSES]
-        return WebVisionSet(
-            folder=folders[0] if folders else "",
-            classes=RELEASED_CLASSES,
-            shares_imagenet_classes=self.release.classifier != "none",
-        )
+    def classes(self) -> int:
+        return RELEASED_CLASSES
+
+    @property
+    def shares_imagenet_classes(self) -> bool:
+        return self.release.classifier != "none"
+
+    @property
+    def web_images(self) -> Source | None:
+        """Those of the first set with ImageNet's classes."""
+        for name, part in self.profile.data.webvision.items():
+            if part.shares_imagenet_classes and part.classes == RELEASED_CLASSES:
+                return Source(f"data.webvision.{name}.folder", part.folder)
+        return None
 
     @property
     def method(self) -> ProfileMethod:
@@ -347,7 +381,8 @@ class _Release(_Run):
         config["backbone"] = _values(self.profile.pretrain.backbone)
         # The content identifies a file where its digest is known; then it may lie anywhere.
         options = {"file": config.pop("file")} if self.release.sha256 else {}
-        return self._job("released", "pretrain.released:run", config, options, self.data, Resources())
+        reads = (Source(f"methods.{self.method_name}.file", self.release.file, "checkpoint"),)
+        return self._job("released", "pretrain.released:run", config, options, self.data, Resources(), reads)
 
     def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
         return [] if self.release.classifier == "none" else super().accuracies(needs, suffix)

@@ -1,10 +1,23 @@
 """The model behind a profile's YAML file."""
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.config import Config
+from core.config import (
+    Classes,
+    Config,
+    Distinct,
+    Fraction,
+    Name,
+    Named,
+    NotNegativeNumber,
+    OnDisk,
+    Positive,
+    Seed,
+)
 from data.config import DrawnSubset, EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
 from data.miniature.config import MiniatureConfig
 from pretrain.config import (
@@ -15,12 +28,36 @@ from pretrain.config import (
     ReleasedFile,
     RuntimeConfig,
     ScheduleConfig,
+    Workers,
 )
 from profiles.cost import Throughput
+from results.definitions import TABLES
 from robustness.config import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
-from transfer.config import DetectionRecipe, DetectionSchedule, OneVsRestSVMConfig, SVMConfig
+from transfer.config import DetectionRecipe, DetectionSchedule, Draws, OneVsRestSVMConfig, Shots, SVMConfig
+
+RELEASED_CLASSES = 1000
+UNTRAINED = "random"  # as a method; trained on the set none
+
+COLUMNS = [column for table in TABLES for column in table.columns]
+
+
+def refuse_without_column(what: str, asked: Iterable[str], shown: Iterable[str]) -> None:
+    """What no table shows is not measured.
+
+    Raises:
+        ValueError: something that is asked for is not among what is shown.
+    """
+    possible = list(dict.fromkeys(shown))
+    unseen = [name for name in asked if name not in possible]
+    if unseen:
+        raise ValueError(f"no table has a column for {what} {unseen[0]}, only for {', '.join(possible)}: take of these")
+
+
+def shown_after(prefix: str) -> list[str]:
+    """The evaluations in the tables whose name begins like that, without the beginning."""
+    return [it.evaluation.removeprefix(prefix) for it in COLUMNS if it.evaluation.startswith(prefix)]
 
 
 class WebVisionSet(Config):
@@ -40,15 +77,21 @@ class WebVisionSet(Config):
         estimated_images: about how many training images it has where that is not known exactly, for costs alone.
     """
 
-    folder: str
-    classes: int = Field(gt=1)
-    threshold: float | None = Field(default=None, ge=0, le=1)
+    folder: OnDisk
+    classes: Classes
+    threshold: Fraction | None = None
     shares_imagenet_classes: bool = True
     subset: DrawnSubset | None = None
-    exclusions: str | None = None
-    train_lines: int | None = Field(default=None, gt=0)
-    validation_lines: int | None = Field(default=None, gt=0)
-    estimated_images: int | None = Field(default=None, gt=0)
+    exclusions: OnDisk | None = None
+    train_lines: Positive | None = None
+    validation_lines: Positive | None = None
+    estimated_images: Positive | None = None
+
+    @model_validator(mode="after")
+    def _draw_is_smaller(self) -> "WebVisionSet":
+        if self.subset and self.train_lines and self.subset.images > self.train_lines:
+            raise ValueError(f"subset.images {self.subset.images} are more than the {self.train_lines} of train_lines")
+        return self
 
     @property
     def images_to_train_on(self) -> int | None:
@@ -59,22 +102,22 @@ class WebVisionSet(Config):
 class Places205Set(Config):
     """A data set in Places205's layout: where it lies, and how many classes it has."""
 
-    folder: str
-    classes: int = Field(gt=1)
+    folder: OnDisk
+    classes: Classes
 
 
 class COCOSet(Config):
     """A data set in COCO's layout: where it lies, and how many categories it has."""
 
-    folder: str
-    classes: int = Field(gt=0)
+    folder: OnDisk
+    classes: Positive
 
 
 class ImageNetVariant(Config):
     """A data set of some of ImageNet's classes: its folder, and how many classes it must have, where that is known."""
 
-    folder: str
-    classes: int | None = Field(default=None, gt=1)
+    folder: OnDisk
+    classes: Classes | None = None
 
 
 class Counts(Config):
@@ -87,16 +130,16 @@ class Counts(Config):
     slides), so that its lines are not checked.
     """
 
-    imagenet_train: int | None = Field(default=None, gt=0)
-    imagenet_val: int | None = Field(default=None, gt=0)
-    voc07_trainval: int | None = Field(default=None, gt=0)
-    voc07_test: int | None = Field(default=None, gt=0)
-    places205_train: int | None = Field(default=None, gt=0)
-    places205_val: int | None = Field(default=None, gt=0)
-    imagenet_r: int | None = Field(default=None, gt=0)
-    imagenet_a: int | None = Field(default=None, gt=0)
-    coco_train: int | None = Field(default=None, gt=0)
-    coco_val: int | None = Field(default=None, gt=0)
+    imagenet_train: Positive | None = None
+    imagenet_val: Positive | None = None
+    voc07_trainval: Positive | None = None
+    voc07_test: Positive | None = None
+    places205_train: Positive | None = None
+    places205_val: Positive | None = None
+    imagenet_r: Positive | None = None
+    imagenet_a: Positive | None = None
+    coco_train: Positive | None = None
+    coco_val: Positive | None = None
 
 
 class DataSets(Config):
@@ -105,9 +148,9 @@ class DataSets(Config):
     A relative ``imagenet_a`` is relative to what the reference model of ``hard_images`` chose, where there is one.
     """
 
-    webvision: dict[str, WebVisionSet]
-    imagenet: str
-    voc07: str
+    webvision: Named[WebVisionSet]
+    imagenet: OnDisk
+    voc07: OnDisk
     places205: Places205Set | None = None
     imagenet_r: ImageNetVariant | None = None
     imagenet_a: ImageNetVariant | None = None
@@ -129,7 +172,7 @@ class Accuracy(Config):
     """The accuracy of the pretrained classifier: the view of the images, and the validation sets."""
 
     view: EvaluationView
-    sets: tuple[Literal["webvision", "imagenet"], ...]
+    sets: Distinct[tuple[Literal["webvision", "imagenet"], ...]] = Field(min_length=1)
 
 
 class Retraining(Config):
@@ -148,9 +191,16 @@ class LowShot(Config):
     """The low-shot evaluation: its own view of the images, ``draws`` repetitions for each number of shots."""
 
     view: EvaluationView
-    shots: tuple[int, ...] = Field(min_length=1)
-    draws: int = Field(gt=1)
+    shots: Shots
+    draws: Draws
     svm: SVMConfig
+
+    @field_validator("shots")
+    @classmethod
+    def _shots_have_columns(cls, shots: tuple[int, ...]) -> tuple[int, ...]:
+        in_tables = (it.metric.removeprefix("k") for it in COLUMNS if it.evaluation.startswith("lowshot-"))
+        refuse_without_column("a number of shots of", map(str, shots), in_tables)
+        return shots
 
 
 class LowShotVOC07(LowShot):
@@ -163,7 +213,7 @@ class Robustness(Config):
     """The evaluation on ImageNet-R and ImageNet-A: view of the images, samples in a bin of the calibration error."""
 
     view: EvaluationView
-    bin_size: int = Field(gt=0)
+    bin_size: Positive
 
 
 class Finetuning(Config):
@@ -175,17 +225,17 @@ class Finetuning(Config):
         view: of the validation images.
         schedule, arithmetic, runtime: of the training; the same for every subset.
         evaluate_every: epochs between two evaluations.
-        subsets: by name, ``1pct`` for 1%; results/definitions.py says which names have columns in the table.
+        subsets: by name, ``1pct`` for 1%; results/definitions.py says which there are.
     """
 
-    classes: int = Field(gt=1)
+    classes: Classes
     views: WeakViews
     view: EvaluationView
     schedule: ScheduleConfig
     arithmetic: ArithmeticConfig
     runtime: RuntimeConfig
-    evaluate_every: int = Field(gt=0)
-    subsets: dict[str, SubsetConfig] = Field(min_length=1)
+    evaluate_every: Positive
+    subsets: Named[SubsetConfig] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _names_are_honest(self) -> "Finetuning":
@@ -194,6 +244,7 @@ class Finetuning(Config):
                 raise ValueError(
                     f"the random subset {name} has fraction {subset.fraction:g}: call it {100 * subset.fraction:g}pct"
                 )
+        refuse_without_column("a subset called", self.subsets, shown_after("finetune-"))
         return self
 
 
@@ -202,20 +253,30 @@ class Detection(DetectionRecipe):
 
     Attributes:
         runtime: of the training.
-        schedules: by name; results/definitions.py says which names have columns in the table.
+        schedules: by name; results/definitions.py says which there are.
         untrained_seeds: of backbones that are evaluated as they are initialised, beside the pretrained ones.
     """
 
     runtime: RuntimeConfig
-    schedules: dict[str, DetectionSchedule] = Field(min_length=1)
-    untrained_seeds: tuple[int, ...] = ()
+    schedules: Named[DetectionSchedule] = Field(min_length=1)
+    untrained_seeds: Distinct[tuple[Seed, ...]] = ()
+
+    @model_validator(mode="after")
+    def _schedules_fit(self) -> "Detection":
+        refuse_without_column("a schedule called", self.schedules, shown_after("detection-"))
+        for name, schedule in self.schedules.items():
+            if self.warmup >= schedule.iterations:
+                raise ValueError(
+                    f"warmup {self.warmup} leaves nothing of the {schedule.iterations} iterations of {name}: lower it"
+                )
+        return self
 
 
 class Evaluation(Config):
     """The evaluations, and what they share: images at once, loading processes."""
 
-    batch_size: int = Field(gt=0)
-    workers: int = Field(ge=0)
+    batch_size: Positive
+    workers: Workers
     accuracy: Accuracy
     lowshot_voc07: LowShotVOC07 | None = None
     lowshot_places205: LowShot | None = None
@@ -235,6 +296,14 @@ class StageResources(Config):
     detection: Resources = Resources()
 
 
+Title = Annotated[str, Field(max_length=64, pattern=r"^[\x20-\x7e]*[A-Za-z0-9][\x20-\x7e]*$")]
+
+
+def slug(title: str) -> str:
+    """A title as a name, such as ``webvision-v1.0``."""
+    return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-.")
+
+
 class ReleasedMethod(ReleasedFile):
     """A checkpoint that somebody else has released, evaluated beside ours.
 
@@ -243,7 +312,7 @@ class ReleasedMethod(ReleasedFile):
     """
 
     objective: Literal["released"]
-    pretrained_on: str = Field(min_length=1)
+    pretrained_on: Title
 
 
 ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Field(discriminator="objective")]
@@ -252,11 +321,11 @@ ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Fie
 class Tolerances(Config):
     """How far ours may lie from the paper's and still reproduce it, for each table; one number stands for all."""
 
-    accuracy: float = Field(ge=0)
-    lowshot: float = Field(ge=0)
-    finetune: float = Field(ge=0)
-    coco: float = Field(ge=0)
-    robustness: float = Field(ge=0)
+    accuracy: NotNegativeNumber
+    lowshot: NotNegativeNumber
+    finetune: NotNegativeNumber
+    coco: NotNegativeNumber
+    robustness: NotNegativeNumber
 
     @model_validator(mode="before")
     @classmethod
@@ -286,13 +355,13 @@ class Profile(Config):
         slurm: how jobs are submitted to a cluster.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    name: str = Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
     compares_with: Literal["paper", "claims"]
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Distinct[tuple[Seed, ...]] = Field(min_length=1)
     miniature: MiniatureConfig | None = None
     hard_images: ReferenceModel | None = None
     data: DataSets
-    methods: dict[str, ProfileMethod] = Field(min_length=1)
+    methods: Named[ProfileMethod] = Field(min_length=1)
     pretrain: Pretraining
     retrain: Retraining | None = None
     evaluate: Evaluation
@@ -326,8 +395,8 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _releases_fit(self) -> "Profile":
-        for name, method in self.methods.items():
-            if isinstance(method, ReleasedMethod) and self.pretrain.backbone != BackboneConfig(depth=50):
+        for name, method in self.released.items():
+            if self.pretrain.backbone != BackboneConfig(depth=50):
                 raise ValueError(
                     f"methods.{name} is a released checkpoint of torchvision's ResNet-50, but pretrain.backbone is "
                     "another: leave the method out, or set pretrain.backbone to {depth: 50}"
@@ -343,14 +412,68 @@ class Profile(Config):
             )
         if detection and not self.data.coco:
             raise ValueError("evaluate.detection needs data.coco with its folder and classes, found none")
-        if "random" in self.methods:
-            raise ValueError("methods.random: that is the name of the untrained backbones, choose another")
         return self
 
     @model_validator(mode="after")
-    def _scenes_are_there(self) -> "Profile":
+    def _names_are_free(self) -> "Profile":
+        for key, names, taken in (
+            ("methods", self.methods, UNTRAINED),
+            ("data.webvision", self.data.webvision, "none"),
+        ):
+            for name in names:
+                if name.casefold() == taken:
+                    raise ValueError(f"{key}.{name}: {taken} is the name of the untrained backbones', choose another")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_something_to_train_on(self) -> "Profile":
+        trained = [name for name in self.methods if name not in self.released]
+        if trained and not self.data.webvision:
+            raise ValueError(
+                f"methods.{trained[0]} is to be pretrained, but data.webvision names no set: name one, or leave the "
+                "method out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classifiers_fit(self) -> "Profile":
+        """Where fine-tuning goes on with a pretrained classifier, that has as many classes."""
+        if self.evaluate.finetune is None:
+            return self
+        classes = self.evaluate.finetune.classes
+        found = {
+            f"data.webvision.{name}.classes": part.classes
+            for name, part in self.data.webvision.items()
+            if part.shares_imagenet_classes
+        }
+        found |= {f"methods.{name}": RELEASED_CLASSES for name, it in self.released.items() if it.classifier == "web"}
+        for key, other in found.items():
+            if other != classes:
+                raise ValueError(
+                    f"evaluate.finetune.classes is {classes}, but {key} has {other}, of a classifier that is to be "
+                    "fine-tuned: they are ImageNet's both, make them equal"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _one_process_builds(self) -> "Profile":
+        if self.resources.miniature.tasks > 1:
+            raise ValueError(
+                f"resources.miniature.tasks is {self.resources.miniature.tasks}, but one task builds it: set 1"
+            )
+        return self
+
+    @property
+    def released(self) -> dict[str, ReleasedMethod]:
+        """The methods that are somebody else's checkpoints."""
+        return {name: method for name, method in self.methods.items() if isinstance(method, ReleasedMethod)}
+
+    @model_validator(mode="after")
+    def _what_is_evaluated_on_is_there(self) -> "Profile":
         if self.evaluate.lowshot_places205 and not self.data.places205:
             raise ValueError("evaluate.lowshot_places205 needs data.places205 with its folder and classes, found none")
+        if self.evaluate.robustness and not (self.data.imagenet_r or self.data.imagenet_a):
+            raise ValueError("evaluate.robustness needs data.imagenet_r or data.imagenet_a with its folder, found none")
         return self
 
     @model_validator(mode="after")

@@ -110,7 +110,8 @@ def build_tables(results: Results) -> list[Rendered]:
             if table.published
         ]
     shown = [table for table in tables if table.published or _is_measured(table, rows, measured)]
-    return [*(_ours(table, rows, planned, measured) for table in shown), _claims(shown, rows, measured)]
+    claims = _tested(shown, rows, measured)
+    return [*(_ours(table, rows, planned, measured) for table in shown), *([_claims(claims)] if claims else [])]
 
 
 Rows = list[tuple[str, str]]  # (method, pretraining set)
@@ -261,9 +262,9 @@ def _shown(published: Published) -> str:
     return " or ".join(f"{value:g}" for value in published.values) or "unknown"
 
 
-def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
+def _claims(claims: list[Claim]) -> Rendered:
     """The paper's claim for every figure: MoPro above CE, by the difference of runs that share a seed."""
-    cells = [{"Claim": claim.title} | _claim(claim) for claim in _tested(tables, rows, measured)]
+    cells = [{"Claim": claim.title} | _claim(claim) for claim in claims]
     notes = (
         "Difference: mean over seeds of MoPro minus CE with the same seed, in percentage points, and its 95% "
         "confidence interval (Student's t).",
@@ -274,8 +275,11 @@ def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
 
 
 def _tested(tables: list[Table], rows: Rows, measured: Measured) -> list[Claim]:
+    """None on a pretraining set for which the plan has only one of the two methods, or neither."""
     tested = []
-    for training_set in dict.fromkeys(on for method, on in rows if method in (CLAIMED_BETTER, BASELINE)):
+    for training_set in dict.fromkeys(on for _, on in rows):
+        if not {(CLAIMED_BETTER, training_set), (BASELINE, training_set)} <= set(rows):
+            continue
         for table, column in ((it, column) for it in tables for column in it.columns if column.is_claimed):
             better, baseline = (
                 measured.get((method, training_set, column.evaluation, column.metric), {})

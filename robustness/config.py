@@ -2,9 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
-
-from core.config import Config
+from core.config import Classes, Config, OnDisk, Positive, Seed
 from data.config import TrainingViews
 from pretrain.config import BackboneConfig, EvaluationConfig, ScheduleConfig, TrainingConfig
 
@@ -21,12 +19,12 @@ class RobustnessConfig(EvaluationConfig):
         bin_size: samples in each bin of the calibration error.
     """
 
-    folder: str
+    folder: OnDisk
     role: Literal["data", "hard"]
-    classes: int | None
-    imagenet: str
-    imagenet_classes: int = Field(gt=1)
-    bin_size: int = Field(gt=0)
+    classes: Classes | None
+    imagenet: OnDisk
+    imagenet_classes: Classes
+    bin_size: Positive
 
 
 class ReferenceModel(Config):
@@ -39,10 +37,10 @@ class ReferenceModel(Config):
         pool: folder of the images it chooses from.
     """
 
-    seed: int = Field(ge=0)
+    seed: Seed
     backbone: BackboneConfig
     schedule: ScheduleConfig
-    pool: str
+    pool: OnDisk
 
 
 class HardImagesConfig(TrainingConfig, EvaluationConfig):
@@ -55,7 +53,7 @@ class HardImagesConfig(TrainingConfig, EvaluationConfig):
         pool: folder of the images to choose from.
     """
 
-    imagenet: str
-    classes: int = Field(gt=1)
+    imagenet: OnDisk
+    classes: Classes
     views: TrainingViews
-    pool: str
+    pool: OnDisk

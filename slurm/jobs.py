@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from core.config import Config
 from results.records import Record, read_record
 from slurm.config import SbatchOptions, checked
+
+HOURS_OF_A_YEAR = 8760
 
 
 class Resources(Config):
@@ -24,16 +26,18 @@ class Resources(Config):
         cpus: processor cores for each task.
         gpus: GPUs for each task, 0 or 1.
         memory: GiB on each node, on a cluster; None for its default.
+        cpu_will_do: whether a machine without any GPU may run the job on its CPU, where it is otherwise refused.
         hours: expected length, for cost estimates; the time limit on a cluster, after which a training goes on anew.
         sbatch: further options of sbatch for these jobs alone.
     """
 
-    tasks: int = Field(default=1, gt=0)
-    nodes: int = Field(default=1, gt=0)
-    cpus: int = Field(default=1, gt=0)
+    tasks: int = Field(default=1, gt=0, le=1 << 16)
+    nodes: int = Field(default=1, gt=0, le=1 << 16)
+    cpus: int = Field(default=1, gt=0, le=1 << 12)
     gpus: int = Field(default=0, ge=0, le=1)
-    memory: float | None = Field(default=None, gt=0)
-    hours: float = Field(default=1.0, gt=0)
+    cpu_will_do: bool = False
+    memory: float | None = Field(default=None, gt=0, le=1 << 20)
+    hours: float = Field(default=1.0, gt=0, le=HOURS_OF_A_YEAR)
     sbatch: SbatchOptions = Field(default_factory=dict)
 
     _checked = field_validator("sbatch")(checked)
@@ -55,6 +59,21 @@ class Resources(Config):
         return self.all_gpus * self.hours
 
 
+@dataclass(frozen=True)
+class Source:
+    """Something on the user's disk that a job reads.
+
+    Attributes:
+        key: of the profile, that names it.
+        path: absolute, or relative to what the job needs in the role ``data`` (without such: to where it runs).
+        kind: ``folder``, ``list`` or ``checkpoint``; the latter two are files.
+    """
+
+    key: str
+    path: str
+    kind: Literal["folder", "list", "checkpoint"] = "folder"
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One call of a stage.
@@ -67,6 +86,8 @@ class Job:
         needs: jobs whose folders the stage reads, by role.
         resources: what it occupies.
         tags: what tables group by; copied into the record.
+        reads: what has to be on disk for it, beside what it needs.
+        packages: what has to be installed for it, beside what every job uses.
     """
 
     name: str
@@ -76,6 +97,8 @@ class Job:
     needs: Mapping[str, "Job"] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     tags: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[Source, ...] = ()
+    packages: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -73,7 +73,7 @@ class LocalExecutor:
         self.parallel = parallel
         self.display = display
         self._context = multiprocessing.get_context("forkserver")
-        self._free_gpus = _visible_gpus()
+        self._free_gpus = visible_gpus()
         self._waiting: list[Job] = []
         self._running: list[_Running] = []
         self._done: set[str] = set()
@@ -213,7 +213,7 @@ def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, job
     context.set_forkserver_preload(["slurm.task", *sorted({job.stage.split(":")[0] for job in jobs})])
 
 
-def _visible_gpus() -> list[str]:
+def visible_gpus() -> list[str]:
     """Identifiers of this machine's GPUs, as CUDA_VISIBLE_DEVICES names them."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:

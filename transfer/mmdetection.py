@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 
 import core.vision  # noqa: F401  (mmengine imports torchvision, which must be importable)
 from core.errors import InputError
+from transfer.config import DETECTION_PACKAGES as PACKAGES
 from transfer.operators import Operators, kernels
 
-PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
 EXTENSION = "mmcv._ext"
 
 
