@@ -9,12 +9,12 @@ from core.cores import usable_cores
 from core.errors import InputError
 from core.files import held_alone
 from core.workspace import VERIFICATION_FOLDER
-from data.coco import ANNOTATIONS, IMAGES
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
 from data.subsets import chosen_images
+from data.verification.coco import coco_split
 from data.verification.inspection import DataSet
-from data.verification.layouts import coco_split, places205_split, synsets_split, voc_split, webvision_splits
+from data.verification.layouts import places205_split, synsets_split, voc_split, webvision_splits
 from data.verification.report import Verifier
 from profiles.expand import VOC_CLASSES, jobs_of
 from profiles.load import load_profile
@@ -107,10 +107,8 @@ def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
             DataSet(
                 "coco",
                 (
-                    coco_split(
-                        "train", coco / ANNOTATIONS["train"], coco / IMAGES["train"], classes, counts.coco_train
-                    ),
-                    coco_split("val", coco / ANNOTATIONS["val"], coco / IMAGES["val"], classes, counts.coco_val),
+                    coco_split(coco, "train", classes, counts.coco_train),
+                    coco_split(coco, "val", classes, counts.coco_val),
                 ),
             )
         )

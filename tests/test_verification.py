@@ -12,13 +12,9 @@ import pytest
 from PIL import Image
 
 from core.errors import InputError
-from core.files import write_json
 from data.images import ImageTable
 from data.paths import Paths
 from data.verification.decoding import broken_images, sampled_rows
-from data.verification.inspection import DataSet
-from data.verification.layouts import coco_split
-from data.verification.report import Verifier
 from data.webvision import TRAIN_LISTS, VALIDATION_LIST, read_train
 from run_all import main
 from tests.commands import REPOSITORY, environment
@@ -294,46 +290,6 @@ def test_a_miniature_that_was_not_built(tmp_path, capsys):
 def test_wrong_options_get_one_sentence(tmp_path, capsys):
     assert main(["verify", "--sample", "none"]) == 2
     assert "found none, expected a number from 1" in capsys.readouterr().err
-
-
-def coco_file(folder: Path, **changes: object) -> Path:
-    """Two images, two categories."""
-    content = {
-        "images": [{"id": 5, "file_name": "a.jpg"}, {"id": 6, "file_name": "b.jpg"}],
-        "categories": [{"id": 1, "name": "bag"}, {"id": 3, "name": "cat"}],
-        "annotations": [{"image_id": 5, "category_id": 3}, {"image_id": 6, "category_id": 1}],
-    }
-    write_json(folder / "instances.json", content | changes)
-    return folder / "instances.json"
-
-
-def coco_faults(folder: Path, annotations: Path) -> list[str]:
-    for name in ("a.jpg", "b.jpg"):
-        Image.new("RGB", (8, 8)).save(folder / name)
-    data_set = DataSet("coco", (coco_split("val", annotations, folder, 2, 2),))
-    return Verifier(folder / "verification", None, 1, lambda *_: None).verify(data_set)["faults"]
-
-
-def test_coco(tmp_path):
-    assert coco_faults(tmp_path, coco_file(tmp_path)) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "part"),
-    [
-        ({"annotations": [{"image_id": 5, "category_id": 3}]}, "no image of 1 of 2 classes"),
-        ({"images": [{"id": 5, "file_name": "a.jpg"}]}, "found 1 images, expected 2"),
-        ({"images": [{"id": 5, "file_name": "a.jpg"}, {"id": 6, "file_name": "c.jpg"}]}, "c.jpg, which does not exist"),
-        ({"categories": [{"id": 3, "name": "cat"}]}, "has 1 categories, expected 2"),
-        ({"images": 3}, "is not COCO's JSON"),
-    ],
-)
-def test_faults_of_coco(tmp_path, changes, part):
-    assert any(part in fault for fault in coco_faults(tmp_path, coco_file(tmp_path, **changes)))
-
-
-def test_what_is_not_there_in_coco(tmp_path):
-    assert "cannot be read" in coco_faults(tmp_path, tmp_path / "nowhere.json")[0]
 
 
 def test_every_way_in_which_pillow_gives_up_is_a_sentence(tmp_path):

@@ -1,6 +1,5 @@
 """The inspections of each published layout: what a reader would refuse at once is gone through to the end here."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +13,6 @@ from data import places, webvision
 from data.imagenet import files_of_synsets, table_of_synsets
 from data.images import ImageTable, require_folder
 from data.lists import read_list, read_lists
-from data.paths import Paths
 from data.shards import open_shards
 from data.verification.inspection import Inspection, Split, class_faults, some
 from data.voc import read_classification
@@ -127,48 +125,6 @@ def voc_split(root: Path, split: Literal["trainval", "test"], classes: int, expe
         return Inspection(len(images), images, class_faults(images))
 
     return Split(split, expected, inspect)
-
-
-def coco_split(name: str, annotations: Path, folder: Path, classes: int, expected: int | None) -> Split:
-    """One annotation file of COCO (``instances_*.json``) and the folder of its images.
-
-    Args:
-        name: of the split.
-        annotations: the file.
-        folder: of the images.
-        classes: how many categories must have an annotated object.
-        expected: how many images the file must name.
-    """
-
-    def inspect() -> Inspection:
-        try:
-            content = json.loads(annotations.read_bytes())
-            named = {image["id"]: image["file_name"] for image in content["images"]}
-            categories = sorted(category["id"] for category in content["categories"])
-            objects = [(entry["image_id"], entry["category_id"]) for entry in content["annotations"]]
-        except OSError:
-            return Inspection(
-                faults=[f"The list {annotations} cannot be read: name the right folder in the profile, or restore it."]
-            )
-        except (ValueError, KeyError, TypeError):
-            return Inspection(faults=[f"{annotations} is not COCO's JSON of instances: fetch it again."])
-        label_of = {category: label for label, category in enumerate(categories)}
-        shown = np.zeros((1, max(classes, len(categories))), dtype=np.int64)  # of all images together
-        shown[0, [label_of[category] for _, category in objects if category in label_of]] = 1
-        faults = class_faults(ImageTable(folder, Paths.of([]), shown, shown.shape[1], annotations))
-        if len(categories) != classes:
-            faults.append(f"{annotations} has {len(categories)} categories, expected {classes}: fetch it again.")
-        strangers = sum(image not in named or category not in label_of for image, category in objects)
-        if strangers:
-            faults.append(
-                f"{annotations} holds {strangers} annotations of an image or a category that it does not name: "
-                "fetch it again."
-            )
-        labels = np.zeros(len(named), dtype=np.int64)
-        images = ImageTable(folder, Paths.of(named.values()), labels, classes, annotations)
-        return Inspection(len(images), images, faults)
-
-    return Split(name, expected, inspect)
 
 
 def _of_lists(data_set: str, root: Path, lists: Sequence[Path], images: Path, source: Path, classes: int) -> Inspection:
