@@ -10,6 +10,7 @@ from typing import Any
 
 from core.config import Config
 from data.miniature.classes import IMAGENET_CLASSES
+from data.synsets import is_published
 from pretrain.config import MoProConfig
 from profiles.schema import Profile, ProfileMethod, ReleasedMethod, WebVisionSet
 from slurm.jobs import Job, Resources
@@ -261,7 +262,11 @@ class _Run:
                 {
                     **_values(variant),
                     "role": "hard" if chosen else "data",
-                    "imagenet": data.imagenet,
+                    **(
+                        {"classes": name}
+                        if is_published(variant.classes, self.training_set.classes)
+                        else {"imagenet": data.imagenet}
+                    ),
                     "imagenet_classes": self.training_set.classes,
                     **_values(robustness),
                 },

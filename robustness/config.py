@@ -6,6 +6,7 @@ from pydantic import Field
 
 from core.config import Config
 from data.config import TrainingViews
+from data.synsets import Published
 from pretrain.config import BackboneConfig, EvaluationConfig, ScheduleConfig, TrainingConfig
 
 
@@ -15,16 +16,17 @@ class RobustnessConfig(EvaluationConfig):
     Attributes:
         folder: the data set's.
         role: of the job that the folder is relative to, if it is relative.
-        classes: how many the data set must have; None where any number will do.
-        imagenet: ImageNet's folder, which says what class a synset is.
-        imagenet_classes: how many ImageNet has.
+        classes: how many the data set must have, None where any number will do; or which of the published sets it is,
+            whose synsets are known.
+        imagenet: the folder like ImageNet's, which says what class a synset is; None for a published set.
+        imagenet_classes: how many classes ImageNet has.
         bin_size: samples in each bin of the calibration error.
     """
 
     folder: str
     role: Literal["data", "hard"]
-    classes: int | None
-    imagenet: str
+    classes: int | Published | None
+    imagenet: str | None = None
     imagenet_classes: int = Field(gt=1)
     bin_size: int = Field(gt=0)
 
