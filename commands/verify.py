@@ -12,13 +12,14 @@ from core.workspace import VERIFICATION_FOLDER
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
 from data.subsets import chosen_images
+from data.synsets import Published, is_published
 from data.verification.coco import coco_split
 from data.verification.inspection import DataSet
-from data.verification.layouts import places205_split, synsets_split, voc_split, webvision_splits
+from data.verification.layouts import imagenet_split, places205_split, variant_split, voc_split, webvision_splits
 from data.verification.report import Verifier
 from profiles.expand import VOC_CLASSES, jobs_of
 from profiles.load import load_profile
-from profiles.schema import Profile, WebVisionSet
+from profiles.schema import ImageNetVariant, Profile, WebVisionSet
 from slurm.jobs import Job
 
 SAMPLE = 1000
@@ -76,8 +77,8 @@ def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
         DataSet(
             "imagenet",
             (
-                synsets_split("train", imagenet / "train", classes, counts.imagenet_train),
-                synsets_split("val", imagenet / "val", classes, counts.imagenet_val, known_in=imagenet / "train"),
+                imagenet_split(imagenet, "train", classes, counts.imagenet_train),
+                imagenet_split(imagenet, "val", classes, counts.imagenet_val, known_in="train"),
             ),
         )
     )
@@ -113,15 +114,17 @@ def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
             )
         )
     chosen = jobs.get("hard-images")
-    variants = [("imagenet_r", data.imagenet_r, root, counts.imagenet_r)]
+    variants: list[tuple[Published, ImageNetVariant | None, Path, int | None]]
+    variants = [("imagenet-r", data.imagenet_r, root, counts.imagenet_r)]
     if chosen is None:
-        variants.append(("imagenet_a", data.imagenet_a, root, counts.imagenet_a))
+        variants.append(("imagenet-a", data.imagenet_a, root, counts.imagenet_a))
     elif chosen.record(runs) is not None:  # else there is nothing yet to be checked
-        variants.append(("imagenet_a", data.imagenet_a, chosen.folder(runs), counts.imagenet_a))
+        variants.append(("imagenet-a", data.imagenet_a, chosen.folder(runs), counts.imagenet_a))
     for name, variant, place, expected in variants:
         if variant is not None:
-            split = synsets_split("all", place / variant.folder, variant.classes, expected, known_in=imagenet / "val")
-            data_sets.append(DataSet(name, (split,)))
+            which = name if is_published(variant.classes, imagenet_classes(profile)) else variant.classes
+            split = variant_split(place / variant.folder, which, imagenet, expected)
+            data_sets.append(DataSet(name.replace("-", "_"), (split,)))
     return data_sets
 
 

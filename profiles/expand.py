@@ -10,13 +10,13 @@ from typing import Any
 from core.config import Config
 from data.config import ListedSubset
 from data.miniature.classes import IMAGENET_CLASSES
+from data.synsets import is_published
 from pretrain.config import MoProConfig
 from profiles.schema import RELEASED_CLASSES, UNTRAINED, ImageNetVariant, Profile, ProfileMethod, ReleasedMethod, slug
 from slurm.jobs import Job, Resources, Source
 from transfer.config import DETECTION_PACKAGES
 
 VOC_CLASSES = 20
-VARIANT_CLASSES = 200  # of the published ImageNet-R and ImageNet-A
 
 Needs = Mapping[str, Job]
 
@@ -292,7 +292,11 @@ class _Run:
                 {
                     **_values(variant),
                     "role": "hard" if chosen else "data",
-                    "imagenet": data.imagenet,
+                    **(
+                        {"classes": name}
+                        if is_published(variant.classes, self.classes)
+                        else {"imagenet": data.imagenet}
+                    ),
                     "imagenet_classes": self.classes,
                     **_values(robustness),
                 },
@@ -304,9 +308,9 @@ class _Run:
         ]
 
     def _read_for(self, key: str, variant: ImageNetVariant) -> list[Source]:
-        """The variant; ImageNet only where it has to say which classes those are: of the published ones, it is known."""
+        """The variant; ImageNet only where it has to say which classes those are."""
         reads = [Source(key, variant.folder)]
-        if (variant.classes, self.classes) != (VARIANT_CLASSES, RELEASED_CLASSES):
+        if not is_published(variant.classes, self.classes):
             reads.append(Source("data.imagenet", self.profile.data.imagenet))
         return reads
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from core.config import Classes, Config, OnDisk, Positive, Seed
 from data.config import TrainingViews
+from data.synsets import Published
 from pretrain.config import BackboneConfig, EvaluationConfig, ScheduleConfig, TrainingConfig
 
 
@@ -13,16 +14,17 @@ class RobustnessConfig(EvaluationConfig):
     Attributes:
         folder: the data set's.
         role: of the job that the folder is relative to, if it is relative.
-        classes: how many the data set must have; None where any number will do.
-        imagenet: ImageNet's folder, which says what class a synset is.
-        imagenet_classes: how many ImageNet has.
+        classes: how many the data set must have, None where any number will do; or which of the published sets it is,
+            whose synsets are known.
+        imagenet: the folder like ImageNet's, which says what class a synset is; None for a published set.
+        imagenet_classes: how many classes ImageNet has.
         bin_size: samples in each bin of the calibration error.
     """
 
     folder: OnDisk
     role: Literal["data", "hard"]
-    classes: Classes | None
-    imagenet: OnDisk
+    classes: Classes | Published | None
+    imagenet: OnDisk | None = None
     imagenet_classes: Classes
     bin_size: Positive
 

@@ -4,6 +4,7 @@ The real data set was made so, with torchvision's ResNet-50 as the reference. He
 on the miniature's clean images for this purpose and never evaluated.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,6 +82,6 @@ def _reference_model(
 def _copy(images: ImageTable, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
     for row, path in enumerate(images.paths):
-        target = folder / path.decode()
+        target = folder / os.fsdecode(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(images.content(row))
