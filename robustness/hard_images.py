@@ -23,10 +23,11 @@ from data.images import ImageTable
 from data.loading import ViewedImages, permutations
 from data.views import weak_view
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import exported, load_classifier, save_tensors
+from pretrain.checkpoints import exported, load_classifier
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train
 from pretrain.sources import Images
+from pretrain.tensor_files import save_tensors
 from robustness.config import HardImagesConfig
 from robustness.evaluation import judge
 

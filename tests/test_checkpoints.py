@@ -8,10 +8,11 @@ import torch
 from core.errors import InputError
 from core.vision import resnet
 from pretrain.backbone import Classifier, ProjectingEncoder
-from pretrain.checkpoints import exported, load_classifier, load_encoder, load_tensors, load_trunk, save_tensors
+from pretrain.checkpoints import exported, load_classifier, load_encoder, load_trunk
 from pretrain.config import BackboneConfig, MoProConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.mopro import MoPro
+from pretrain.tensor_files import load_tensors, save_tensors
 from tests.toy_world import CONSTANTS
 
 SMALL = BackboneConfig(depth=10, width=16, stem="small")

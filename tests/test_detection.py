@@ -20,7 +20,8 @@ from core.workspace import Workspace
 from data.coco import ANNOTATIONS, IMAGES, read_coco
 from data.miniature.classes import COCO_CLASSES
 from pretrain import untrained
-from pretrain.checkpoints import MODEL_FILE, load_tensors, save_tensors
+from pretrain.checkpoints import MODEL_FILE
+from pretrain.tensor_files import load_tensors, save_tensors
 from tests.processes import in_two_processes, run_stage
 from transfer import detection, mmdetection
 from transfer.config import DetectionConfig

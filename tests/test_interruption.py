@@ -9,7 +9,8 @@ import torch
 from core import interruption
 from core.workspace import Workspace
 from pretrain import loop, stage
-from pretrain.checkpoints import MODEL_FILE, load_tensors
+from pretrain.checkpoints import MODEL_FILE
+from pretrain.tensor_files import load_tensors
 from tests.processes import in_two_processes
 from tests.test_pretraining import CONFIG, pretrain
 

@@ -16,11 +16,12 @@ from data.config import EvaluationView
 from data.images import ImageTable
 from data.places import read_split
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.checkpoints import MODEL_FILE, exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.evaluation import pretrained_classifier
 from pretrain.features import pooled_features
+from pretrain.tensor_files import save_tensors
 from tests.processes import in_two_processes, run_stage
 from transfer import places205, voc07
 from transfer.config import LowShotConfig, OneVsRestSVMConfig, SVMConfig

@@ -22,10 +22,11 @@ from data.places import read_split
 from data.views import centre_view, normalise
 from pretrain import accuracy, released
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, load_classifier, load_encoder, load_trunk, save_tensors
+from pretrain.checkpoints import MODEL_FILE, load_classifier, load_encoder, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.layouts import LAYOUTS, NAMES
+from pretrain.tensor_files import save_tensors
 from pretrain.translation import Translation
 from robustness import evaluation
 from run_all import main

@@ -15,9 +15,10 @@ from data.imagenet_variants import read_variant
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.renditions import LABELS, STYLES
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.checkpoints import MODEL_FILE, exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
+from pretrain.tensor_files import save_tensors
 from robustness import evaluation, hard_images
 from robustness.evaluation import choose_among
 from tests.processes import in_two_processes, run_stage

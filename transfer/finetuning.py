@@ -56,6 +56,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         dataset = ViewedImages(subset, [weak_view(constants.views)], constants.seed)
         source, order = Images(dataset, constants, device), permutations(len(dataset), constants.seed)
         train(CrossEntropy(model), source, order, constants, workspace, device, after_epoch)
+    if constants.schedule.epochs not in history:
+        raise _unusable(workspace.folder / HISTORY_FILE)
     best = max(sorted(history), key=lambda epoch: history[epoch]["top1"]["value"])
     workspace.provenance |= {
         "imagenet": {"train": subset.fingerprint(), "val": validation.fingerprint()},
@@ -122,4 +124,14 @@ def _read_history(path: Path) -> History:
     """What an interrupted run has evaluated."""
     if not path.exists():
         return {}
-    return {int(epoch): metrics for epoch, metrics in json.loads(path.read_text()).items()}
+    try:
+        return {int(epoch): metrics for epoch, metrics in json.loads(path.read_text()).items()}
+    except (ValueError, AttributeError):
+        raise _unusable(path) from None
+
+
+def _unusable(path: Path) -> InputError:
+    return InputError(
+        f"The file {path} no longer holds the accuracies that were measured in the course of the training: delete the "
+        f"folder {path.parent}, and the fine-tuning starts anew."
+    )

@@ -1,0 +1,232 @@
+"""The one gate for tensors: files are written with sums, and read with their kind, their sums and their values checked.
+
+torch looks at neither sums nor values. No code of a file is run: what it holds beside tensors and plain values is
+refused.
+"""
+
+import errno
+import pickle
+import re
+import shlex
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import load_file
+
+from core.errors import InputError
+from core.files import written_atomically
+
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+OF_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number with which torch began its files before they were zips
+SEEN = 512  # bytes from which the kind of a file is told
+
+UNPACK = "unpack it with `{} < {{path}} > NEW_FILE`, and name that one"
+CONVERT = "convert it with the tools of the project that released it, to a state dict that torch.save writes"
+DOWNLOAD = "download the file itself, by the address of its raw content"
+STRANGE_KINDS = (  # how a file begins, what it is then, what helps
+    (b"version https://git-lfs", "is a pointer of Git LFS", "fetch what it points to with `git lfs pull`"),
+    (b"\x1f\x8b", "is compressed", UNPACK.format("gunzip")),
+    (b"\xfd7zXZ", "is compressed", UNPACK.format("unxz")),
+    (b"BZh", "is compressed", UNPACK.format("bunzip2")),
+    (b"\x28\xb5\x2f\xfd", "is compressed", UNPACK.format("unzstd")),
+    (b"\x89HDF", "is an HDF5 file", CONVERT),
+    (b"\x93NUMPY", "is an array of NumPy", CONVERT),
+    (b"<", "is a web page or XML", DOWNLOAD),
+    (b"{", "is JSON", "name the file of weights that it describes"),
+    (b"[", "is JSON", "name the file of weights that it describes"),
+)
+
+
+class DamagedFileError(InputError):
+    """A file is not whole, is no file of tensors at all, or its numbers are none: another copy may be better."""
+
+
+class Format(NamedTuple):
+    """How a file of tensors is written.
+
+    Attributes:
+        name: ``zip`` (torch's), ``pickle`` (torch's older one) or ``safetensors``.
+        has_sums: whether there were sums to check; the two other formats have none.
+    """
+
+    name: str
+    has_sums: bool
+
+
+def save_tensors(path: Path, value: Any) -> None:
+    """Write nested dictionaries of tensors and numbers, atomically; equal values give equal bytes."""
+    with written_atomically(path) as file:
+        torch.save(value, file)
+
+
+def load_tensors(path: Path) -> Any:
+    """Read what :func:`save_tensors` wrote for a job, onto the CPU; every number is finite.
+
+    Raises:
+        DamagedFileError: the file is missing, broken, or a number in it is not finite.
+        InputError: it cannot be read, or holds anything but tensors and plain values.
+    """
+    remedy = f"delete {path.parent / 'record.json'}, and the same command as before writes it anew"
+    content, _ = read_tensors(path, remedy)
+    require_sound(tensors_in(content), path, remedy)
+    return content
+
+
+def read_tensors(path: Path, remedy: str) -> tuple[Any, Format]:
+    """The content of a file of tensors and plain values, onto the CPU, whoever wrote it; its sums, if any, are right.
+
+    Args:
+        path: of the file.
+        remedy: what the user can do about a file that is missing or broken.
+
+    Raises:
+        DamagedFileError: it is missing, broken, or of another kind.
+        InputError: it cannot be read, or holds anything but tensors and plain values.
+    """
+    written = checked_format(path, remedy)
+    try:
+        if written.name == "safetensors":
+            return load_file(path), written
+        with open(path, "rb") as file, warnings.catch_warnings():  # torch's warnings speak to programmers
+            warnings.simplefilter("ignore")
+            return torch.load(file, map_location="cpu", weights_only=True), written
+    except pickle.UnpicklingError as error:
+        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+        found = f"asks for {asked[1]}" if asked else "is written in a way that allows more"
+        raise InputError(
+            f"The checkpoint {path} is refused, and none of its code was run: it may hold tensors and plain values "
+            f"only, but {found}; `python -m pretrain.extract_tensors {shlex.quote(str(path))} NEW_FILE` writes its "
+            "tensors alone, without running its code: name that file."
+        ) from None
+    except Exception as error:  # a pickle or a header that was damaged can make its reader fail in any way
+        refusal = InputError if written.has_sums else DamagedFileError
+        raise refusal(f"The checkpoint {path} is no file of tensors ({_reason(error)}): {remedy}.") from None
+
+
+def checked_format(path: Path, remedy: str) -> Format:
+    """Recognise a file of tensors and check its sums.
+
+    Raises:
+        DamagedFileError: it is missing, broken, or of another kind.
+        InputError: it cannot be read.
+    """
+    try:
+        start = _start(path, remedy)
+        if start.startswith(ZIP):
+            return Format("zip", _check_archive(path, remedy))
+    except OSError as error:
+        raise InputError(f"The checkpoint {path} cannot be read ({error.strerror}): make it readable.") from None
+    if start.startswith(PICKLE) and OF_TORCH in start:
+        return Format("pickle", has_sums=False)
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size - 8:
+        return Format("safetensors", has_sums=False)
+    found, helps = _strange_kind(start, remedy)
+    raise DamagedFileError(f"The checkpoint {path} {found}: {helps.format(path=shlex.quote(str(path)))}.")
+
+
+def _start(path: Path, remedy: str) -> bytes:
+    if path.is_dir():
+        raise DamagedFileError(f"The checkpoint {path} is a folder: name a file in it.")
+    try:
+        with open(path, "rb") as file:
+            return file.read(SEEN)
+    except FileNotFoundError:
+        raise DamagedFileError(f"The checkpoint {path} does not exist: {remedy}.") from None
+
+
+def _strange_kind(start: bytes, remedy: str) -> tuple[str, str]:
+    """What a file is that is no file of tensors, and what helps."""
+    if not start:
+        return "is empty", remedy
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for mark, found, helps in STRANGE_KINDS:
+        if text.startswith(mark):
+            return found, helps
+    if start[257:262] == b"ustar":
+        return "is a tar archive", "unpack it with `tar -xf {path}`, and name the checkpoint in it"
+    if start.startswith(PICKLE):
+        return "is a pickle that torch.save did not write", CONVERT
+    return "is not a file that torch.save or safetensors wrote, or its beginning is damaged", remedy
+
+
+def _check_archive(path: Path, remedy: str) -> bool:
+    """Whether a zip archive of torch has sums; if so, they are right."""
+    damaged = f"The checkpoint {path} is damaged or was cut short{{}}: {remedy}."
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            has_sums = any(member.CRC for member in members)  # torch can write files without
+            wrong = archive.testzip() if has_sums else None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what a wrong offset gives
+            raise
+        raise DamagedFileError(damaged.format("")) from None
+    except Exception:  # a directory that was damaged can make zipfile fail in any way
+        raise DamagedFileError(damaged.format("")) from None
+    if wrong:
+        raise DamagedFileError(damaged.format(f" (the sum of {wrong} is wrong)"))
+    names = {member.filename.partition("/")[2] for member in members}
+    if "constants.pkl" in names:
+        raise DamagedFileError(
+            f"The checkpoint {path} is a program of TorchScript: load it with torch.jit.load where you trust it, "
+            "write what its state_dict() gives with torch.save, and name that file."
+        )
+    if "data.pkl" not in names:
+        raise DamagedFileError(
+            f"The checkpoint {path} is a zip archive, but not one that torch.save wrote: unpack it with `unzip "
+            f"{shlex.quote(str(path))}`, and name the checkpoint in it."
+        )
+    return has_sums
+
+
+def _reason(error: Exception) -> str:
+    line = next(iter(str(error).splitlines()), "")
+    return type(error).__name__ if not line or "weights_only" in line else f"{type(error).__name__}: {line[:200]}"
+
+
+def tensors_in(content: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """All tensors of nested dictionaries and lists, with their keys, joined by points."""
+    waiting, seen = [("", content)], set()
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        elif isinstance(value, Mapping | list | tuple) and id(value) not in seen:
+            seen.add(id(value))
+            items = value.items() if isinstance(value, Mapping) else enumerate(value)
+            waiting += [(f"{name}.{key}" if name else str(key), inner) for key, inner in items]
+
+
+def require_sound(tensors: Iterable[tuple[str, torch.Tensor]], path: Path, remedy: str) -> None:
+    """Refuse a file with numbers that are none.
+
+    Raises:
+        DamagedFileError: a tensor has a fault.
+    """
+    for name, tensor in tensors:
+        if fault := fault_of(name, tensor):
+            raise DamagedFileError(f"The checkpoint {path} cannot be used, because {fault}: {remedy}.")
+
+
+def fault_of(name: str, tensor: torch.Tensor) -> str | None:
+    """What is wrong with the numbers of a tensor of that name, as a phrase; None if nothing is.
+
+    Floating-point numbers must be finite in float32, a running variance of BatchNorm not negative.
+    """
+    if tensor.layout != torch.strided or tensor.device.type == "meta" or tensor.is_quantized or tensor.is_complex():
+        return f"{name} is not stored as an array of real numbers"
+    if not tensor.is_floating_point() or not tensor.numel():
+        return None
+    numbers = (
+        tensor.detach() if tensor.element_size() > 1 else tensor.detach().float()
+    )  # of one byte, torch has no order
+    lowest, highest = torch.stack(numbers.aminmax()).float().tolist()  # both are NaN if one number is
+    if not -float("inf") < lowest <= highest < float("inf"):
+        return f"{name} holds a number that is not finite (NaN or infinity)"
+    if name.endswith("running_var") and lowest < 0:
+        return f"{name} holds a negative variance ({lowest:g})"
+    return None
