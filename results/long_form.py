@@ -32,6 +32,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
                 "low": low,
                 "high": high,
                 "verdict": figure.verdict,
+                "fitted": figure.convergence.fitted if figure.convergence else None,
+                "not_converged": figure.convergence.not_converged if figure.convergence else None,
             }
         )
     for claim in tested_claims(results):
