@@ -11,7 +11,7 @@ from core.files import held_alone
 
 if TYPE_CHECKING:  # help waits for none of it
     from commands.selection import Selection
-    from slurm.jobs import Job
+    from slurm.jobs import Job, Standing
     from slurm.local import Failure
 
 
@@ -89,8 +89,8 @@ def _run_here(selection: "Selection", parallel: int) -> int:
     from slurm.local import LocalExecutor
 
     with held_alone(selection.runs):
-        to_do = _begin(selection)
-        with TerminalDisplay(len(to_do)) as display:
+        begun = _begin(selection)
+        with TerminalDisplay(len(begun.to_do)) as display:
             failures = LocalExecutor(selection.runs, parallel, display).run(selection.selected)
         return _end(failures, selection.runs)
 
@@ -98,31 +98,35 @@ def _run_here(selection: "Selection", parallel: int) -> int:
 def _submit(selection: "Selection", wait: bool) -> int:
     from slurm.cluster import SlurmExecutor
     from slurm.display import TerminalDisplay
+    from slurm.local import Failure
     from slurm.watching import watch
 
     with held_alone(selection.runs):
-        to_do = _begin(selection)
-        ids = SlurmExecutor(selection.runs, selection.profile.slurm).submit(to_do)
-    _print_queued(to_do, ids)
+        begun = _begin(selection)
+        ids = SlurmExecutor(selection.runs, selection.profile.slurm).submit(begun.to_do)
+    _print_queued(begun.to_do, ids)
+    held_back = [Failure(job, reason, None, is_input_error=True) for job, reason in begun.held_back]
     if not wait:
         print("Follow them with run_all.py status; the last job writes the tables.")
-        return 0
-    with TerminalDisplay(len(to_do)) as display:
-        failures = watch(to_do, selection.runs, display)
-    return _end(failures, selection.runs)
+        return _status_after(held_back)
+    with TerminalDisplay(len(begun.to_do)) as display:
+        failures = watch(begun.to_do, selection.runs, display)
+    return _end([*held_back, *failures], selection.runs)
 
 
-def _begin(selection: "Selection") -> "list[Job]":
-    """Write the plan down; gives the jobs that are not done."""
+def _begin(selection: "Selection") -> "Standing":
+    """Write the plan down; gives where its jobs stand."""
     from commands.plan_to_write import plan_to_write
+    from slurm.jobs import standing
     from slurm.plan import write_plan
 
     runs, selected = selection.runs, selection.selected
     write_plan(*plan_to_write(selection), runs, selection.described)
-    to_do = [job for job in selected if job.record(runs) is None]
-    done = len(selected) - len(to_do)
-    print(f"Profile {selection.profile.name}: {len(selected)} jobs, {done} of them done, in {runs}")
-    return to_do
+    found = standing(selected, runs)
+    held_back = f", {len(found.held_back)} held back" if found.held_back else ""
+    done = f"{len(selected)} jobs, {len(found.done)} of them done{held_back}"
+    print(f"Profile {selection.profile.name}: {done}, in {runs}")
+    return found
 
 
 def _print_queued(jobs: "Sequence[Job]", ids: dict[str, str]) -> None:
@@ -150,9 +154,15 @@ def _end(failures: "Sequence[Failure]", runs: Path) -> int:
     try:
         print("\n" + write_results(runs))
     finally:  # what the jobs have said is told also where the tables cannot be written
-        for failure in failures:
-            log = f" [{failure.log}]" if failure.log else ""
-            print(f"error: {failure.job.name}: {failure.reason}{log}", file=sys.stderr)
+        status = _status_after(failures)
+    return status
+
+
+def _status_after(failures: "Sequence[Failure]") -> int:
+    """Name what failed; gives the exit status."""
+    for failure in failures:
+        log = f" [{failure.log}]" if failure.log else ""
+        print(f"error: {failure.job.name}: {failure.reason}{log}", file=sys.stderr)
     if any(failure.is_input_error for failure in failures):
         return 2
     return 1 if failures else 0

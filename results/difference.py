@@ -35,7 +35,7 @@ def _of_configuration(first: Results, second: Results) -> list[dict[str, str]]:
 
 
 def _of_code(first: Results, second: Results) -> list[dict[str, str]]:
-    sides = [sorted({code_of(record) for record in results.records}) for results in (first, second)]
+    sides = [sorted({code_of(record) for record in results.records.values()}) for results in (first, second)]
     if sides[0] == sides[1]:
         return []
     return [{"A": ", ".join(sides[0]) or ABSENT, "B": ", ".join(sides[1]) or ABSENT}]

@@ -33,6 +33,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
                 "high": high,
                 "verdict": figure.outcome.word if figure.outcome else None,
                 "addition": figure.outcome.addition or None if figure.outcome else None,
+                "fitted": figure.convergence.fitted if figure.convergence else None,
+                "not_converged": figure.convergence.not_converged if figure.convergence else None,
             }
         )
     for claim in tested_claims(results):

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-NOT_RUN = "not run"
-UNDECIDED = "undecided"
-
 
 @dataclass(frozen=True)
 class Outcome:

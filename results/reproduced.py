@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.outcome import NOT_RUN, Outcome
+from results.definitions import NOT_RUN
+from results.outcome import Outcome
 from results.published import Published
 from results.statistics import CONFIDENCE, Summary, holm, students_t
 
@@ -28,12 +29,14 @@ class Compared:
         ours: over seeds; None where nothing was run.
         tolerance: how far the true mean may lie from the paper's figure and still reproduce it.
         lower_is_better: as with errors.
+        absent: the word where there is none of ours.
     """
 
     published: Published
     ours: Summary | None
     tolerance: float
     lower_is_better: bool = False
+    absent: str = NOT_RUN
 
     @property
     def difference(self) -> Summary | None:
@@ -79,7 +82,7 @@ def _p_outside(one: Compared) -> float:
 
 def _outcome(one: Compared, is_outside: bool) -> Outcome:
     if one.ours is None:
-        return Outcome(NOT_RUN)
+        return Outcome(one.absent)
     difference = one.difference
     if difference is None:
         return Outcome("paper's figure disputed" if one.published.values else "paper's figure unknown")

@@ -11,13 +11,14 @@ from pathlib import Path
 import submitit
 
 from core.errors import InputError
+from slurm.allocations import options_of_sbatch, outside_allocations
 from slurm.config import SlurmConfig
-from slurm.environment import options_of_sbatch, outside_allocations
-from slurm.jobs import Job, Resources
+from slurm.environment import REPOSITORY
+from slurm.jobs import Job, Resources, standing
 from slurm.queue import Entry, cancel, last_line, read_queue
 from slurm.submissions import FOLDER, Submission, queued_jobs
 from slurm.submitted import SubmittedTables, SubmittedTask
-from slurm.task import REPOSITORY, Task, forget_last_attempt
+from slurm.task import Task, forget_last_attempt
 
 PATIENCE = 600  # seconds in which a process dies whose machine the scheduler has given up
 OF_TABLES = Resources(hours=0.25)
@@ -36,7 +37,7 @@ class SlurmExecutor:
         self.config = config
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str]:
-        """Submit what is neither done nor queued, and last of all a job that writes the tables.
+        """Submit what is to do and not queued, and last of all a job that writes the tables.
 
         A queued job stays if all it needs is done or queued as well; another would wait for ever, or be ended by the
         scheduler, and is submitted anew.
@@ -52,7 +53,7 @@ class SlurmExecutor:
         """
         _require_plain(self.runs)
         queued = queued_jobs(read_queue(), self.runs)  # before the records: what ends in between counts as done
-        open_jobs = [job for job in jobs if job.record(self.runs) is None]
+        open_jobs = standing(jobs, self.runs).to_do
         ids = _lasting(open_jobs, queued)
         cancel(queued[job.identity].id for job in open_jobs if job.identity in queued and job.name not in ids)
         to_submit = [job for job in open_jobs if job.name not in ids]

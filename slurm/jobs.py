@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from core.config import Config
-from results.records import Record, read_record
+from results.records import Found, find_record, read_record
+from results.schema import Record
 from slurm.config import SbatchOptions, checked
 
 HOURS_OF_A_YEAR = 8760
@@ -122,8 +123,52 @@ class Job:
         return runs / f"{self.name}-{self.identity[:10]}"
 
     def record(self, runs: Path) -> Record | None:
-        """Its record, if it is done."""
+        """Its record, if it is done.
+
+        Raises:
+            UnusableRecordError: there is one that cannot be used: the job is neither done nor to be done.
+        """
         return read_record(self.folder(runs), self.identity)
+
+    def found(self, runs: Path) -> Found:
+        """Its record, or why the one that is there cannot be used."""
+        return find_record(self.folder(runs), self.identity)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where jobs stand, each in one of three ways.
+
+    Attributes:
+        done: those with a record.
+        to_do: those that can be run.
+        held_back: neither, each with the reason: a record that cannot be used, its own or of one that it needs.
+    """
+
+    done: Sequence[Job]
+    to_do: Sequence[Job]
+    held_back: Sequence[tuple[Job, str]]
+
+
+def standing(jobs: Iterable[Job], runs: Path) -> Standing:
+    """Where the jobs stand; they come in an order in which nothing stands before what it needs."""
+    done: list[Job] = []
+    to_do: list[Job] = []
+    held_back: list[tuple[Job, str]] = []
+    names: set[str] = set()  # of those held back
+    for job in jobs:
+        found = job.found(runs)
+        reason = found.problem or next(
+            (f"needs {need.name}, which is held back" for need in job.needs.values() if need.name in names), None
+        )
+        if found.record is not None:
+            done.append(job)
+        elif reason is not None:
+            held_back.append((job, reason))
+            names.add(job.name)
+        else:
+            to_do.append(job)
+    return Standing(done, to_do, held_back)
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:

@@ -16,9 +16,10 @@ from core.errors import InputError
 from core.files import write_json
 from core.processes import deaf_to_interrupts, end_with_parent, free_port, kill_children
 from core.workspace import read_progress
-from slurm.jobs import Job
 from results.plan import ERROR_FILE
-from slurm.task import EXIT_UNWRITABLE, LOG_FILE, REPOSITORY, Task, forget_last_attempt, read_error
+from slurm.environment import REPOSITORY
+from slurm.jobs import Job, standing
+from slurm.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt, read_error
 
 SECONDS_BETWEEN_LOOKS = 0.2
 PROBABLY = {
@@ -80,7 +81,7 @@ class LocalExecutor:
         self._failures: dict[str, Failure] = {}
 
     def run(self, jobs: Sequence[Job]) -> list[Failure]:
-        """Run the jobs that are not done; when one fails, those that need it are not started, and the rest goes on.
+        """Run the jobs that are to do; when one fails, those that need it are not started, and the rest goes on.
 
         Args:
             jobs: in an order in which nothing stands before what it needs.
@@ -91,8 +92,9 @@ class LocalExecutor:
         Raises:
             InputError: a job needs more GPUs than the machine has.
         """
-        self._waiting = [job for job in jobs if job.record(self.runs) is None]
-        self._done = {job.name for job in jobs} - {job.name for job in self._waiting}
+        found = standing(jobs, self.runs)
+        self._waiting, self._done = list(found.to_do), {job.name for job in found.done}
+        self._failures = {job.name: Failure(job, reason, None, True) for job, reason in found.held_back}
         for job in self._waiting:
             if job.resources.all_gpus > len(self._free_gpus):
                 raise InputError(
@@ -182,8 +184,11 @@ class _Running:
 
     def failure(self) -> Failure | None:
         """Why there is no record, as the job says it or else as its end tells; the job's folder keeps it."""
-        if self.job.record(self.runs) is not None:
+        found = self.job.found(self.runs)
+        if found.record is not None:
             return None
+        if found.problem is not None:
+            return Failure(self.job, found.problem, None, is_input_error=True)
         folder = self.job.folder(self.runs)
         error = read_error(folder)
         if not error:

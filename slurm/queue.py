@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
-from slurm.environment import outside_allocations
+from slurm.allocations import outside_allocations
 
 SECONDS_TO_ANSWER = 60
 ACTIVE_STATES = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT")

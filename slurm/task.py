@@ -2,33 +2,36 @@
 
 import contextlib
 import importlib
-import importlib.metadata
 import json
 import os
-import platform
-import subprocess
 import sys
-import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.cores import usable_cores
+from pydantic import ValidationError
+
 from core.errors import InputError, sentence_about
 from core.files import SECONDS_OF_A_LOOK, held_alone, sha256_of, write_json
 from core.interruption import Interrupted
 from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
-from results.records import Cost, Record
+from results.provenance import identities
+from results.records import write_record
+from results.schema import SCHEMA_VERSION, Record, first_fault
+from slurm.environment import arithmetic, environment, hardware
 from slurm.jobs import Job
+from slurm.starts import Attempt, attempt, keep_sign_of_life
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
-REPOSITORY = Path(__file__).resolve().parent.parent
-PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
 EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED, EXIT_UNWRITABLE = 1, 2, 3, 4
+
+
+class UnrecordableError(Exception):
+    """What a stage gave cannot stand in a record; the message is one sentence."""
 
 
 class Task:
@@ -75,6 +78,8 @@ class Task:
                     self._run_stage(folder, leads)
         except InputError as error:
             return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
+        except UnrecordableError as error:
+            return _report(folder, "failure", str(error), EXIT_FAILED)
         except Interrupted:
             print("stopped on request; the state is written")
             return EXIT_INTERRUPTED
@@ -90,68 +95,63 @@ class Task:
         for needed in job.needs.values():
             if needed.record(self.runs) is None:
                 raise InputError(f"{job.name} needs {needed.name}, which has no record: give the same command again.")
-        if leads:
-            write_json(folder / CONFIG_FILE, job.configuration)
         module, function = job.stage.split(":")
         stage = getattr(importlib.import_module(module), function)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
         workspace = Workspace(folder, inputs, reports_progress=leads)
-        started, clock = datetime.now(UTC), time.monotonic()
-        with _threads(job.resources.cpus):
-            metrics = stage(job.configuration, workspace)
-        if leads:
-            seconds = time.monotonic() - clock
-            seed = job.tags.get("seed")
-            Record(
-                schema_version=1,
-                name=job.name,
-                identity=job.identity,
-                stage=job.stage,
-                tags=dict(job.tags),
-                seed=None if seed is None else int(seed),
-                config=job.configuration,
-                inputs={role: needed.identity for role, needed in job.needs.items()},
-                metrics=metrics,
-                provenance=workspace.provenance | _verification(self.runs),
-                code=code_version(),
-                packages={name: importlib.metadata.version(name) for name in PACKAGES},
-                hardware=_hardware(job),
-                cost=Cost(
-                    started=started.isoformat(), seconds=seconds, gpu_hours=job.resources.all_gpus * seconds / 3600
-                ),
-            ).write(folder)
+        if not leads:
+            with _threads(job.resources.cpus):
+                stage(job.configuration, workspace)
+            return
+        with attempt(folder, job.resources) as start:
+            write_json(folder / CONFIG_FILE, job.configuration)
+            with _threads(job.resources.cpus):
+                metrics = stage(job.configuration, workspace)
+            start.end("done")
+            write_record(_record(job, metrics, workspace.provenance | _verification(self.runs), start), folder)
+
+
+def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start: Attempt) -> Record:
+    """The record of a finished job; ``said`` is what the stage says about its inputs.
+
+    Raises:
+        UnrecordableError: a figure, or something that the stage says, cannot be right.
+    """
+    seed = job.tags.get("seed")
+    try:
+        data, provenance = identities(said)
+        operators = provenance.pop("operators", None)
+        return Record.model_validate(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "name": job.name,
+                "identity": job.identity,
+                "stage": job.stage,
+                "tags": dict(job.tags),
+                "seed": None if seed is None else int(seed),
+                "config": job.configuration,
+                "inputs": {role: needed.identity for role, needed in job.needs.items()},
+                "metrics": metrics,
+                "data": data,
+                "provenance": provenance,
+                "code": start.code,
+                "arithmetic": arithmetic(job.configuration),
+                "environment": environment(operators),
+                "hardware": hardware(job.resources),
+                "cost": start.cost,
+            }
+        )
+    except ValidationError as error:
+        raise UnrecordableError(
+            f"The stage {job.stage} gave what cannot be right ({first_fault(error)}), and the job has no record: look "
+            "at its checkpoint and data, and if they are well, report a defect of the stage."
+        ) from None
 
 
 def _verification(runs: Path) -> dict[str, Any]:
     """The digests of what ``verify`` wrote about the data sets, where it was run."""
     digests = {path.stem: sha256_of(path) for path in sorted((runs / VERIFICATION_FOLDER).glob("*.json"))}
     return {"verification": digests} if digests else {}
-
-
-def code_version() -> dict[str, Any]:
-    """The commit of the running code, and whether tracked files differ from it; None outside a git checkout."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(REPOSITORY), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
-
-
-def _hardware(job: Job) -> dict[str, Any]:
-    import torch
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
-        "machine": platform.machine(),
-        "cores": usable_cores(),
-        "gpu": gpu,
-        "tasks": job.resources.tasks,
-        "cpus_per_task": job.resources.cpus,
-    }
 
 
 @contextlib.contextmanager
@@ -187,6 +187,7 @@ def read_error(folder: Path) -> dict[str, str]:
 
 def forget_last_attempt(folder: Path) -> None:
     """Before a job is started anew: what it reported when it ran before."""
+    keep_sign_of_life(folder)
     for name in (PROGRESS_FILE, ERROR_FILE):
         (folder / name).unlink(missing_ok=True)
 

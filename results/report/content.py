@@ -9,14 +9,17 @@ from typing import Any
 from urllib.parse import quote
 
 from core.exhibits import CURVES_FILE
-from results.definitions import METHOD_TITLES, SET_TITLES, TABLES, Table
+from results.claims import Claim
+from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
 from results.plan import PlannedJob, Results
-from results.records import RECORD_FILE, Metric, Record
+from results.provenance import digests
+from results.records import RECORD_FILE
 from results.report import pictures
 from results.report.images import exhibited
 from results.report.pictures import Picture
-from results.tables import NOT_RUN, Claim, Figure, figures, tested_claims
-from results.trail import code_of, command_of, fingerprints, not_run_because
+from results.schema import Metric, Record
+from results.tables import NOT_CONVERGED, Figure, figures, marks, tested_claims
+from results.trail import code_of, command_of, not_run_because, parts_of
 
 MARKS = {
     "holds": ("✓", "good"),
@@ -31,6 +34,7 @@ MARKS = {
     "paper's figure disputed": ("?", "unsure"),
     "paper's figure unknown": ("?", "none"),
     NOT_RUN: ("–", "none"),
+    NOT_MEASURED: ("–", "none"),
 }
 
 
@@ -50,11 +54,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of a table: ours, with the place of its trail, and the paper's beside it."""
+    """A figure of a table: ours, with the place of its trail, and the paper's beside it.
+
+    ``mark`` stands behind a figure that rests on classifiers that did not converge, ``counted`` says how many.
+    """
 
     mean: str
     spread: str
     n: int
+    mark: str
+    counted: str
     trail: str
     paper: str
     source: str
@@ -105,7 +114,7 @@ class Trail:
         stage: what ran.
         metrics: names of the figures.
         runs: the jobs.
-        code, packages, hardware, data: of all of them, each once.
+        code, parts, data: of all of them, each once; parts are what else is known of how they ran, by its name.
         config: of the first, as JSON.
         command: that runs them.
     """
@@ -116,8 +125,7 @@ class Trail:
     metrics: Sequence[str]
     runs: Sequence[Run]
     code: Sequence[str]
-    packages: Sequence[str]
-    hardware: Sequence[str]
+    parts: Sequence[tuple[str, str]]
     data: Sequence[tuple[str, Sequence[str]]]
     config: str
     command: str
@@ -174,7 +182,7 @@ def _group_of(job: PlannedJob) -> str:
 
 
 def _done(results: Results, jobs: Iterable[PlannedJob]) -> list[tuple[PlannedJob, Record]]:
-    return [(job, results.by_name[job.name]) for job in jobs if job.name in results.by_name]
+    return [(job, results.records[job.name]) for job in jobs if job.name in results.records]
 
 
 def _anchor(group: str) -> str:
@@ -183,10 +191,11 @@ def _anchor(group: str) -> str:
 
 def _tiles(results: Results, claims: Sequence[Claim]) -> list[tuple[str, str, str]]:
     """Title, value and addition of the boxes at the head of the page."""
-    seeds = sorted({record.seed for record in results.records if record.seed is not None and "method" in record.tags})
-    seconds = sum(record.cost.seconds for record in results.records)
-    gpu_hours = sum(record.cost.gpu_hours for record in results.records)
-    commits = list(dict.fromkeys(code_of(record) for record in results.records))
+    seeds = sorted({int(job.tags["seed"]) for job, _ in results.done if {"seed", "method"} <= job.tags.keys()})
+    records = results.records.values()
+    seconds = sum(record.cost.seconds for record in records)
+    gpu_hours = sum(record.cost.gpu_hours for record in records)
+    commits = list(dict.fromkeys(code_of(record, digits=10) for record in records))
     tested = [claim for claim in claims if claim.difference]
     holding = sum(claim.verdict == "holds" for claim in tested)
     return [
@@ -198,7 +207,7 @@ def _tiles(results: Results, claims: Sequence[Claim]) -> list[tuple[str, str, st
         ("Jobs done", f"{len(results.records)} of {len(results.jobs)}", "each with its record"),
         ("Seeds", str(len(seeds)), _ranges(seeds)),
         ("Work", _duration(seconds), f"{gpu_hours:.1f} GPU-hours" if gpu_hours else "on CPUs alone"),
-        ("Code", commits[0][:10] if commits else "none", f"and {len(commits) - 1} more" if commits[1:] else "commit"),
+        ("Code", commits[0] if commits else "none", f"and {len(commits) - 1} more" if commits[1:] else "commit"),
     ]
 
 
@@ -229,12 +238,17 @@ def _sections(results: Results, every: Sequence[Figure], claims: Sequence[Claim]
     for table in TABLES:
         part = [it for it in every if it.table.name == table.name]
         if part and (any(it.ours for it in part) or table.published):
-            sections.append(_section(table, part, tested, compares))
+            rows = dict.fromkeys((it.method, it.training_set) for it in part)
+            sections.append(_section(table, part, tested, compares, marks(table, rows, results.measured)))
     return sections
 
 
 def _section(
-    table: Table, part: Sequence[Figure], claims: Mapping[tuple[str, str, str], Claim], compares: bool
+    table: Table,
+    part: Sequence[Figure],
+    claims: Mapping[tuple[str, str, str], Claim],
+    compares: bool,
+    marked: Sequence[str],
 ) -> Section:
     methods = list(dict.fromkeys(it.method for it in part))
     sets: dict[str, list[Line]] = {}
@@ -256,7 +270,7 @@ def _section(
         table.title,
         [METHOD_TITLES.get(method, method) for method in methods],
         sets,
-        (*table.definitions, *(table.notes if compares else ())),
+        (*marked, *table.definitions, *(table.notes if compares else ())),
         any(line.claim for lines in sets.values() for line in lines),
     )
 
@@ -266,10 +280,13 @@ def _signed(value: float) -> str:
 
 
 def _cell(it: Figure) -> Cell:
+    fits = it.convergence
     return Cell(
-        mean=f"{it.ours.mean:.2f}" if it.ours else NOT_RUN,
+        mean=f"{it.ours.mean:.2f}" if it.ours else it.absent or NOT_RUN,
         spread=f"{it.spread:.2f}" if it.ours and it.spread is not None else "",
         n=it.ours.n if it.ours else 0,
+        mark=NOT_CONVERGED if it.has_not_converged else "",
+        counted=f"{fits.not_converged} of {fits.fitted} SVMs did not converge" if fits else "",
         trail=_anchor("/".join((it.column.evaluation, it.method, it.training_set))),
         paper=" or ".join(f"{value:g}" for value in it.published.values),
         source=it.published.status,
@@ -293,12 +310,13 @@ def _curves(results: Results, runs: Path) -> dict[str, list[Any]]:
 
 def _reliability(results: Results, methods: Sequence[str]) -> list[Picture]:
     diagrams: dict[str, dict[str, list[Any]]] = {}
-    for record in results.records:
+    for job, record in results.done:
         found = record.provenance.get("reliability")
-        if found and "evaluation" in record.tags:
-            title = record.tags["evaluation"].removeprefix("robustness-").replace("imagenet-", "ImageNet-").upper()
+        if found and job.figure:
+            method, _, evaluation, _ = job.figure
+            title = evaluation.removeprefix("robustness-").replace("imagenet-", "ImageNet-").upper()
             title = title.replace("IMAGENET", "ImageNet")
-            diagrams.setdefault(title, {}).setdefault(record.tags["method"], []).append(found)
+            diagrams.setdefault(title, {}).setdefault(method, []).append(found)
     return [pictures.reliability(by_method, title, methods) for title, by_method in diagrams.items()]
 
 
@@ -306,7 +324,7 @@ def _absent(results: Results, runs: Path, groups: Mapping[str, Sequence[PlannedJ
     absent = []
     for title, jobs in groups.items():
         by_reason: dict[str, list[PlannedJob]] = {}
-        for job in (job for job in jobs if job.name not in results.by_name):
+        for job in (job for job in jobs if job.name not in results.records):
             by_reason.setdefault(not_run_because(results, runs, job), []).append(job)
         for reason, alike in by_reason.items():
             seeds = sorted(int(job.tags["seed"]) for job in alike if "seed" in job.tags)
@@ -317,8 +335,8 @@ def _absent(results: Results, runs: Path, groups: Mapping[str, Sequence[PlannedJ
 def _costs(results: Results) -> list[tuple[str, int, str, str]]:
     """Kind of job, how many were done, their time and their GPU-hours."""
     kinds: dict[str, list[Record]] = {}
-    for record in results.records:
-        kinds.setdefault(record.name.split("/")[0], []).append(record)
+    for job, record in results.done:
+        kinds.setdefault(job.kind, []).append(record)
     return [
         (
             kind,
@@ -335,8 +353,8 @@ def _trail(results: Results, title: str, jobs: Sequence[PlannedJob]) -> Trail:
     metrics = list(dict.fromkeys(name for _, record in done for name in record.metrics))
     data: dict[str, dict[str, None]] = {}
     for _, record in done:
-        for name, fingerprint in fingerprints(record.provenance):
-            data.setdefault(name, {})[fingerprint] = None
+        for name, digest in digests(record):
+            data.setdefault(name, {})[digest] = None
     return Trail(
         anchor=_anchor(title),
         title=title,
@@ -344,12 +362,7 @@ def _trail(results: Results, title: str, jobs: Sequence[PlannedJob]) -> Trail:
         metrics=metrics,
         runs=[_run(results, job, record, metrics) for job, record in done],
         code=_each_once(code_of(record) for _, record in done),
-        packages=_each_once(
-            ", ".join(f"{name} {version}" for name, version in record.packages.items()) for _, record in done
-        ),
-        hardware=_each_once(
-            ", ".join(f"{name} {value}" for name, value in record.hardware.items()) for _, record in done
-        ),
+        parts=list(dict.fromkeys(part for _, record in done for part in parts_of(record).items() if part[0] != "cost")),
         data=[(name, list(found)) for name, found in data.items()],
         config=json.dumps(done[0][1].config, indent=2),
         command=command_of(results, *(job for job, _ in done)),
@@ -364,7 +377,7 @@ def _run(results: Results, job: PlannedJob, record: Record, metrics: Sequence[st
     parents = [results.planned[name] for name in job.needs.values() if name in results.planned]
     return Run(
         name=job.name,
-        seed="" if record.seed is None else str(record.seed),
+        seed=job.tags.get("seed", ""),
         record=quote(f"{job.folder}/{RECORD_FILE}"),
         metrics=[_shown(record.metrics.get(name)) for name in metrics],
         needs=[(parent.identity[:10], _anchor(_group_of(parent))) for parent in parents],

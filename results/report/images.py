@@ -70,7 +70,7 @@ def exhibited(results: Results, runs: Path) -> dict[str, list[Group]]:
     seen = set()
     for job in results.jobs:
         alike = tuple(job.tags.get(tag) for tag in ("evaluation", "method", "set"))
-        if job.name not in results.by_name or alike in seen:
+        if job.name not in results.records or alike in seen:
             continue
         entries = _entries(runs / job.folder)
         if not entries:
