@@ -1,0 +1,154 @@
+"""The segments that a JPEG file consists of (ITU-T T.81, annex B), read and written without decoding an image."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from data.image_errors import ImageContentError
+
+START = b"\xff\xd8"
+END = 0xD9
+SCAN, TABLES, RESTART_INTERVAL = 0xDA, 0xC4, 0xDD  # SOS, DHT, DRI
+JFIF, PROFILE, ADOBE = 0xE0, 0xE2, 0xEE  # APP0, APP2, APP14
+FRAMES = frozenset(range(0xC0, 0xD0)) - {TABLES, 0xC8, 0xCC}  # SOF
+SEQUENTIAL = frozenset({0xC0, 0xC1})  # with Huffman codes
+PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+WITHOUT_PARAMETERS = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM, RST
+
+MARKER = re.compile(rb"\xff([^\x00\xff])")
+DATA_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # within a scan, 0xFF 0x00 stands for 0xFF
+FILL = 4  # bytes of one value, at least, that are taken for filling where a decoder is left with them
+HOLE = bytes(64)
+NOTHING = frozenset(range(0, 0xF0, 0x10))  # the rest of this block, and of some more, is zero (EOB)
+
+
+class Segment(NamedTuple):
+    """A marker and what belongs to it.
+
+    Attributes:
+        marker: its second byte.
+        parameters: without their length.
+        data: entropy-coded, after the parameters of a scan; empty for others.
+    """
+
+    marker: int
+    parameters: bytes
+    data: bytes = b""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a frame's header says.
+
+    Attributes:
+        width, height: in pixels.
+        sampling: of each component, by its number: how often it occurs across and down a unit of coding.
+    """
+
+    width: int
+    height: int
+    sampling: dict[int, tuple[int, int]]
+
+
+def segments(content: bytes) -> Iterator[Segment]:
+    """All up to the end of the (first) image; bytes between them, which belong to none, are passed over."""
+    position = len(START)
+    while (found := MARKER.search(content, position)) and (marker := found[1][0]) != END:
+        position = found.end()
+        if marker in WITHOUT_PARAMETERS:
+            continue
+        stop = position + max(2, int.from_bytes(content[position : position + 2]))
+        parameters = content[position + 2 : stop]
+        end = stop
+        if marker == SCAN:
+            data_end = DATA_END.search(content, stop)
+            end = data_end.start() if data_end else len(content)
+        yield Segment(marker, parameters, content[stop:end].rstrip(b"\xff"))  # which may fill up before a marker
+        position = end
+
+
+def joined(parts: Iterable[Segment]) -> bytes:
+    """A file of these segments."""
+    written = [
+        bytes([0xFF, part.marker]) + (len(part.parameters) + 2).to_bytes(2) + part.parameters + part.data
+        for part in parts
+    ]
+    return START + b"".join(written) + bytes([0xFF, END])
+
+
+def frame(parts: Iterable[Segment]) -> tuple[int, Frame]:
+    """The marker and the header of the image's frame.
+
+    Raises:
+        ImageContentError: there is none, or it is cut.
+    """
+    for part in parts:
+        if part.marker in FRAMES:
+            header = part.parameters
+            components = [header[first : first + 3] for first in range(6, len(header), 3)]
+            if len(header) < 9 or len(components[-1]) < 3 or not all(component[1] & 15 for component in components):
+                break
+            sampling = {number: (factors >> 4, factors & 15) for number, factors, _ in components}
+            return part.marker, Frame(int.from_bytes(header[3:5]), int.from_bytes(header[1:3]), sampling)
+    raise ImageContentError("its header is damaged")
+
+
+def lacks_scans(content: bytes) -> bool:
+    """Whether a progressive image ends before the last bit of every coefficient was sent; libjpeg does not mind."""
+    missing: dict[int, list[int]] = {}  # by component, the bits that each of the 64 coefficients lacks
+    for part in segments(content):
+        if part.marker in FRAMES:
+            if part.marker not in PROGRESSIVE:
+                return False
+            missing = {number: [1] * 64 for number in part.parameters[6::3]}
+        elif part.marker == SCAN:
+            *components, first, last, bits = part.parameters[1:]
+            for number in components[::2]:
+                missing[number][first : last + 1] = [bits & 15] * (last + 1 - first)
+    return any(any(lacking) for lacking in missing.values())
+
+
+def has_hole(content: bytes) -> bool:
+    """Whether a run of zeros lies in a scan that no encoder would have written; to libjpeg they are codes like others.
+
+    Zeros are right where they mean that nothing changes from block to block, as in a plain surface.
+    """
+    if HOLE not in content:
+        return False
+    of_zeros: dict[int, int] = {}  # by table, what its code of zeros alone stands for
+    progressive = False
+    for part in segments(content):
+        if part.marker in FRAMES:
+            progressive = part.marker in PROGRESSIVE
+        elif part.marker == TABLES:
+            of_zeros |= {number: values[0] for number, _, values in huffman_tables(part.parameters)}
+        elif part.marker == SCAN and HOLE in part.data:
+            *components, first, _, bits = part.parameters[1:]
+            refines = progressive and bits >> 4
+            if first == 0 and not refines and any(of_zeros.get(table >> 4, 0) for table in components[1::2]):
+                return True
+            ends = first or not progressive
+            if ends and any(of_zeros.get(0x10 | table & 15, 0) not in NOTHING for table in components[1::2]):
+                return True
+    return False
+
+
+def huffman_tables(parameters: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Class and number (as one byte), how many codes there are of 1 to 16 bits, and what they stand for in order."""
+    while len(parameters) > 17:
+        stop = 17 + sum(parameters[1:17])
+        yield parameters[0], parameters[1:17], parameters[17:stop]
+        parameters = parameters[stop:]
+
+
+def without_fill(data: bytes) -> bytes:
+    """A scan's data without the bytes of one value at its end.
+
+    Raises:
+        ImageContentError: there are none, or too few to be told from a picture's.
+    """
+    whole = data.rstrip(data[-1:])
+    if len(data) - len(whole) < FILL:
+        raise ImageContentError("bytes are left over after its last scan, which may be a part of the picture")
+    return whole
