@@ -4,8 +4,6 @@ import os
 import select
 import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -112,6 +110,9 @@ def _let_go_of_output() -> None:
 
 def _defect(error: Exception, reports: Iterable[Path]) -> str:
     """Write the traceback to the first folder that takes it; gives the sentence that says where."""
+    import tempfile  # here, as until all above is imported Ctrl-C is not answered
+    import traceback
+
     what = " ".join(f"{type(error).__name__}: {error}".split())
     about = f"{' '.join(map(repr, sys.argv))}\nPython {sys.version}, {sys.platform}\n\n"
     content = about + "".join(traceback.format_exception(error))

@@ -12,6 +12,7 @@ import pytest
 from core.errors import InputError
 from slurm.jobs import Job, Resources, in_order
 from slurm.local import Failure, LocalExecutor
+from slurm.states import State, read_states
 
 
 class Events:
@@ -110,7 +111,8 @@ def test_unusable_input_gives_its_sentence_without_a_traceback(tmp_path):
 def test_a_killed_job_is_named_and_runs_again(tmp_path):
     job = toy("killed", "be_killed")
     ((failure,), _) = run([job], tmp_path)
-    assert failure.reason == "ended by SIGKILL"
+    assert failure.reason.startswith("ended by SIGKILL: the system probably had no memory left; let fewer jobs run")
+    assert read_states([job], tmp_path, {})[0].state is State.FAILED
     assert job.record(tmp_path) is None
     assert run([job], tmp_path)[0] == []
 

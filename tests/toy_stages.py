@@ -1,5 +1,6 @@
 """Stages that do what a test of the executor needs."""
 
+import json
 import os
 import signal
 import time
@@ -8,6 +9,7 @@ import torch
 
 from core.distributed import gather, process_group, rank
 from core.errors import InputError
+from core.files import write_text, written_atomically
 
 
 def add(config, workspace):
@@ -65,4 +67,29 @@ def show_gpus(config, workspace):
     """Says which GPUs it may use, and takes long enough to overlap with others."""
     (workspace.folder / "gpus").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
     time.sleep(1)
+    return {}
+
+
+def fill_the_disk(config, workspace):
+    """Writes a state that is larger than the disk."""
+    with written_atomically(workspace.folder / "state.pt") as file:
+        torch.save(torch.zeros(1 << 20), file)
+    return {}
+
+
+def leave_no_room(config, workspace):
+    """Fills the disk to the last byte, so that not even a sentence fits."""
+    with open(workspace.folder / "rest", "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 12))
+
+
+def end_by_signal(config, workspace):
+    """Is ended by the system with the signal of that number."""
+    os.kill(os.getpid(), config["number"])
+
+
+def show_environment(config, workspace):
+    """Writes down what a job's process is started with."""
+    write_text(workspace.folder / "environment.json", json.dumps(dict(os.environ)))
     return {}
