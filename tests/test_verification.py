@@ -292,6 +292,16 @@ def test_wrong_options_get_one_sentence(tmp_path, capsys):
     assert "found none, expected a number from 1" in capsys.readouterr().err
 
 
+def test_coco_by_the_command(world):
+    """Width and height swapped in one image, which detection would refuse as well."""
+    annotations = world / "coco/annotations/instances_val2017.json"
+    values = json.loads(annotations.read_text())
+    values["images"][2] |= {"width": 64, "height": 256}
+    annotations.write_text(json.dumps(values))
+    assert verify(world, coco=f"{{folder: {world / 'coco'}, classes: 10}}") == 1
+    assert any("gives 1 images another width and height" in fault for fault in faults_of(world, "coco"))
+
+
 def test_every_way_in_which_pillow_gives_up_is_a_sentence(tmp_path):
     """Damage to a PNG raises other errors than OSError."""
     path = tmp_path / "a.jpg"
