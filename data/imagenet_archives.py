@@ -19,10 +19,13 @@ DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 UNPACK_SYNSETS = (
     'for synset in n*.tar; do mkdir -p "${synset%.tar}" && tar -xf "$synset" -C "${synset%.tar}" && rm "$synset"; done'
 )
-SORT_VALIDATION = (
-    'python -c "import glob, os; from torchvision.datasets import imagenet; '
-    "imagenet.parse_devkit_archive('.'); synsets = imagenet.load_meta_file('.')[1]; "
-    "[os.renames(image, f'val/{synsets[int(image[-13:-5]) - 1]}/{image[4:]}') for image in glob.glob('val/*.JPEG')]\""
+SORT_VALIDATION = (  # the kit's table gives each class's number and synset, its list the number of each image
+    f'tar -xf {DEVKIT} && python -c "import glob, os; from scipy.io import loadmat; '
+    "kit = 'ILSVRC2012_devkit_t12/data/'; "
+    "synsets = {int(row[0]): str(row[1]) for row in loadmat(kit + 'meta.mat', squeeze_me=True)['synsets']}; "
+    "numbers = open(kit + 'ILSVRC2012_validation_ground_truth.txt').read().split(); "
+    "[os.renames(image, f'val/{synsets[int(numbers[int(image[-13:-5]) - 1])]}/{image[4:]}') "
+    "for image in glob.glob('val/*.JPEG')]\""
 )
 
 
@@ -55,7 +58,7 @@ def _packed(root: Path, folder: Path, split: SplitName) -> str | None:
     """What to do with archives, or images that were unpacked into one folder; None where there is nothing to do."""
     archive = f"ILSVRC2012_img_{split}.tar"
     finish = f"cd {split} && {UNPACK_SYNSETS}" if split == "train" else SORT_VALIDATION
-    with_devkit = "" if split == "train" else f", with {DEVKIT} beside it"
+    with_devkit = "" if split == "train" else f", with {DEVKIT} there"
     content = listing(folder) if folder.is_dir() else None
     if content is not None:
         packed = {path.stem for path in files_in(folder, (".tar",)) if path.match(f"{SYNSET}.tar")}
