@@ -12,8 +12,12 @@ from data import jpeg_entropy
 from data.image_errors import ImageContentError
 from data.jpeg_structure import (
     ADOBE,
+    ARITHMETIC,
+    END,
+    HOLE,
     JFIF,
     PROFILE,
+    PROGRESSIVE,
     SCAN,
     SEQUENTIAL,
     START,
@@ -26,6 +30,7 @@ from data.jpeg_structure import (
     without_fill,
 )
 
+BASELINE = "save it as baseline JPEG"
 UNUSUAL_SAMPLING = "Could not determine subsampling level"
 
 
@@ -43,7 +48,7 @@ def size(content: bytes) -> tuple[int, int]:
     try:
         height, width, *_ = simplejpeg.decode_jpeg_header(content)
     except ValueError:  # what it does not like, be it a warning, is said when the image is decoded
-        _, header = frame(segments(content))
+        header = frame(segments(content))
         return header.width, header.height
     return width, height
 
@@ -62,13 +67,22 @@ def decode(content: bytes, width: int, height: int) -> np.ndarray:
             break
         except ValueError as error:
             if UNUSUAL_SAMPLING in str(error):
-                return _decoded_by_pillow(content)
+                pixels = _decoded_by_pillow(content)
+                break
             content = _settled(content, str(error))
-    if lacks_scans(content):
-        raise ImageContentError("it is truncated: scans are missing that refine a progressive image")
-    if has_hole(content):
-        raise ImageContentError("a part of its data is zeros")
+    _require_whole(content)
     return pixels
+
+
+def _require_whole(content: bytes) -> None:
+    """Refuse the damage that libjpeg does not see."""
+    marker = frame(segments(content)).marker
+    if marker in ARITHMETIC:
+        raise ImageContentError("it is coded arithmetically, where nothing tells that data are missing", BASELINE)
+    if marker == PROGRESSIVE and lacks_scans(content):
+        raise ImageContentError("it is truncated: scans are missing that refine a progressive image")
+    if HOLE in content and has_hole(content):
+        raise ImageContentError("a part of its data is zeros")
 
 
 def _settled(content: bytes, message: str) -> bytes:
@@ -91,12 +105,14 @@ def _quoted(message: str) -> str:
 def _decoded_by_pillow(content: bytes) -> np.ndarray:
     """How chroma is sampled, libjpeg-turbo's interface has no name for; Pillow does not warn, so the data are read."""
     parts = tuple(segments(content))
-    marker, header = frame(parts)
-    if marker not in SEQUENTIAL:
+    header = frame(parts)
+    if header.marker not in SEQUENTIAL:
         raise ImageContentError(
-            f"no decoder here checks the data of its kind (process 0x{marker:02x}, sampling {header.sampling})",
-            "save it as baseline JPEG",
+            f"no decoder here checks the data of its kind (process 0x{header.marker:02x}, sampling {header.sampling})",
+            BASELINE,
         )
+    if bytes([0xFF, END]) not in content:
+        raise ImageContentError("it is truncated")
     whole = joined(jpeg_entropy.without_extra_bytes(parts, header))
     with Image.open(io.BytesIO(whole), formats=["JPEG"]) as image:
         return np.array(image.convert("RGB"))
@@ -107,7 +123,7 @@ def _with_known_revision(content: bytes) -> bytes:
 
 
 def _with_known_transform(content: bytes) -> bytes:
-    _, header = frame(segments(content))
+    header = frame(segments(content))
     transform = bytes([1 if len(header.sampling) == 3 else 2])
     return _changed(content, ADOBE, lambda parameters: parameters[:11] + transform + parameters[12:])
 
@@ -130,8 +146,8 @@ def _without_profile(content: bytes) -> bytes:
 def _without_extra_bytes(content: bytes) -> bytes:
     """Without what belongs to no segment, and without what follows the picture in a scan's data."""
     parts = tuple(segments(content))
-    marker, header = frame(parts)
-    if marker in SEQUENTIAL:
+    header = frame(parts)
+    if header.marker in SEQUENTIAL:
         return joined(jpeg_entropy.without_extra_bytes(parts, header))
     if (between := joined(parts)) != content:
         return between

@@ -13,7 +13,8 @@ SCAN, TABLES, RESTART_INTERVAL = 0xDA, 0xC4, 0xDD  # SOS, DHT, DRI
 JFIF, PROFILE, ADOBE = 0xE0, 0xE2, 0xEE  # APP0, APP2, APP14
 FRAMES = frozenset(range(0xC0, 0xD0)) - {TABLES, 0xC8, 0xCC}  # SOF
 SEQUENTIAL = frozenset({0xC0, 0xC1})  # with Huffman codes
-PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+PROGRESSIVE = 0xC2
+ARITHMETIC = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 WITHOUT_PARAMETERS = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM, RST
 
 MARKER = re.compile(rb"\xff([^\x00\xff])")
@@ -42,10 +43,12 @@ class Frame:
     """What a frame's header says.
 
     Attributes:
+        marker: says how the image is coded.
         width, height: in pixels.
         sampling: of each component, by its number: how often it occurs across and down a unit of coding.
     """
 
+    marker: int
     width: int
     height: int
     sampling: dict[int, tuple[int, int]]
@@ -77,8 +80,8 @@ def joined(parts: Iterable[Segment]) -> bytes:
     return START + b"".join(written) + bytes([0xFF, END])
 
 
-def frame(parts: Iterable[Segment]) -> tuple[int, Frame]:
-    """The marker and the header of the image's frame.
+def frame(parts: Iterable[Segment]) -> Frame:
+    """The header of the image's frame.
 
     Raises:
         ImageContentError: there is none, or it is cut.
@@ -90,7 +93,7 @@ def frame(parts: Iterable[Segment]) -> tuple[int, Frame]:
             if len(header) < 9 or len(components[-1]) < 3 or not all(component[1] & 15 for component in components):
                 break
             sampling = {number: (factors >> 4, factors & 15) for number, factors, _ in components}
-            return part.marker, Frame(int.from_bytes(header[3:5]), int.from_bytes(header[1:3]), sampling)
+            return Frame(part.marker, int.from_bytes(header[3:5]), int.from_bytes(header[1:3]), sampling)
     raise ImageContentError("its header is damaged")
 
 
@@ -98,9 +101,7 @@ def lacks_scans(content: bytes) -> bool:
     """Whether a progressive image ends before the last bit of every coefficient was sent; libjpeg does not mind."""
     missing: dict[int, list[int]] = {}  # by component, the bits that each of the 64 coefficients lacks
     for part in segments(content):
-        if part.marker in FRAMES:
-            if part.marker not in PROGRESSIVE:
-                return False
+        if part.marker == PROGRESSIVE:
             missing = {number: [1] * 64 for number in part.parameters[6::3]}
         elif part.marker == SCAN:
             *components, first, last, bits = part.parameters[1:]
@@ -114,14 +115,11 @@ def has_hole(content: bytes) -> bool:
 
     Zeros are right where they mean that nothing changes from block to block, as in a plain surface.
     """
-    if HOLE not in content:
-        return False
     of_zeros: dict[int, int] = {}  # by table, what its code of zeros alone stands for
     progressive = False
     for part in segments(content):
-        if part.marker in FRAMES:
-            progressive = part.marker in PROGRESSIVE
-        elif part.marker == TABLES:
+        progressive |= part.marker == PROGRESSIVE
+        if part.marker == TABLES:
             of_zeros |= {number: values[0] for number, _, values in huffman_tables(part.parameters)}
         elif part.marker == SCAN and HOLE in part.data:
             *components, first, _, bits = part.parameters[1:]
