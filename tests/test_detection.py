@@ -1,4 +1,4 @@
-"""Detection: where the trunk comes from, what is refused, what an interruption or more ranks change, its score."""
+"""Detection: where the trunk comes from, what is refused, what an interruption or more ranks change."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ from core import interruption
 from core.errors import InputError
 from core.exhibits import EXHIBITS_FILE
 from core.workspace import Workspace
-from data.coco import ANNOTATIONS, IMAGES, read_coco
+from data.coco import ANNOTATIONS, IMAGES
 from data.miniature.classes import COCO_CLASSES
 from pretrain import untrained
 from pretrain.checkpoints import MODEL_FILE
@@ -29,7 +29,6 @@ from transfer.config import DetectionConfig
 mmdetection.load()
 from transfer import detection_training  # noqa: E402  (mmdet is importable only after the line above)
 from transfer.detection_data import AspectBatches  # noqa: E402
-from transfer.detection_evaluation import average_precision  # noqa: E402
 from transfer.detection_model import build_detector  # noqa: E402
 
 SMALL = {"depth": 10, "width": 8, "stem": "small"}
@@ -171,7 +170,17 @@ def edited(data: Path, split: str, edit) -> None:
         (lambda coco: next((coco / IMAGES["train"]).iterdir()).unlink(), r"names the image .*train2017/.* not exist"),
         (
             lambda coco: edited(coco.parent, "train", lambda values: values["categories"].pop()),
-            r"annotations with category_id 10, which is none of its categories",
+            r"annotations with a category_id which is none of its categories \(id \d+: 10",
+        ),
+        (
+            lambda coco: edited(
+                coco.parent, "train", lambda values: [note.update(iscrowd=1) for note in values["annotations"]]
+            ),
+            r"train2017\.json has no annotation to train on \(\d+ crowds\)",
+        ),
+        (
+            lambda coco: edited(coco.parent, "val", lambda values: values["annotations"].clear()),
+            r"val2017\.json has no annotation to evaluate with",
         ),
         (
             lambda coco: edited(
@@ -297,53 +306,3 @@ def test_two_processes_train_and_evaluate(tmp_path, miniature, checkpoint):
     assert others == (metrics, provenance)
     assert provenance["iterations"] == 2 and provenance["batch_norm"]["synchronised"] is False
     assert metrics["box_ap"]["n"] == 7
-
-
-def some_detections(split, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """The annotations, moved at random, with random scores, and some of them with another category."""
-    values = json.loads(split.annotations.read_text())
-    found = []
-    for note in values["annotations"]:
-        shift = rng.integers(-3, 4, 2)
-        counts = note["segmentation"]["counts"]
-        from pycocotools import mask as run_lengths
-
-        code = run_lengths.frPyObjects({"size": note["segmentation"]["size"], "counts": counts}, 0, 0)
-        moved = np.roll(run_lengths.decode(code), tuple(shift), (0, 1))
-        code = run_lengths.encode(np.asfortranarray(moved))
-        found.append(
-            {
-                "image_id": note["image_id"],
-                "category_id": int(note["category_id"] if rng.random() < 0.8 else rng.integers(1, 11)),
-                "bbox": [note["bbox"][0] + float(shift[1]), note["bbox"][1] + float(shift[0]), *note["bbox"][2:]],
-                "score": float(rng.random()),
-                "segmentation": {"size": code["size"], "counts": code["counts"].decode()},
-            }
-        )
-    return found
-
-
-def test_figures_are_those_of_pycocotools(miniature):
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    split = read_coco(miniature / "coco", 10)["val"]
-    for seed in range(3):
-        detections = some_detections(split, np.random.default_rng(seed))
-        ours = average_precision(split, detections)
-        for name, kind in (("box", "bbox"), ("mask", "segm")):
-            unused = "segmentation" if kind == "bbox" else "bbox"
-            results = [{key: value for key, value in one.items() if key != unused} for one in detections]
-            with contextlib.redirect_stdout(io.StringIO()):
-                truth = COCO(str(split.annotations))
-                evaluation = COCOeval(truth, truth.loadRes(results), kind)
-                for step in (evaluation.evaluate, evaluation.accumulate, evaluation.summarize):
-                    step()
-            for place, figure in enumerate(("ap", "ap50", "ap75", "ap_small", "ap_medium")):
-                assert ours[f"{name}_{figure}"]["value"] == pytest.approx(100 * evaluation.stats[place], abs=1e-9)
-        assert 5 < ours["box_ap"]["value"] < 95
-
-
-def test_no_detection_at_all_is_an_average_precision_of_0(miniature):
-    metrics = average_precision(read_coco(miniature / "coco", 10)["val"], [])
-    assert {metric["value"] for metric in metrics.values()} == {0.0} and len(metrics) == 12
