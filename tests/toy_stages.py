@@ -8,6 +8,9 @@ import torch
 
 from core.distributed import gather, process_group, rank
 from core.errors import InputError
+from core.interruption import Interrupted
+
+DONE = {"done": {"value": 1, "unit": "", "n": 1}}
 
 
 def add(config, workspace):
@@ -35,7 +38,7 @@ def be_killed(config, workspace):
     if not (workspace.folder / "mark").exists():
         (workspace.folder / "mark").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return {}
+    return DONE
 
 
 def meet(config, workspace):
@@ -51,18 +54,32 @@ def lose_a_rank(config, workspace):
         if rank() == 1:
             raise ZeroDivisionError("rank 1 fails")
         gather(torch.tensor([rank()]))
-    return {}
+    return DONE
 
 
 def wait(config, workspace):
     """Works until it is ended."""
     (workspace.folder / "pid").write_text(str(os.getpid()))
     time.sleep(60)
-    return {}
+    return DONE
 
 
 def show_gpus(config, workspace):
     """Says which GPUs it may use, and takes long enough to overlap with others."""
     (workspace.folder / "gpus").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
     time.sleep(1)
-    return {}
+    return DONE
+
+
+def measure(config, workspace):
+    """Gives what it is told to, such as a figure that cannot be right."""
+    workspace.provenance["said"] = float(config.get("said", 0))
+    return {"figure": {name: float(value) for name, value in config["number"].items()} | {"unit": "%", "n": 4}}
+
+
+def ask_for_a_pause(config, workspace):
+    """Is stopped on request the first time."""
+    if not (workspace.folder / "mark").exists():
+        (workspace.folder / "mark").touch()
+        raise Interrupted
+    return DONE
