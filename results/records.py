@@ -5,6 +5,7 @@ job or of another version). The last is neither done nor to be done again, until
 lie behind it.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from results.seal import KEY, fits, is_as_written, opened, sealed
 from results.version1 import Version1
 
 RECORD_FILE = "record.json"
-NOT_FINITE = (b"NaN", b"Infinity")
+NOT_FINITE = re.compile(b"NaN|Infinity")
 WAYS_OUT = (
     "restore it from a backup, or remove it and give the command of run_all.py again, which runs the job anew, from "
     "its last training state where it left one"
@@ -83,7 +84,7 @@ def parse_record(content: bytes, place: str, identity: str) -> Record:
         UnusableRecordError: it is not this job's whole record as it was written.
     """
     try:
-        as_written = is_as_written(content) and not any(word in content for word in NOT_FINITE)
+        as_written = is_as_written(content) and NOT_FINITE.search(content) is None
         record = Record.model_validate_json(content) if as_written else _by_content(content)
     except ValidationError as error:
         raise UnusableRecordError(f"The record {place} is damaged ({first_fault(error)}): {WAYS_OUT}.") from None

@@ -72,6 +72,6 @@ def records(runs: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(runs.rglob("record.json")):
         record = json.loads(path.read_text())
-        del record["cost"]
+        del record["cost"], record["digest"]
         found[str(path.parent.relative_to(runs))] = record
     return found

@@ -39,7 +39,7 @@ def test_figures_have_units_and_counts(finished):
         if name.startswith("mini/accuracy"):
             assert {metric["n"] for metric in record["metrics"].values()} == {101}
             assert all(0 <= metric["value"] <= 100 for metric in record["metrics"].values())
-            (fingerprint,) = (value for key, value in record["provenance"].items() if key in ("webvision", "imagenet"))
+            (fingerprint,) = (value for key, value in record["data"].items() if key in ("webvision", "imagenet"))
             assert fingerprint["images"] == 101
         if name.startswith("mini/robustness-imagenet-r"):
             assert {metric["n"] for metric in record["metrics"].values()} == {211}

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
+from core.files import sha256_of
+from results.records import UnusableRecordError
+from slurm.environment import REPOSITORY
 from slurm.jobs import Job, Resources, in_order
 from slurm.local import Failure, LocalExecutor
 from slurm.states import State, read_states
@@ -34,7 +37,7 @@ class Events:
         self.ended.append((failure.job.name, "failed"))
 
 
-def toy(name: str, stage: str = "add", number: int = 1, needs=(), **resources) -> Job:
+def toy(name: str, stage: str = "add", number=1, needs=(), **resources) -> Job:
     inputs = {job.name: job for job in needs}
     return Job(name, f"tests.toy_stages:{stage}", {"number": number}, needs=inputs, resources=Resources(**resources))
 
@@ -81,9 +84,14 @@ def test_a_record_says_where_it_comes_from(tmp_path):
     assert record.inputs == {"first": first.identity}
     assert record.identity == second.identity
     assert record.provenance == {"note": "added"}
-    assert record.code["commit"] is None or len(record.code["commit"]) == 40
-    assert {"torch", "numpy"} <= record.packages.keys()
-    assert record.cost.seconds >= 0
+    assert all(code.commit is None or len(code.commit) == 40 for code in record.code)
+    assert {"torch", "numpy", "scipy", "scikit-learn"} <= record.environment.packages.keys()
+    assert record.environment.lock_sha256 == sha256_of(REPOSITORY / "requirements.lock")
+    assert (record.environment.cuda, record.hardware.gpu, record.hardware.gpu_memory) == ("none", "none", 0)
+    assert record.environment.blas and record.arithmetic.instruction_set
+    assert record.cost.peak_memory > 10**7
+    (start,) = record.cost.starts
+    assert (start.end, start.seconds, start.code) == ("done", record.cost.seconds, 0)
 
 
 def test_a_failure_stops_what_needs_it_and_nothing_else(tmp_path):
@@ -117,15 +125,95 @@ def test_a_killed_job_is_named_and_runs_again(tmp_path):
     assert run([job], tmp_path)[0] == []
 
 
-def test_a_record_of_another_identity_or_half_a_record_is_no_record(tmp_path):
-    job = toy("first")
-    run([job], tmp_path)
-    path = job.folder(tmp_path) / "record.json"
+def test_the_cost_of_a_killed_start_counts_too(tmp_path):
+    job = toy("killed", "be_killed")
+    for _ in range(2):
+        run([job], tmp_path)
+    first, second = job.record(tmp_path).cost.starts
+    assert (first.end, second.end) == ("killed", "done")
+    assert job.record(tmp_path).cost.seconds == first.seconds + second.seconds
+
+
+@pytest.mark.parametrize(("hours", "end"), [(1, "preempted"), (1e-9, "time limit")])
+def test_a_start_that_was_stopped_on_request_says_why(tmp_path, hours, end):
+    job = toy("paused", "ask_for_a_pause", hours=hours)
+    for _ in range(2):
+        run([job], tmp_path)
+    assert [start.end for start in job.record(tmp_path).cost.starts] == [end, "done"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        ({"value": float("nan")}, "metrics.figure.value: input should be a finite number, found nan"),
+        ({"value": float("-inf")}, "metrics.figure.value: input should be a finite number, found -inf"),
+        ({"value": 250}, "metrics: figure is 250 %, and a percentage lies between 0 and 100"),
+        ({"value": -0.5}, "metrics: figure is -0.5 %, and"),
+        ({"value": 50, "spread": -1}, "metrics.figure.spread: input should be greater than or equal to 0, found -1.0"),
+        ({"value": 50, "spread": float("inf")}, "metrics.figure.spread: input should be a finite number"),
+    ],
+)
+def test_a_figure_that_cannot_be_right_is_no_record(tmp_path, figure, said):
+    job = toy("measured", "measure", number={name: str(value) for name, value in figure.items()})
+    ((failure,), _) = run([job], tmp_path)
+    assert failure.reason.startswith(f"The stage tests.toy_stages:measure gave what cannot be right ({said}")
+    assert "Traceback" not in failure.log.read_text()
+    assert not (job.folder(tmp_path) / "record.json").exists()
+    (start,) = json.loads((job.folder(tmp_path) / "starts.json").read_text())["starts"]
+    assert start["end"] == "failed"
+
+
+def test_what_a_stage_says_is_finite_too(tmp_path):
+    job = Job("measured", "tests.toy_stages:measure", {"number": {"value": "1"}, "said": "inf"})
+    ((failure,), _) = run([job], tmp_path)
+    assert "(provenance: said is inf, which is no finite number)" in failure.reason
+    assert not (job.folder(tmp_path) / "record.json").exists()
+
+
+SPOILT = {
+    "edited": lambda text: text.replace('"value": 1.0', '"value": 99.9'),
+    "damaged": lambda text: text[: len(text) // 2],
+    "of another job": lambda text: text.replace("first", "other"),
+    "empty": lambda text: "",
+}
+
+
+@pytest.mark.parametrize("change", SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_record_is_kept_and_holds_back_what_needs_it(tmp_path, change):
+    first = toy("first")
+    second = toy("second", needs=[first])
+    third = toy("third", needs=[second])
+    run([first], tmp_path)
+    path = first.folder(tmp_path) / "record.json"
     whole = path.read_text()
-    path.write_text(whole[: len(whole) // 2])
-    assert job.record(tmp_path) is None
-    path.write_text(json.dumps(json.loads(whole) | {"identity": "other"}))
-    assert job.record(tmp_path) is None
+    path.write_text(change(whole))
+    spoilt = path.read_text()
+    failures, ended = run([third, toy("independent", number=7)], tmp_path)
+    assert ended == [("independent", "done")]
+    assert {failure.job.name: failure.is_input_error for failure in failures} == dict.fromkeys(
+        ("first", "second", "third"), True
+    )
+    assert failures[0].reason.startswith(f"The record {path} ")
+    assert "restore it from a backup, or remove it and give the command" in failures[0].reason
+    assert failures[1].reason == "needs first, which is held back"
+    assert path.read_text() == spoilt
+    states = {state.job.name: state.state for state in read_states(in_order([third]), tmp_path, {})}
+    assert states == dict.fromkeys(("first", "second", "third"), State.HELD_BACK)
+    with pytest.raises(UnusableRecordError):
+        first.record(tmp_path)
+    path.write_text(whole)
+    assert not run([third], tmp_path)[0]
+    assert calls(first, tmp_path) == 1
+    path.unlink()
+    assert not run([third], tmp_path)[0]
+    assert calls(first, tmp_path) == 2
+
+
+def test_a_folder_that_cannot_be_read_as_a_record_holds_back_too(tmp_path):
+    job = toy("first")
+    (job.folder(tmp_path) / "record.json").mkdir(parents=True)
+    ((failure,), _) = run([job], tmp_path)
+    assert "cannot be read (Is a directory)" in failure.reason
 
 
 def test_processes_of_a_job_find_each_other(tmp_path):

@@ -10,6 +10,9 @@ import torch
 from core.distributed import gather, process_group, rank
 from core.errors import InputError
 from core.files import write_text, written_atomically
+from core.interruption import Interrupted
+
+DONE = {"done": {"value": 1, "unit": "", "n": 1}}
 
 
 def add(config, workspace):
@@ -37,7 +40,7 @@ def be_killed(config, workspace):
     if not (workspace.folder / "mark").exists():
         (workspace.folder / "mark").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return {}
+    return DONE
 
 
 def meet(config, workspace):
@@ -53,28 +56,28 @@ def lose_a_rank(config, workspace):
         if rank() == 1:
             raise ZeroDivisionError("rank 1 fails")
         gather(torch.tensor([rank()]))
-    return {}
+    return DONE
 
 
 def wait(config, workspace):
     """Works until it is ended."""
     (workspace.folder / "pid").write_text(str(os.getpid()))
     time.sleep(60)
-    return {}
+    return DONE
 
 
 def show_gpus(config, workspace):
     """Says which GPUs it may use, and takes long enough to overlap with others."""
     (workspace.folder / "gpus").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
     time.sleep(1)
-    return {}
+    return DONE
 
 
 def fill_the_disk(config, workspace):
     """Writes a state that is larger than the disk."""
     with written_atomically(workspace.folder / "state.pt") as file:
         torch.save(torch.zeros(1 << 20), file)
-    return {}
+    return DONE
 
 
 def leave_no_room(config, workspace):
@@ -92,4 +95,18 @@ def end_by_signal(config, workspace):
 def show_environment(config, workspace):
     """Writes down what a job's process is started with."""
     write_text(workspace.folder / "environment.json", json.dumps(dict(os.environ)))
-    return {}
+    return DONE
+
+
+def measure(config, workspace):
+    """Gives what it is told to, such as a figure that cannot be right."""
+    workspace.provenance["said"] = float(config.get("said", 0))
+    return {"figure": {name: float(value) for name, value in config["number"].items()} | {"unit": "%", "n": 4}}
+
+
+def ask_for_a_pause(config, workspace):
+    """Is stopped on request the first time."""
+    if not (workspace.folder / "mark").exists():
+        (workspace.folder / "mark").touch()
+        raise Interrupted
+    return DONE
