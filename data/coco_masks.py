@@ -12,6 +12,7 @@ from core.errors import InputError
 
 LARGEST = 1e12  # beyond any coordinate, side or area; a number that is not finite isn't below it
 FEWEST_NUMBERS = 6  # of a polygon: three points; pycocotools takes four numbers for a box
+ROUNDING = 1e-6  # pixels of area that are none
 BITS = 5  # that a letter of compressed codes holds, beside one that says whether it goes on
 FIRST_LETTER = ord("0")
 
@@ -91,12 +92,22 @@ def hold_a_pixel(polygons: Sequence[list[float]], width: int, height: int) -> bo
     return any(_is_thick(polygon) for polygon in polygons) or _drawn_pixels(polygons, width, height) > 0
 
 
+def enclose_something(polygons: Sequence[list[float]]) -> bool:
+    """Whether the points of a polygon are not all on one line."""
+    return any(_enclosed(polygon) > ROUNDING for polygon in polygons)
+
+
 def _is_thick(polygon: list[float]) -> bool:
     """Whether it covers more than its bounding box has sides, in pixels, of which there must be three each way."""
     across, down = polygon[0::2], polygon[1::2]
     wide, high = max(across) - min(across), max(down) - min(down)
-    twice = sum(map(mul, across, down[1:] + down[:1])) - sum(map(mul, across[1:] + across[:1], down))
-    return min(wide, high) >= 3 and abs(twice) / 2 >= wide + high
+    return min(wide, high) >= 3 and _enclosed(polygon) >= wide + high
+
+
+def _enclosed(polygon: list[float]) -> float:
+    """Its area, in pixels."""
+    across, down = polygon[0::2], polygon[1::2]
+    return abs(sum(map(mul, across, down[1:] + down[:1])) - sum(map(mul, across[1:] + across[:1], down))) / 2
 
 
 def _drawn_pixels(polygons: Sequence[list[float]], width: int, height: int) -> int:

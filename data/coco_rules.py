@@ -1,10 +1,12 @@
 """What a split of COCO must satisfy, written down once: verification, training and evaluation ask here.
 
-Two annotations of COCO's own training split have boxes of height and area 0, its masks include some of less than a
-pixel: such annotations are accepted where they do no harm, and never count as usable.
+Two annotations of COCO's own training split have a box of height 0 and a polygon that encloses nothing; it is accepted
+there, where mmdet leaves it out. A polygon so small that no pixel lies in it is accepted in both splits, as published
+evaluators count it: as never found. Neither counts as usable.
 """
 
 import os
+import reprlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from data.coco_instances import Instances
-from data.coco_masks import are_inside, are_numbers, hold_a_pixel, is_number, is_polygons, run_lengths
+from data.coco_masks import (
+    are_inside,
+    are_numbers,
+    enclose_something,
+    hold_a_pixel,
+    is_number,
+    is_polygons,
+    run_lengths,
+)
 
-LARGEST_ID = 2**53
+LARGEST_ID = 2**53 - 1
 LONGEST_SIDE = 65_535  # of a JPEG
 SHORTEST_SIDE_TRAINED_ON = 32  # pixels; mmdet leaves out images with a shorter one
 TOLERANCE = 1.0  # pixels by which a box or a polygon may stick out
 SMALLEST_SIDE = 1e-3  # pixels; a box with a shorter one cannot be matched
 TINY = 10  # pixels of area, below which a mask may come out without any
 SHOWN = 3  # faults of a kind that a sentence names
-LONGEST_SHOWN = 60  # letters of a value in a sentence
 FIX = "correct them, or fetch the file again"
 
 Size = tuple[int, int]  # width, height
@@ -79,8 +88,8 @@ def annotation_faults(instances: Instances, *, for_training: bool) -> list[str]:
 
 
 def is_id(value: Any) -> bool:
-    """Whether it is an integer from 0 on; True and False are none."""
-    return type(value) is int and 0 <= value < LARGEST_ID
+    """Whether it is an integer from 0 to the largest that all readers of JSON keep; True and False are none."""
+    return type(value) is int and 0 <= value <= LARGEST_ID
 
 
 def is_image(image: Mapping[str, Any]) -> bool:
@@ -90,7 +99,7 @@ def is_image(image: Mapping[str, Any]) -> bool:
 
 def _image_problems(image: Mapping[str, Any]) -> Iterator[Problem]:
     if not is_id(image.get("id")):
-        yield "whose id is no integer from 0 on", image.get("id")
+        yield f"whose id is no integer from 0 to {LARGEST_ID:,}", image.get("id")
     if not names_a_file(image.get("file_name")):
         yield "whose file_name cannot be the name of a file", image.get("file_name")
     for side in ("width", "height"):
@@ -108,7 +117,7 @@ def names_a_file(value: Any) -> bool:
 
 def _category_problems(category: Mapping[str, Any]) -> Iterator[Problem]:
     if not is_id(category.get("id")):
-        yield "whose id is no integer from 0 on", category.get("id")
+        yield f"whose id is no integer from 0 to {LARGEST_ID:,}", category.get("id")
     if type(category.get("name")) is not str:
         yield "whose name is no text", category.get("name")
 
@@ -123,7 +132,7 @@ def _annotation_problems(
     if not is_id(category) or category not in categories:
         yield "with a category_id which is none of its categories", category
     if not is_id(note.get("id")):
-        yield "whose id is no integer from 0 on", note.get("id")
+        yield f"whose id is no integer from 0 to {LARGEST_ID:,}", note.get("id")
     if type(note.get("iscrowd", 0)) not in (int, bool) or note.get("iscrowd", 0) not in (0, 1):
         yield "whose iscrowd is neither 0 nor 1", note["iscrowd"]
     box = note.get("bbox")
@@ -139,29 +148,32 @@ def _annotation_problems(
         return
     width, height = size
     if box is not None and not _is_inside(box, width, height):
-        yield f"whose bbox is not inside its image (here of {width} x {height} pixels)", box
+        yield "whose bbox is not inside its image", {"bbox": box, "width": width, "height": height}
     if is_number(note.get("area")) and note["area"] > (width + 2 * TOLERANCE) * (height + 2 * TOLERANCE):
         yield "whose area is larger than its image", note["area"]
-    yield from _mask_problems(note, box, width, height)
+    yield from _mask_problems(note, box, width, height, for_training)
 
 
-def _mask_problems(note: Mapping[str, Any], box: list[float] | None, width: int, height: int) -> Iterator[Problem]:
+def _mask_problems(
+    note: Mapping[str, Any], box: list[float] | None, width: int, height: int, for_training: bool
+) -> Iterator[Problem]:
     mask: Any = note.get("segmentation")
     if is_polygons(mask):
         if not are_inside(mask, width, height, TOLERANCE):
-            yield "whose polygons are not inside their image", mask
+            yield "whose polygons are not inside their image", {"polygons": mask, "width": width, "height": height}
             return
     else:
         counts = run_lengths(mask, width, height)
         if counts is None:
-            expected = "neither polygons of three points or more nor run-length codes of its image's size"
-            yield f"whose segmentation is {expected} (here [{height}, {width}])", mask
+            expected = "neither polygons of three points or more nor run-length codes of its image's height and width"
+            yield f"whose segmentation is {expected}", {"segmentation": mask, "image": [height, width]}
             return
         if not note.get("iscrowd") and 0 in counts[1:-1]:
             yield "whose run-length codes have runs of no pixel, which evaluators stop at", counts
             return
+    may_be_tiny = is_polygons(mask) and (for_training or enclose_something(mask))
     is_tiny = box is None or min(box[2:]) < 1 or not is_number(note.get("area")) or note["area"] < TINY
-    if not is_tiny and not note.get("iscrowd") and not _has_a_pixel(note, width, height):
+    if not (may_be_tiny and is_tiny) and not note.get("iscrowd") and not _has_a_pixel(note, width, height):
         yield "whose segmentation holds no pixel", mask
 
 
@@ -227,10 +239,5 @@ def _name(thing: Mapping[str, Any], number: int) -> str:
 
 
 def _listed(places: list[tuple[str, Any]]) -> str:
-    shown = "; ".join(f"{place}: {_short(value)}" for place, value in places[:SHOWN])
+    shown = "; ".join(f"{place}: {reprlib.repr(value)}" for place, value in places[:SHOWN])
     return shown + ("; ..." if len(places) > SHOWN else "")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."

@@ -122,8 +122,8 @@ def test_what_coco_itself_holds_passes(coco):
 WRONG_ANNOTATIONS = [
     (annotation(2, id=0), r"1 annotations whose id another one has \(id 0: 0\)"),
     (annotation(2, id=CROWD["id"]), r"whose id another one has \(id 900100000009"),
-    (annotation(2, id="7"), r"annotations whose id is no integer from 0 on \(entry 2: '7'\)"),
-    (annotation(2, id=None), r"annotations whose id is no integer from 0 on \(entry 2: None\)"),
+    (annotation(2, id="7"), r"annotations whose id is no integer from 0 to 9,007,199,254,740,991 \(entry 2: '7'\)"),
+    (annotation(2, id=None), r"annotations whose id is no integer from 0 to 9,007,199,254,740,991 \(entry 2: None\)"),
     (annotation(2, image_id=77), r"annotations with an image_id which is none of its images \(id 918: 77\)"),
     (annotation(2, image_id=[9]), r"annotations with an image_id which is none of its images \(id 918: \[9\]\)"),
     (annotation(2, category_id=2), r"annotations with a category_id which is none of its categories \(id 918: 2\)"),
@@ -139,10 +139,16 @@ WRONG_ANNOTATIONS = [
     (annotation(2, bbox=[1, 1, math.inf, 5]), r"whose bbox is not four finite numbers"),
     (annotation(2, bbox=[1, 1, "5", 5]), r"whose bbox is not four finite numbers"),
     (annotation(2, bbox=[1, 1, True, 5]), r"whose bbox is not four finite numbers"),
-    (annotation(2, bbox=[60, 1, 6, 5]), r"whose bbox is not inside its image \(here of 64 x 48 pixels\)"),
+    (
+        annotation(2, bbox=[60, 1, 6, 5]),
+        r"whose bbox is not inside its image \(id 918: \{'bbox': \[60, 1, 6, 5\], 'height': 48, 'width': 64\}",
+    ),
     (annotation(2, bbox=[-3, 1, 6, 5]), r"whose bbox is not inside its image"),
-    (annotation(2, segmentation=[]), r"whose segmentation is neither polygons .* \(here \[48, 64\]\) \(id 918: \[\]\)"),
-    (annotation(2, segmentation=None), r"whose segmentation is neither polygons .*\(id 918: None\)"),
+    (
+        annotation(2, segmentation=[]),
+        r"whose segmentation is neither polygons .*\(id 918: \{'image': \[48, 64\], 'segmentation': \[\]\}\)",
+    ),
+    (annotation(2, segmentation=None), r"whose segmentation is neither polygons .*'segmentation': None\}\)"),
     (annotation(2, segmentation=[[1, 1, 9]]), r"whose segmentation is neither polygons of three points or more"),
     (annotation(2, segmentation=[[1, 1, 9, 9]]), r"whose segmentation is neither polygons of three points or more"),
     (annotation(2, segmentation=[[1, 1, 9, 1, 9, 9, 1]]), r"whose segmentation is neither polygons of three points"),
@@ -152,13 +158,23 @@ WRONG_ANNOTATIONS = [
     (annotation(2, segmentation=[[1, 1, 9, 9, 1, 1]]), r"whose segmentation holds no pixel"),
     (
         annotation(1, segmentation={"size": [64, 48], "counts": [480, 96, 2496]}),
-        r"run-length codes of its image's size",
+        r"run-length codes of its image's height and width",
     ),
-    (annotation(1, segmentation={"size": [48, 64], "counts": [480, 96]}), r"run-length codes of its image's size"),
-    (annotation(1, segmentation={"size": [48, 64], "counts": "zz"}), r"run-length codes of its image's size"),
-    (annotation(1, segmentation={"size": [48, 64], "counts": [-1, 3073]}), r"run-length codes of its image's size"),
-    (annotation(1, segmentation={"size": [48, 64]}), r"run-length codes of its image's size"),
+    (
+        annotation(1, segmentation={"size": [48, 64], "counts": [480, 96]}),
+        r"run-length codes of its image's height and width",
+    ),
+    (
+        annotation(1, segmentation={"size": [48, 64], "counts": "zz"}),
+        r"run-length codes of its image's height and width",
+    ),
+    (
+        annotation(1, segmentation={"size": [48, 64], "counts": [-1, 3073]}),
+        r"run-length codes of its image's height and width",
+    ),
+    (annotation(1, segmentation={"size": [48, 64]}), r"run-length codes of its image's height and width"),
     (annotation(2, segmentation={"size": [48, 64], "counts": [3072]}), r"whose segmentation holds no pixel"),
+    (annotation(2, segmentation={"size": [48, 64], "counts": [3072]}, area=0), r"whose segmentation holds no pixel"),
     (annotation(2, segmentation={"size": [48, 64], "counts": [0, 0, 9, 100, 2963]}), r"runs of no pixel"),
     (each_annotation(iscrowd=1), r"no annotation to (train|evaluate).*\(\d crowds\)"),
     (lambda values: values["annotations"].clear(), r"no annotation to (train on|evaluate with) \(it has none at all\)"),
@@ -166,7 +182,7 @@ WRONG_ANNOTATIONS = [
 ]
 WRONG_IMAGES = [
     (image(1, **{"id": 9}), r"1 images whose id another one has \(id 9: 9\)"),
-    (image(1, id=1.5), r"images whose id is no integer from 0 on \(entry 1: 1\.5\)"),
+    (image(1, id=1.5), r"images whose id is no integer from 0 to 9,007,199,254,740,991 \(entry 1: 1\.5\)"),
     (image(1, height="48"), r"images whose height is no integer from 1 to 65,535 \(id 0: '48'\)"),
     (image(1, width=64.0), r"images whose width is no integer from 1 to 65,535 \(id 0: 64\.0\)"),
     (image(1, width=0), r"images whose width is no integer from 1 to 65,535"),
@@ -213,6 +229,10 @@ def test_only_training_needs_large_images_and_only_evaluation_boxes_with_an_exte
     assert "no annotation to train on (1 in images with a side under 32 pixels, which training" in refused(coco)
     write_coco(coco, whole() | {"val": small})
     assert read_coco(coco, 2)["val"].images == 3
+    flat = whole()["val"]
+    flat["annotations"][3] |= {"segmentation": FLAT["segmentation"]}
+    write_coco(coco, whole() | {"val": flat})
+    assert "whose segmentation holds no pixel (id 920: [" in refused(coco)
     write_annotations(coco, "val", whole()["train"])
     assert "whose bbox has no width or no height, so that no detection can match it (id 919:" in refused(coco)
 
