@@ -13,6 +13,7 @@ from core.errors import InputError
 from pretrain.conventions import OURS, SAME_PADDING, ZERO_TO_ONE, Convention
 
 FEATURES = 2048
+WRAPPER = "module."  # what DistributedDataParallel puts before every name, once for each time that it is applied
 COUNTERS = ".num_batches_tracked"  # of BatchNorm; older releases lack them, and evaluation doesn't use them
 
 Shape = tuple[int, ...]
@@ -209,9 +210,16 @@ def tensors_of(layout: Layout, content: Any, trunk: Mapping[str, Shape]) -> dict
 
 
 def _inner(layout: Layout, content: Any) -> Mapping[str, Any] | None:
+    """The tensors by name, under the layout's own number of DistributedDataParallel's prefixes, whatever the file's."""
     for key in layout.container:
         content = content.get(key) if isinstance(content, Mapping) else None
-    return content if isinstance(content, Mapping) else None
+    if not isinstance(content, Mapping) or layout.stands_alone:  # what tells such a layout is that nothing differs
+        return content if isinstance(content, Mapping) else None
+    bare = dict(content)
+    while bare and all(str(name).startswith(WRAPPER) for name in bare):
+        bare = {str(name).removeprefix(WRAPPER): tensor for name, tensor in bare.items()}
+    own = WRAPPER if layout.prefix.startswith(WRAPPER) else ""
+    return {f"{own}{name}": tensor for name, tensor in bare.items()}
 
 
 def _fits(shape: Shape, pattern: Pattern) -> bool:

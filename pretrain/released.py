@@ -3,6 +3,7 @@
 Whatever evaluates our checkpoints then evaluates it too. The file is read without executing pickled code.
 """
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     """
     constants = ReleasedConfig.model_validate(config)
     path, model_file = Path(constants.file), workspace.folder / MODEL_FILE
-    content, written = read_tensors(path, REMEDY)
+    extract = f"`python -m pretrain.extract_tensors {shlex.quote(str(path))} NEW_FILE` writes its tensors alone"
+    content, written = read_tensors(path, REMEDY, f"{extract}, without running its code: name that file")
     digest = sha256_of(path)
     if constants.sha256 not in (None, digest):
         raise InputError(

@@ -11,6 +11,8 @@ from core.distributed import copy_from_first_rank, rank
 from core.errors import InputError
 from pretrain.tensor_files import DamagedFileError, load_tensors
 
+BEFORE = "it is removed, and the training state before it is tried"
+
 
 class Resumed(NamedTuple):
     """The state that a training goes on from: its file, and what that holds."""
@@ -34,11 +36,11 @@ def newest_whole(numbers: Sequence[int], path_of: Callable[[int], Path], device:
     if rank() == 0:
         for number in numbers:
             try:
-                chosen, content = number, load_tensors(path_of(number))
+                chosen, content = number, load_tensors(path_of(number), BEFORE)
                 break
             except DamagedFileError as error:
                 chosen = -1
-                print(f"warning: {error.sentence} This training state is removed; the one before it is tried.")
+                print(f"warning: {error.sentence}")
                 _remove(path_of(number))
         if numbers and chosen < 0:
             print("warning: No training state is whole; the training starts anew.")

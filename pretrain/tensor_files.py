@@ -8,6 +8,7 @@ import errno
 import pickle
 import re
 import shlex
+import tarfile
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,9 +41,11 @@ STRANGE_KINDS = (  # how a file begins, what it is then, what helps
     (b"[", "is JSON", "name the file of weights that it describes"),
 )
 
+TAR = "is a tar archive", "unpack it with `tar -xf {path}`, and name the checkpoint in it"
+
 
 class DamagedFileError(InputError):
-    """A file is not whole, is no file of tensors at all, or its numbers are none: another copy may be better."""
+    """A file is there and can be read, or is missing, but does not hold what it should."""
 
 
 class Format(NamedTuple):
@@ -63,29 +66,35 @@ def save_tensors(path: Path, value: Any) -> None:
         torch.save(value, file)
 
 
-def load_tensors(path: Path) -> Any:
+def load_tensors(path: Path, remedy: str = "") -> Any:
     """Read what :func:`save_tensors` wrote for a job, onto the CPU; every number is finite.
 
+    Args:
+        path: of the file.
+        remedy: what happens to a damaged file; by default, what the user can do about it.
+
     Raises:
-        DamagedFileError: the file is missing, broken, or a number in it is not finite.
-        InputError: it cannot be read, or holds anything but tensors and plain values.
+        DamagedFileError: the file is missing, broken, holds anything but tensors and plain values, or a number in it is
+            not finite.
+        InputError: it cannot be read.
     """
-    remedy = f"delete {path.parent / 'record.json'}, and the same command as before writes it anew"
-    content, _ = read_tensors(path, remedy)
+    remedy = remedy or f"delete {path.parent / 'record.json'}, and the same command as before writes it anew"
+    content, _ = read_tensors(path, remedy, remedy)
     require_sound(tensors_in(content), path, remedy)
     return content
 
 
-def read_tensors(path: Path, remedy: str) -> tuple[Any, Format]:
+def read_tensors(path: Path, remedy: str, remedy_for_code: str) -> tuple[Any, Format]:
     """The content of a file of tensors and plain values, onto the CPU, whoever wrote it; its sums, if any, are right.
 
     Args:
         path: of the file.
-        remedy: what the user can do about a file that is missing or broken.
+        remedy: what can be done about a file that is missing or broken.
+        remedy_for_code: what can be done about one that holds more than tensors and plain values.
 
     Raises:
-        DamagedFileError: it is missing, broken, or of another kind.
-        InputError: it cannot be read, or holds anything but tensors and plain values.
+        DamagedFileError: it is missing, broken, of another kind, or holds more.
+        InputError: it cannot be read.
     """
     written = checked_format(path, remedy)
     try:
@@ -97,14 +106,12 @@ def read_tensors(path: Path, remedy: str) -> tuple[Any, Format]:
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL ([\w.]+)", str(error))
         found = f"asks for {asked[1]}" if asked else "is written in a way that allows more"
-        raise InputError(
+        raise DamagedFileError(
             f"The checkpoint {path} is refused, and none of its code was run: it may hold tensors and plain values "
-            f"only, but {found}; `python -m pretrain.extract_tensors {shlex.quote(str(path))} NEW_FILE` writes its "
-            "tensors alone, without running its code: name that file."
+            f"only, but {found}; {remedy_for_code}."
         ) from None
     except Exception as error:  # a pickle or a header that was damaged can make its reader fail in any way
-        refusal = InputError if written.has_sums else DamagedFileError
-        raise refusal(f"The checkpoint {path} is no file of tensors ({_reason(error)}): {remedy}.") from None
+        raise DamagedFileError(f"The checkpoint {path} is no file of tensors ({_reason(error)}): {remedy}.") from None
 
 
 def checked_format(path: Path, remedy: str) -> Format:
@@ -120,11 +127,12 @@ def checked_format(path: Path, remedy: str) -> Format:
             return Format("zip", _check_archive(path, remedy))
     except OSError as error:
         raise InputError(f"The checkpoint {path} cannot be read ({error.strerror}): make it readable.") from None
-    if start.startswith(PICKLE) and OF_TORCH in start:
-        return Format("pickle", has_sums=False)
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size - 8:
         return Format("safetensors", has_sums=False)
-    found, helps = _strange_kind(start, remedy)
+    is_tar = start[:1] != b"\0" and tarfile.is_tarfile(path)  # zeros alone would count as an empty one
+    if not is_tar and start.startswith(PICKLE) and OF_TORCH in start:
+        return Format("pickle", has_sums=False)
+    found, helps = TAR if is_tar else _strange_kind(start, remedy)
     raise DamagedFileError(f"The checkpoint {path} {found}: {helps.format(path=shlex.quote(str(path)))}.")
 
 
@@ -146,8 +154,6 @@ def _strange_kind(start: bytes, remedy: str) -> tuple[str, str]:
     for mark, found, helps in STRANGE_KINDS:
         if text.startswith(mark):
             return found, helps
-    if start[257:262] == b"ustar":
-        return "is a tar archive", "unpack it with `tar -xf {path}`, and name the checkpoint in it"
     if start.startswith(PICKLE):
         return "is a pickle that torch.save did not write", CONVERT
     return "is not a file that torch.save or safetensors wrote, or its beginning is damaged", remedy

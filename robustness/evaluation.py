@@ -12,7 +12,7 @@ from data.imagenet_variants import read_published, read_variant
 from data.images import ImageTable
 from pretrain.backbone import Classifier
 from pretrain.config import EvaluationConfig
-from pretrain.evaluation import centred_images, pretrained_classifier
+from pretrain.evaluation import centred_images, pretrained_classifier, require_finite_outputs
 from robustness.calibration import Bins, calibration_error, calibration_error_without_last_bin, equal_mass_bins
 from robustness.config import RobustnessConfig
 
@@ -76,6 +76,7 @@ def judge(
     for of_each_image in (confidence, predicted, visits):
         sum_over_ranks(of_each_image)
     assert (visits == 1).all(), "an image was skipped or seen twice"
+    require_finite_outputs(int((~confidence.isfinite()).sum()), images, workspace)
     return confidence.cpu().numpy(), predicted.cpu().numpy()
 
 

@@ -22,6 +22,7 @@ from data.miniature.classes import COCO_CLASSES
 from pretrain import untrained
 from pretrain.checkpoints import MODEL_FILE
 from pretrain.tensor_files import load_tensors, save_tensors
+from tests.killing import assert_equal_ends, flip_a_byte, killed_when, states
 from tests.processes import in_two_processes, run_stage
 from transfer import detection, mmdetection
 from transfer.config import DetectionConfig
@@ -222,28 +223,18 @@ def test_masks_are_what_was_painted(miniature):
         assert (mask.sum(), box) == (annotation["area"], annotation["bbox"])
 
 
-def test_killed_in_training_and_started_again(finished, tmp_path, miniature, checkpoint, monkeypatch):
-    """Ends with the iterations it should have, and with the very same model and figures."""
-    hook = detection_training.ReportProgress
-    report = hook.after_train_iter
-
-    def interrupt(self, runner, *arguments, **values) -> None:
-        if runner.iter == 2:
-            raise KeyboardInterrupt
-        report(self, runner, *arguments, **values)
-
-    monkeypatch.setattr(hook, "after_train_iter", interrupt)
-    place = workspace(tmp_path / "job", miniature, checkpoint)
-    with pytest.raises(KeyboardInterrupt):
-        detection.run(configuration(), place)
-    seen = []
-    monkeypatch.setattr(hook, "after_train_iter", lambda self, runner, *_, **__: seen.append(runner.iter))
+def test_killed_with_damaged_states_and_moved_it_ends_as_undisturbed(finished, tmp_path, miniature, checkpoint):
+    """With the iterations it should have, and with the very same model and figures."""
     undisturbed, metrics = finished
+    place = workspace(tmp_path / "job", miniature, checkpoint)
+    killed_when(2, configuration(), place)
+    flip_a_byte(states(place)[0])
+    killed_when(3, configuration(), place)
+    (place.folder / detection_training.TRAINING / "last_checkpoint").write_text("")
+    place = workspace(place.folder.rename(tmp_path / "moved"), miniature, checkpoint)
     assert detection.run(configuration(), place) == metrics
-    assert seen == [2, 3]
     assert place.provenance == undisturbed.provenance
-    again, before = trained(place.folder), trained(undisturbed.folder)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in again.items())
+    assert_equal_ends(place, undisturbed)
 
 
 def test_asked_to_stop_it_goes_on_where_it_was(finished, tmp_path, miniature, checkpoint):

@@ -10,7 +10,8 @@ from core import interruption
 from core.workspace import Workspace
 from pretrain import loop, stage
 from pretrain.checkpoints import MODEL_FILE
-from pretrain.tensor_files import load_tensors
+from pretrain.resumption import newest_whole
+from pretrain.tensor_files import load_tensors, save_tensors
 from tests.processes import in_two_processes
 from tests.test_pretraining import CONFIG, pretrain
 
@@ -52,17 +53,21 @@ def test_a_request_is_followed_at_the_next_step_in_mid_epoch(miniature, tmp_path
     assert equal(load_tensors(folder / MODEL_FILE), undisturbed)
 
 
-def leave_together(miniature, folder) -> int:
-    """Rank 1 alone gets the signal; gives the step after which this rank left."""
+def leave_together(miniature, folder) -> tuple[int, str]:
+    """Rank 1 alone gets the signal; gives the step after which this rank left, and the state that it would choose."""
     interruption.note([signal.SIGUSR2])
     workspace = (Asks if os.environ["RANK"] == "1" else Workspace)(folder, {"data": miniature})
     with pytest.raises(interruption.Interrupted):
         stage.run(CONFIG.model_dump(mode="json"), workspace)
-    return load_tensors(folder / loop.STATE_FILE)["step"]
+    listed = [3, 2] if os.environ["RANK"] == "0" else []  # rank 1 sees an old listing of the folder
+    chosen = newest_whole(listed, lambda number: folder / f"iter_{number}.pth", torch.device("cpu"))
+    return load_tensors(folder / loop.STATE_FILE)["step"], chosen.path.name
 
 
-def test_all_processes_leave_at_the_same_step(miniature, tmp_path):
-    assert in_two_processes(leave_together, miniature, tmp_path) == [Asks.at, Asks.at]
+def test_all_processes_leave_at_the_same_step_and_choose_the_same_state(miniature, tmp_path):
+    save_tensors(tmp_path / "iter_2.pth", {"step": 2})
+    (tmp_path / "iter_3.pth").write_bytes(b"PK\x03\x04")
+    assert in_two_processes(leave_together, miniature, tmp_path) == [(Asks.at, "iter_2.pth")] * 2
 
 
 def cut_in_half(content: bytes) -> bytes:

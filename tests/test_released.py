@@ -26,7 +26,7 @@ from pretrain.checkpoints import MODEL_FILE, load_classifier, load_encoder, load
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.layouts import LAYOUTS, NAMES
-from pretrain.tensor_files import save_tensors
+from pretrain.tensor_files import load_tensors, save_tensors
 from pretrain.translation import Translation
 from robustness import evaluation
 from run_all import main
@@ -222,7 +222,7 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     pixels = [images.decode(index) for index in range(4)]
     crops = [centre_view(VIEW)(*image.shape[1::-1], np.random.default_rng()).of(image) for image in pixels]
     expected = as_published(name, whole, torch.stack(crops).numpy())
-    found = torch.from_numpy(np.load(lowshot.folder / "features-val.npy"))[:4]
+    found = load_tensors(lowshot.folder / "features-val.pt")[:4]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
     model = load_trunk(place.folder / MODEL_FILE, RESNET50, classes=7)

@@ -220,6 +220,7 @@ class PreciseBatchNorm(Hook):
             average_batch_statistics(runner.model, self.batches)
         for buffer in runner.model.buffers():
             copy_from_first_rank(buffer)
+        require_finite_state(runner.model.state_dict(), runner.iter, _learning_rate(runner))
 
 
 def average_batch_statistics(model: nn.Module, batches: DataLoader) -> None:
