@@ -1,7 +1,7 @@
 """Images in tar files, for file systems that cannot bear millions of small ones: ``shards/*.tar`` below a set's folder.
 
 The shards stand for the folder that unpacking all of them would give: a member's name is the path that the image would
-have there, and a link leads to what it would lead to, in whichever shard that lies. What unpacking would leave to
+have there, and a link leads to what it would lead to, in whichever shard and order. What unpacking would leave to
 chance, one path in two places, is refused. What is no image is ignored, by the rule in data/strangers.py.
 
 The tar files are not compressed: an image is read by its position, so any order of images is as good as any other. The

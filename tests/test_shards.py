@@ -364,7 +364,7 @@ MEMBERS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(members=st.lists(MEMBERS, max_size=6), form=st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
 def test_shards_hold_what_tar_unpacks(tmp_path_factory, members, form):
     """What is accepted is what unpacking gives: the same images with the same bytes."""
@@ -377,7 +377,8 @@ def test_shards_hold_what_tar_unpacks(tmp_path_factory, members, form):
         return
     unpacked = root / "unpacked"
     unpacked.mkdir()
-    subprocess.run(["tar", "-xf", root / "shards/a.tar", "-C", unpacked], check=False, capture_output=True)
+    for _ in range(2):  # a hard link may stand before what it leads to
+        subprocess.run(["tar", "-xf", root / "shards/a.tar", "-C", unpacked], check=False, capture_output=True)
     expected = {
         str(path.relative_to(unpacked)): path.read_bytes()
         for path in unpacked.rglob("*")

@@ -151,8 +151,8 @@ def cut_shard(world: Path) -> None:
         for name in names:
             shard.add(folder / name, name)
             shutil.rmtree(folder / name)
-        last = shard.getmembers()[-1]
-    os.truncate(folder / "shards/a.tar", last.offset)
+    with tarfile.open(folder / "shards/a.tar") as shard:
+        os.truncate(folder / "shards/a.tar", shard.getmembers()[-1].offset)
 
 
 def unpack_too_deep(world: Path) -> None:
