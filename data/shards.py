@@ -1,7 +1,7 @@
 """Images in tar files, for file systems that cannot bear millions of small ones: ``shards/*.tar`` below a set's folder.
 
 The shards stand for the folder that unpacking all of them would give: a member's name is the path that the image would
-have there, and a link leads to what it would lead to, in whichever shard that lies. What unpacking would leave to
+have there, and a link leads to what it would lead to, in whichever shard and order. What unpacking would leave to
 chance, one path in two places, is refused. What is no image is ignored, by the rule in data/strangers.py.
 
 The tar files are not compressed: an image is read by its position, so any order of images is as good as any other. The
@@ -159,7 +159,7 @@ def _note(reason: str) -> None:
 def _indexed(files: Sequence[Path]) -> Shards:
     """Read every shard once."""
     names: list[bytes] = []
-    places = array("q")
+    places, holders = array("q"), array("q")
     links: list[tuple[Link, int]] = []
     for number, file in enumerate(files):
         for member in members(file):
@@ -167,16 +167,18 @@ def _indexed(files: Sequence[Path]) -> Shards:
                 links.append((member, number))
             else:
                 names.append(member.path)
+                holders.append(number)
                 places.extend((number, member.offset, member.size, member.header))
-    for path, row in _resolved(links, names, files):
+    for path, number, row in _resolved(links, names, files):
         names.append(path)
+        holders.append(number)
         places.extend(places[4 * row : 4 * row + 4])
     images = sorted((row for row, name in enumerate(names) if is_image(os.fsdecode(name))), key=names.__getitem__)
     paths = Paths.of(names[row] for row in images)
     shard, offsets, sizes, headers = np.array(places, dtype=np.int64).reshape(-1, 4)[images].T
-    for row, (first, second) in enumerate(pairwise(paths)):
+    for place, (first, second) in enumerate(pairwise(paths)):
         if first == second:
-            one, other = (shown(files[shard[place]].name) for place in (row, row + 1))
+            one, other = (shown(files[holders[row]].name) for row in images[place : place + 2])
             where = f"in {one} and in {other}" if one != other else f"in {one}"
             raise InputError(
                 f"The shards in {shown(files[0].parent)} hold {shown(first)} twice, {where}: take one of them out."
@@ -186,8 +188,8 @@ def _indexed(files: Sequence[Path]) -> Shards:
 
 def _resolved(
     links: Sequence[tuple[Link, int]], names: Sequence[bytes], files: Sequence[Path]
-) -> Iterator[tuple[bytes, int]]:
-    """The path of every link that is an image, and the row of ``names`` that it leads to."""
+) -> Iterator[tuple[bytes, int, int]]:
+    """The path of every link that is an image, its shard's number, and the row of ``names`` that it leads to."""
     if not links:
         return
     rows: dict[bytes, int] = {}
@@ -201,7 +203,7 @@ def _resolved(
     for link, number in links:
         target = _followed(link, targets)
         if is_image(os.fsdecode(link.path)) and target in rows and target not in twice:
-            yield link.path, rows[target]
+            yield link.path, number, rows[target]
         elif is_image(os.fsdecode(link.path)) or target in folders:
             raise InputError(
                 f"The shard {shown(files[number])} holds the link {shown(link.path)} to "

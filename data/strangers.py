@@ -40,7 +40,7 @@ class Listing(NamedTuple):
 
 def is_ignored(name: str) -> bool:
     """Whether a file or folder of this name is hidden or a system's."""
-    return name.startswith(".") or name.lower() in SYSTEM_NAMES
+    return (name.startswith(".") and name != "..") or name.lower() in SYSTEM_NAMES
 
 
 def is_image(path: str) -> bool:

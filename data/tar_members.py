@@ -70,10 +70,10 @@ def _found(member: tarfile.TarInfo, raw: IO[bytes], file: Path) -> Stored | Link
     path = posixpath.normpath(member.name)
     if member.isdir() or member.isdev():
         return None
-    if is_image(path) and _is_outside(path):
+    if is_image(path) and (_is_outside(path) or ".." in member.name.split("/")):  # tar does not unpack it there either
         raise InputError(
-            f"The shard {shown(file)} holds {shown(member.name)}, outside the folder it would be unpacked in: "
-            f"{REMEDY}, from within that folder."
+            f"The shard {shown(file)} holds {shown(member.name)}, which is no path below the folder it is unpacked in: "
+            f"{REMEDY}, within that folder."
         )
     if member.issym() or member.islnk():
         base = posixpath.dirname(path) if member.issym() else ""

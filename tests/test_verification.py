@@ -1,9 +1,11 @@
 """The check of the data sets: each kind of damage is found and named, and what is sound passes."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -12,12 +14,15 @@ import pytest
 from PIL import Image
 
 from core.errors import InputError
+from data import synsets
 from data.images import ImageTable
 from data.paths import Paths
 from data.verification.decoding import broken_images, sampled_rows
+from data.verification.layouts import imagenet_split, variant_split
 from data.webvision import TRAIN_LISTS, VALIDATION_LIST, read_train
 from run_all import main
 from tests.commands import REPOSITORY, environment
+from tests.folders import STRANGERS, put
 
 COUNTS = {
     "webvision.webvision.train_lines": 200,
@@ -131,6 +136,28 @@ def strange_synset(world: Path) -> None:
     synset(world, "imagenet-r").rename(world / "imagenet-r/n99999999")
 
 
+def strange_folder(world: Path) -> None:
+    (world / "imagenet/train/café").mkdir()
+
+
+def cut_shard(world: Path) -> None:
+    folder = world / "imagenet-r"
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / "shards").mkdir()
+    with tarfile.open(folder / "shards/a.tar", "w") as shard:
+        for name in names:
+            shard.add(folder / name, name)
+            shutil.rmtree(folder / name)
+    with tarfile.open(folder / "shards/a.tar") as shard:
+        os.truncate(folder / "shards/a.tar", shard.getmembers()[-1].offset)
+
+
+def unpack_too_deep(world: Path) -> None:
+    (world / "places205").rename(world / "inner")
+    (world / "places205").mkdir()
+    (world / "inner").rename(world / "places205/places205")
+
+
 def remove_voc_list(world: Path) -> None:
     (world / "VOCdevkit/VOC2007/ImageSets/Main/zebra_test.txt").unlink()
 
@@ -151,6 +178,9 @@ def remove_data_set(world: Path) -> None:
         (empty_class_of_list, "webvision", ["has no image of 1 of 10 classes (3)"]),
         (empty_synset, "imagenet", ["1 synset folders without an image"]),
         (strange_synset, "imagenet_r", ["1 folders that are named after no synset", "n99999999"]),
+        (strange_folder, "imagenet", ["holds 11 synset folders (café: named like no synset), expected 10"]),
+        (cut_shard, "imagenet_r", ["a.tar has no end: it was cut off"]),
+        (unpack_too_deep, "places205", ["is not in", "--set data.places205.folder="]),
         (remove_voc_list, "voc07", ["holds 19 class lists for test, expected 20"]),
         (remove_data_set, "places205", ["The Places205 folder", "does not exist"]),
     ],
@@ -164,6 +194,40 @@ def test_each_fault_is_found_and_named(world, capsys, damage, data_set, parts):
     assert f"{data_set}: {sentences[0]}" in capsys.readouterr().out
     others = {"webvision", "imagenet", "voc07", "places205", "imagenet_r"} - {data_set}
     assert not [fault for other in others for fault in faults_of(world, other)]
+
+
+def test_strangers_are_no_fault(world):
+    for folder in ("imagenet/train", "imagenet/val", "imagenet-r", "VOCdevkit/VOC2007/ImageSets/Main", "webvision"):
+        for place in (world / folder, *(path for path in (world / folder).iterdir() if path.is_dir())):
+            for name in STRANGERS:
+                put(place, name)
+    assert verify(world) == 0
+
+
+def test_imagenets_own_synsets_are_known_by_name(tmp_path):
+    """Of the 1,000, one is missing, one misspelt, one without an image."""
+    missing, misspelt, empty, *others = synsets.imagenet()
+    for name in (f"{misspelt}x", empty, *others):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        if name != empty:
+            (tmp_path / "train" / name / "1.JPEG").touch()
+    found = imagenet_split(tmp_path, "train", 1000, None).inspect()
+    assert found.count == 998
+    lacking, strange, without = sorted(found.faults, key=lambda fault: "holds" in fault)
+    assert f"lacks 2 of the 1,000 synsets of ImageNet ({missing}, {misspelt})" in lacking
+    assert f"named after no synset of ImageNet ({misspelt}x)" in strange
+    assert f"1 synset folders without an image ({empty})" in without
+
+
+@pytest.mark.parametrize("name", synsets.MARKS)
+def test_a_published_variant_is_verified_without_imagenet(tmp_path, name):
+    for kind in synsets.variant(name):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "1.jpg").touch()
+    split = variant_split(tmp_path, name, tmp_path / "nowhere", 200)
+    assert (split.inspect().faults, split.inspect().count) == ([], 200)
+    shutil.rmtree(tmp_path / kind)
+    assert f"lacks 1 of the 200 synsets of ImageNet-{name[-1].upper()} ({kind})" in split.inspect().faults[0]
 
 
 def test_a_png_named_jpg_is_fine(world):
