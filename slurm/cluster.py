@@ -127,7 +127,10 @@ class SlurmExecutor:
             "cpus_per_task": resources.cpus,
             "slurm_array_parallelism": self.config.parallel,
             "slurm_signal_delay_s": self.config.warning,
-            "slurm_setup": [f"export PYTHONPATH={shlex.quote(str(REPOSITORY))}${{PYTHONPATH:+:$PYTHONPATH}}", *self.config.setup],
+            "slurm_setup": [
+                f"export PYTHONPATH={shlex.quote(str(REPOSITORY))}${{PYTHONPATH:+:$PYTHONPATH}}",
+                *self.config.setup,
+            ],
             # One process that fails ends the others. srun takes the processors of a task from its own option alone.
             "slurm_srun_args": ["--kill-on-bad-exit=1", f"--cpus-per-task={resources.cpus}"],
             "slurm_additional_parameters": {

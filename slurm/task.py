@@ -17,7 +17,7 @@ from typing import Any
 
 from core.cores import usable_cores
 from core.errors import InputError, sentence_about
-from core.files import SECONDS_OF_A_LOOK, held_alone, sha256_of, write_json
+from core.files import SECONDS_OF_A_LOOK, held_alone, remove_parts, sha256_of, write_json
 from core.interruption import Interrupted
 from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
@@ -91,6 +91,7 @@ class Task:
             if needed.record(self.runs) is None:
                 raise InputError(f"{job.name} needs {needed.name}, which has no record: give the same command again.")
         if leads:
+            remove_parts(folder)
             write_json(folder / CONFIG_FILE, job.configuration)
         module, function = job.stage.split(":")
         stage = getattr(importlib.import_module(module), function)
