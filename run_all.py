@@ -4,6 +4,7 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from core.ending import ended
@@ -24,7 +25,7 @@ def _command(arguments: Sequence[str]) -> int:
 
 def _runs(arguments: Sequence[str]) -> Path:
     """The folder that the arguments name for all that is written, without judging them."""
-    named = [value for option, value in zip(arguments, arguments[1:], strict=False) if option == "--runs"]
+    named = [value for option, value in pairwise(arguments) if option == "--runs"]
     return Path(named[-1] if named else "runs")
 
 

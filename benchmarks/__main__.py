@@ -17,6 +17,7 @@ from tabulate import tabulate
 
 from benchmarks import commands, detection, images, lists, lowshot, metrics, prototypes, step
 from benchmarks.measuring import Comparison, spread
+from core.ending import ended
 
 
 def main() -> int:
@@ -57,4 +58,4 @@ def _row(comparison: Comparison) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

@@ -15,6 +15,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from benchmarks.measuring import seconds, spread
+from core.ending import ended
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
@@ -163,4 +164,4 @@ def _row(what: str, goal: float, run: Callable[[], object]) -> dict[str, object]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

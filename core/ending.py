@@ -29,6 +29,7 @@ def ended(command: Callable[[], int], reports: Iterable[Path] = ()) -> int:
         if nobody reads what it prints any more, as after ``| head``.
     """
     _open_streams()
+    _forget_impossible_sizes()
     try:
         try:
             status = command()
@@ -71,6 +72,17 @@ def _open_streams() -> None:
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_impossible_sizes() -> None:
+    """A terminal of no columns shows nothing: without such a variable, the terminal itself is asked."""
+    for name in ("COLUMNS", "LINES"):
+        try:
+            possible = int(os.environ.get(name, "1")) > 0
+        except ValueError:
+            possible = False
+        if not possible:
+            del os.environ[name]
 
 
 def _say(sentence: str, status: int) -> int:

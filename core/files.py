@@ -13,6 +13,8 @@ from typing import IO, Any
 
 from core.errors import FULL, NO_LOCKS, InputError
 
+PART = ".part"  # ends the names of files that are not whole yet
+
 
 @contextmanager
 def written_atomically(path: Path) -> Iterator[IO[bytes]]:
@@ -25,7 +27,7 @@ def written_atomically(path: Path) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _naming(path):
-        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 try:
@@ -42,6 +44,12 @@ def written_atomically(path: Path) -> Iterator[IO[bytes]]:
             with suppress(OSError):  # what went wrong first is what is told
                 os.unlink(aside)
             raise
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed had half written; nobody may be writing into the folder."""
+    for part in folder.glob(f".*{PART}"):
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -73,7 +81,7 @@ def _require_room(descriptor: int) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, atomically; a byte of a file name that is none (PEP 383) as an escape, ``\\udce9``."""
+    """Write ``text`` as UTF-8, atomically; bytes of file names that are no text become escapes."""
     with written_atomically(path) as file:
         file.write(text.encode(errors="backslashreplace"))
 

@@ -5,6 +5,7 @@ import multiprocessing.connection
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from slurm.jobs import Job, standing
 from slurm.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt, read_error
 
 SECONDS_BETWEEN_LOOKS = 0.2
+LONGEST_PLACE_OF_SOCKETS = 70  # bytes; the system allows for 107, names and a folder between take 37 of them at most
 PROBABLY = {
     signal.SIGKILL: ": the system probably had no memory left; let fewer jobs run side by side (--jobs), or use a "
     "machine with more",
@@ -90,7 +92,8 @@ class LocalExecutor:
             What failed or could not be started, empty if all is done.
 
         Raises:
-            InputError: a job needs more GPUs than the machine has.
+            InputError: a job needs more GPUs than the machine has; or its folder for temporary files has too long a
+                name.
         """
         found = standing(jobs, self.runs)
         self._waiting, self._done = list(found.to_do), {job.name for job in found.done}
@@ -213,7 +216,17 @@ class _Running:
 
 
 def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, jobs: Sequence[Job]) -> None:
-    """Let a server import the stages once, so that a job's process starts in milliseconds."""
+    """Let a server import the stages once, so that a job's process starts in milliseconds.
+
+    Raises:
+        InputError: the sockets by which it is spoken to would have too long names.
+    """
+    place = tempfile.gettempdir()
+    if len(os.fsencode(place)) > LONGEST_PLACE_OF_SOCKETS:
+        raise InputError(
+            f"The folder for temporary files, {place}, has too long a name for sockets: set TMPDIR to one of at most "
+            f"{LONGEST_PLACE_OF_SOCKETS} bytes, such as /tmp."
+        )
     os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     context.set_forkserver_preload(["slurm.task", *sorted({job.stage.split(":")[0] for job in jobs})])
 

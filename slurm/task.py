@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.errors import InputError, sentence_about
-from core.files import SECONDS_OF_A_LOOK, held_alone, sha256_of, write_json
+from core.files import SECONDS_OF_A_LOOK, held_alone, remove_parts, sha256_of, write_json
 from core.interruption import Interrupted
 from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
@@ -95,6 +95,8 @@ class Task:
         for needed in job.needs.values():
             if needed.record(self.runs) is None:
                 raise InputError(f"{job.name} needs {needed.name}, which has no record: give the same command again.")
+        if leads:
+            remove_parts(folder)
         module, function = job.stage.split(":")
         stage = getattr(importlib.import_module(module), function)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}

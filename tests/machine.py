@@ -19,9 +19,7 @@ RESULTS = (sys.executable, "-m", "results")
 STATUSES = (0, 1, 2, 70, 130, 141)  # all that a command may end with
 
 
-def run(
-    *line: str | bytes | Path, without: Sequence[str] = (), **variables: str | bytes
-) -> subprocess.CompletedProcess:
+def run(*line: str | Path, without: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess:
     """A command, run to its end in the repository, with some environment variables set and some taken away."""
     return subprocess.run(line, capture_output=True, cwd=REPOSITORY, env=_environment(without, variables), timeout=120)
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
+from slurm.cluster import SlurmExecutor
+from slurm.config import SlurmConfig
 from slurm.states import State
 from tests.commands import REPOSITORY, command, environment, records, run_all
 from tests.slurm_cluster import Cluster, missing_programs, wait_until
@@ -266,6 +269,42 @@ def test_a_machine_without_slurm(runs, monkeypatch, tmp_path):
     assert run.returncode == 2
     assert run.stderr.startswith("error: There is no squeue on this machine") and run.stderr.count("\n") == 1
     assert status(runs, *ONE_BRANCH)["pretrain/mopro"]["state"] == State.NOT_STARTED
+
+
+def test_odd_folders_and_an_allocation_around_the_command(cluster, tmp_path):
+    """Checkout and runs have spaces and quotes in their paths; nothing around reaches scheduler or job."""
+    checkout, runs = tmp_path / "o'check out", tmp_path / 'ru "n" $s; é'
+    for package in ("core", "results", "slurm", "tests"):
+        shutil.copytree(REPOSITORY / package, checkout / package)
+    program = """
+import sys
+from pathlib import Path
+from slurm.cluster import SlurmExecutor
+from slurm.config import SlurmConfig
+from tests.test_executor import toy
+SlurmExecutor(Path(sys.argv[1]), SlurmConfig()).submit([toy("shown", "show_environment")])
+"""
+    inside = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "4", "SLURM_MEM_PER_CPU": "3000", "SLURM_CPU_BIND": "mask_cpu:0x1"}
+    wrong = {"SBATCH_PARTITION": "nowhere", "SQUEUE_PARTITION": "nowhere", "PMI_RANK": "3", "SLURM_EXPORT_ENV": "NONE"}
+    around = environment() | inside | wrong
+    line = [sys.executable, "-c", program, str(runs)]
+    run = subprocess.run(line, cwd=checkout, env=around, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "SBATCH_PARTITION of the environment do not reach the jobs" in run.stderr
+    wait_until(lambda: list(runs.glob("shown-*/record.json")), "the job is done", 120)
+    (shown,) = runs.glob("shown-*/environment.json")
+    of_job = json.loads(shown.read_text())
+    assert of_job["SLURM_CONF"] == os.environ["SLURM_CONF"] and of_job["SLURM_NTASKS"] == "1"
+    assert not {"SBATCH_PARTITION", "SQUEUE_PARTITION", "PMI_RANK"} & of_job.keys()
+    assert all(of_job.get(name) != value for name, value in inside.items())
+    assert of_job["PYTHONPATH"].startswith(str(checkout))
+
+
+@pytest.mark.parametrize("name", ("100%j", "a\nb", "back\\slash"))
+def test_runs_that_slurm_would_take_for_others(tmp_path, name):
+    """In the names of files, SLURM replaces what follows a per cent sign."""
+    with pytest.raises(InputError, match=r"cannot be given the path .* name another one \(--runs"):
+        SlurmExecutor(tmp_path / name, SlurmConfig()).submit([])
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -23,6 +24,7 @@ from data.webvision import TRAIN_LISTS, VALIDATION_LIST, read_train
 from run_all import main
 from tests.commands import REPOSITORY, environment
 from tests.folders import STRANGERS, put
+from tests.machine import interrupted, sentence_of
 
 COUNTS = {
     "webvision.webvision.train_lines": 200,
@@ -337,6 +339,39 @@ run_all.main(sys.argv[2:])
             return
         time.sleep(0.05)
     pytest.fail("a decoding process outlived the command")
+
+
+@pytest.mark.parametrize("kind", (signal.SIGINT, signal.SIGKILL))
+def test_decoding_that_is_interrupted_or_killed(miniature, tmp_path, kind):
+    """Ctrl-C reaches all processes, the system's end for lack of memory one that decodes."""
+    program = """
+import os, sys, time, data.images, run_all
+def decode(self, row):
+    open(f"{sys.argv[1]}/{os.getpid()}", "w").close()
+    time.sleep(60)
+data.images.ImageTable.decode = decode
+sys.exit(run_all.main(sys.argv[2:]))
+"""
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    arguments = [*options(miniature), "--runs", tmp_path / "runs", "--jobs", "2"]
+
+    def is_ready() -> bool:
+        working = list(seen.iterdir())
+        if working and kind == signal.SIGKILL:
+            os.kill(int(working[0].name), kind)
+        return bool(working)
+
+    line = [sys.executable, "-c", program, seen, "verify", *arguments]
+    if kind == signal.SIGINT:
+        assert sentence_of(interrupted(line, is_ready), 130).startswith("interrupted")
+        return
+    process = subprocess.Popen(line, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not is_ready():
+        assert process.poll() is None
+    _, stderr = process.communicate(timeout=60)
+    (sentence,) = stderr.decode().splitlines()
+    assert process.returncode == 2 and "no memory left" in sentence and "--jobs" in sentence
 
 
 def is_alive(process: int) -> bool:
