@@ -16,9 +16,11 @@ from data.subsets import chosen_images
 from data.verification.inspection import DataSet
 from data.verification.layouts import coco_split, places205_split, synsets_split, voc_split, webvision_splits
 from data.verification.report import Verifier
-from profiles.expand import VOC_CLASSES, jobs_of
+from profiles.data_section import WebVisionSet
+from profiles.expand import jobs_of
 from profiles.load import load_profile
-from profiles.schema import Profile, WebVisionSet
+from profiles.runs import VOC_CLASSES
+from profiles.schema import Profile
 from slurm.jobs import Job
 
 SAMPLE = 1000

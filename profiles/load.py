@@ -162,7 +162,12 @@ def _explanation(error: ValidationError) -> str:
         return f"unknown key {'.'.join([*parents, place[-1]])!a}; did you mean {'.'.join([*parents, *near])!r}?"
     keys, _ = _resolved(place)
     found = f", found {_shown(problem['input'])}" if problem["type"] not in ("missing", "value_error") else ""
-    message = problem["msg"].removeprefix("Value error, ").replace("valid tuple", "list").replace("tuple should", "the list should")
+    message = (
+        problem["msg"]
+        .removeprefix("Value error, ")
+        .replace("valid tuple", "list")
+        .replace("tuple should", "the list should")
+    )
     sentence = f"{message[0].lower()}{message[1:]}{found}."
     return f"{'.'.join(keys)}: {sentence}" if keys else sentence
 

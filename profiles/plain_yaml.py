@@ -26,8 +26,8 @@ class NotPlainError(Exception):
 class _Loader(yaml.CSafeLoader):
     """The composer in C, with the scalars of YAML 1.2."""
 
-    yaml_implicit_resolvers: dict = {}
 
+_Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1's
 
 for _type, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -85,10 +85,14 @@ class _Constructor:
         for key_node, value_node in node.value:
             if key_node.tag not in (MERGE, PREFIX + "str"):
                 shown = repr(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "a list or mapping"
-                raise NotPlainError(f"has the key {shown} in line {_line(key_node)}, which is no text: put it in quotes")
+                raise NotPlainError(
+                    f"has the key {shown} in line {_line(key_node)}, which is no text: put it in quotes"
+                )
             key = key_node.value
             if key in lines:
-                raise NotPlainError(f"has the key {key!r} twice, in line {lines[key]} and in line {_line(key_node)}: drop one")
+                raise NotPlainError(
+                    f"has the key {key!r} twice, in line {lines[key]} and in line {_line(key_node)}: drop one"
+                )
             lines[key] = _line(key_node)
             value = self.value(value_node, depth + 1)
             if key_node.tag == MERGE:
