@@ -16,20 +16,14 @@ from slurm.jobs import Job
 def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any]]:
     """The jobs of the plan, and the profile's values with the seeds and methods of those jobs.
 
-    To ask for less never hides what was measured: a job of the plan that is there stays if it has a record and if the
-    profile as it is now, given that plan's seeds and methods too, has the very same job (the same identity). What the
-    profile now computes otherwise has another identity, and gives way.
+    To ask for less never hides what was measured. The plan has the jobs that are asked for, and of all others that the
+    profile has, those with a record; its seeds and methods are then those of the plan that is there too. What was
+    measured with other values has another identity, so that it is none of the profile's jobs, and gives way.
     """
-    profile, runs = selection.profile, selection.runs
     earlier = _plan_in(selection)
-    wider = profile if earlier is None else _widened(profile, earlier)
+    wider = selection.profile if earlier is None else _widened(selection.profile, earlier)
     asked = {job.identity for job in selection.planned}
-    known = set() if earlier is None else {job.identity for job in earlier.jobs} - asked
-    jobs = [
-        job
-        for job in jobs_of(wider)
-        if job.identity in asked or (job.identity in known and job.record(runs) is not None)
-    ]
+    jobs = [job for job in jobs_of(wider) if job.identity in asked or job.record(selection.runs) is not None]
     return jobs, _with_what_is_in(jobs, wider)
 
 

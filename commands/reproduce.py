@@ -73,6 +73,9 @@ def _runnable(selection: "Selection", here: bool, partial: bool) -> "Selection":
     gpus = len(visible_gpus()) if here else None
     selected = on_the_cpu(selection.selected) if gpus == 0 else selection.selected
     to_do = [job for job in selected if job.record(selection.runs) is None]
+    on_cpu = sum(not job.resources.gpus and job not in selection.selected for job in to_do)
+    if on_cpu:
+        print(f"This machine has no GPU: {on_cpu} jobs run on its CPU.")
     selection = replace(selection, selected=selected)
     lacks = lacks_of(to_do, selection.profile, gpus)
     if not partial:

@@ -64,7 +64,7 @@ def _described(arguments: argparse.Namespace) -> list[str]:
 
 
 def _is_of(job: Job, profile: Profile, methods: Collection[str], seeds: Collection[int]) -> bool:
-    """Whether a job is of these methods and pretraining seeds; what is no method's belongs to all, and none means all."""
+    """Whether it is of these methods and pretraining seeds (none means all), or of no method, for all of them."""
     method = job.tags.get("method")
     if method is None:
         return True

@@ -17,9 +17,11 @@ from data.verification.coco import coco_split
 from data.verification.inspection import DataSet
 from data.verification.layouts import imagenet_split, places205_split, variant_split, voc_split, webvision_splits
 from data.verification.report import Verifier
-from profiles.expand import VOC_CLASSES, jobs_of
+from profiles.data_section import ImageNetVariant, WebVisionSet
+from profiles.expand import jobs_of
 from profiles.load import load_profile
-from profiles.schema import ImageNetVariant, Profile, WebVisionSet
+from profiles.runs import VOC_CLASSES
+from profiles.schema import Profile
 from slurm.jobs import Job
 
 SAMPLE = 1000

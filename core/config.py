@@ -29,8 +29,8 @@ def _path(text: str) -> str:
 def _name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
         raise ValueError(
-            f"found the name {text!a}, expected up to 64 letters, digits, _ and -, the first a letter or digit: folders "
-            "are called by it"
+            f"found the name {text!a}, expected up to 64 letters, digits, _ and -, the first a letter or digit: "
+            "folders are called by it"
         )
     return text
 

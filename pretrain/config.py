@@ -24,7 +24,6 @@ from core.config import (
 from data.config import DrawnSubset, EvaluationView, TrainingViews
 from pretrain.layouts import NAMES
 
-
 Workers = Annotated[int, Field(ge=0, le=1024)]
 
 

@@ -26,8 +26,8 @@ class NotPlainError(Exception):
 class _Loader(yaml.CSafeLoader):
     """The composer in C, with the scalars of YAML 1.2."""
 
-    yaml_implicit_resolvers: dict = {}
 
+_Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1's
 
 for _type, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),

@@ -1,24 +1,18 @@
 """The model behind a profile's YAML file."""
 
 import re
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from core.config import (
-    Classes,
     Config,
     Distinct,
-    Fraction,
-    Name,
     Named,
     NotNegativeNumber,
-    OnDisk,
-    Positive,
     Seed,
 )
-from data.config import DrawnSubset, EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
+from data.config import TrainingViews
 from data.miniature.config import MiniatureConfig
 from pretrain.config import (
     ArithmeticConfig,
@@ -28,134 +22,16 @@ from pretrain.config import (
     ReleasedFile,
     RuntimeConfig,
     ScheduleConfig,
-    Workers,
 )
 from profiles.cost import Throughput
-from results.definitions import TABLES
+from profiles.data_section import DataSets
+from profiles.evaluation_section import Evaluation
 from robustness.config import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
-from transfer.config import DetectionRecipe, DetectionSchedule, Draws, OneVsRestSVMConfig, Shots, SVMConfig
 
 RELEASED_CLASSES = 1000
 UNTRAINED = "random"  # as a method; trained on the set none
-
-COLUMNS = [column for table in TABLES for column in table.columns]
-
-
-def refuse_without_column(what: str, asked: Iterable[str], shown: Iterable[str]) -> None:
-    """What no table shows is not measured.
-
-    Raises:
-        ValueError: something that is asked for is not among what is shown.
-    """
-    possible = list(dict.fromkeys(shown))
-    unseen = [name for name in asked if name not in possible]
-    if unseen:
-        raise ValueError(f"no table has a column for {what} {unseen[0]}, only for {', '.join(possible)}: take of these")
-
-
-def shown_after(prefix: str) -> list[str]:
-    """The evaluations in the tables whose name begins like that, without the beginning."""
-    return [it.evaluation.removeprefix(prefix) for it in COLUMNS if it.evaluation.startswith(prefix)]
-
-
-class WebVisionSet(Config):
-    """A training set in WebVision's layout.
-
-    Attributes:
-        folder: where it lies.
-        classes: how many it has.
-        threshold: MoPro's T for it, where it differs from the method's.
-        shares_imagenet_classes: whether its label i is ImageNet's class i, so that its classifier serves ImageNet too.
-        subset: trains on a draw of the images alone. The paper's V0.5 is one of ImageNet's size (1,281,167) from V1.0;
-            the authors' list is not published, so ours is another draw.
-        exclusions: a list of relative paths, one a line, of training images to leave out, such as broken ones;
-            absolute, or relative to what the profile's miniature builds.
-        train_lines, validation_lines: how many images its lists must name, for ``verify``; None where that is not
-            checked.
-        estimated_images: about how many training images it has where that is not known exactly, for costs alone.
-    """
-
-    folder: OnDisk
-    classes: Classes
-    threshold: Fraction | None = None
-    shares_imagenet_classes: bool = True
-    subset: DrawnSubset | None = None
-    exclusions: OnDisk | None = None
-    train_lines: Positive | None = None
-    validation_lines: Positive | None = None
-    estimated_images: Positive | None = None
-
-    @model_validator(mode="after")
-    def _draw_is_smaller(self) -> "WebVisionSet":
-        if self.subset and self.train_lines and self.subset.images > self.train_lines:
-            raise ValueError(f"subset.images {self.subset.images} are more than the {self.train_lines} of train_lines")
-        return self
-
-    @property
-    def images_to_train_on(self) -> int | None:
-        """About how many; None where that is not known."""
-        return self.subset.images if self.subset else self.train_lines or self.estimated_images
-
-
-class Places205Set(Config):
-    """A data set in Places205's layout: where it lies, and how many classes it has."""
-
-    folder: OnDisk
-    classes: Classes
-
-
-class COCOSet(Config):
-    """A data set in COCO's layout: where it lies, and how many categories it has."""
-
-    folder: OnDisk
-    classes: Positive
-
-
-class ImageNetVariant(Config):
-    """A data set of some of ImageNet's classes: its folder, and how many classes it must have, where that is known."""
-
-    folder: OnDisk
-    classes: Classes | None = None
-
-
-class Counts(Config):
-    """How many images each part of a data set must have, for ``verify``; None where that is not checked.
-
-    Published are, for ImageNet, 1,281,167 and 50,000 (ILSVRC 2012); VOC07, 5,011 and 4,952 (the challenge's
-    statistics); Places205, 2,448,873 and 20,500 (its authors, 100 a class in val); ImageNet-R 30,000 and ImageNet-A
-    7,500 (their papers); COCO 2017, 118,287 and 5,000 (the annotation files). The lists of WebVision V1.0 name
-    2,439,574 and 50,000 images; of V2.0 only rounded numbers are published, 16 million and 290,000 (its authors'
-    slides), so that its lines are not checked.
-    """
-
-    imagenet_train: Positive | None = None
-    imagenet_val: Positive | None = None
-    voc07_trainval: Positive | None = None
-    voc07_test: Positive | None = None
-    places205_train: Positive | None = None
-    places205_val: Positive | None = None
-    imagenet_r: Positive | None = None
-    imagenet_a: Positive | None = None
-    coco_train: Positive | None = None
-    coco_val: Positive | None = None
-
-
-class DataSets(Config):
-    """Folders of the data sets: absolute, or relative to what the profile's miniature builds.
-
-    A relative ``imagenet_a`` is relative to what the reference model of ``hard_images`` chose, where there is one.
-    """
-
-    webvision: Named[WebVisionSet]
-    imagenet: OnDisk
-    voc07: OnDisk
-    places205: Places205Set | None = None
-    imagenet_r: ImageNetVariant | None = None
-    imagenet_a: ImageNetVariant | None = None
-    coco: COCOSet | None = None
-    counts: Counts = Counts()
 
 
 class Pretraining(Config):
@@ -168,13 +44,6 @@ class Pretraining(Config):
     runtime: RuntimeConfig
 
 
-class Accuracy(Config):
-    """The accuracy of the pretrained classifier: the view of the images, and the validation sets."""
-
-    view: EvaluationView
-    sets: Distinct[tuple[Literal["webvision", "imagenet"], ...]] = Field(min_length=1)
-
-
 class Retraining(Config):
     """Noise cleaning and classifier re-training, for every MoPro method.
 
@@ -185,104 +54,6 @@ class Retraining(Config):
 
     view: Literal["centre", "weak"]
     schedule: ScheduleConfig
-
-
-class LowShot(Config):
-    """The low-shot evaluation: its own view of the images, ``draws`` repetitions for each number of shots."""
-
-    view: EvaluationView
-    shots: Shots
-    draws: Draws
-    svm: SVMConfig
-
-    @field_validator("shots")
-    @classmethod
-    def _shots_have_columns(cls, shots: tuple[int, ...]) -> tuple[int, ...]:
-        in_tables = (it.metric.removeprefix("k") for it in COLUMNS if it.evaluation.startswith("lowshot-"))
-        refuse_without_column("a number of shots of", map(str, shots), in_tables)
-        return shots
-
-
-class LowShotVOC07(LowShot):
-    """The same for multi-labels: ``svm`` are the one-vs-rest classifiers."""
-
-    svm: OneVsRestSVMConfig
-
-
-class Robustness(Config):
-    """The evaluation on ImageNet-R and ImageNet-A: view of the images, samples in a bin of the calibration error."""
-
-    view: EvaluationView
-    bin_size: Positive
-
-
-class Finetuning(Config):
-    """Fine-tuning on parts of ImageNet.
-
-    Attributes:
-        classes: how many ImageNet has.
-        views: of the training images.
-        view: of the validation images.
-        schedule, arithmetic, runtime: of the training; the same for every subset.
-        evaluate_every: epochs between two evaluations.
-        subsets: by name, ``1pct`` for 1%; results/definitions.py says which there are.
-    """
-
-    classes: Classes
-    views: WeakViews
-    view: EvaluationView
-    schedule: ScheduleConfig
-    arithmetic: ArithmeticConfig
-    runtime: RuntimeConfig
-    evaluate_every: Positive
-    subsets: Named[SubsetConfig] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _names_are_honest(self) -> "Finetuning":
-        for name, subset in self.subsets.items():
-            if isinstance(subset, RandomSubset) and name != f"{100 * subset.fraction:g}pct":
-                raise ValueError(
-                    f"the random subset {name} has fraction {subset.fraction:g}: call it {100 * subset.fraction:g}pct"
-                )
-        refuse_without_column("a subset called", self.subsets, shown_after("finetune-"))
-        return self
-
-
-class Detection(DetectionRecipe):
-    """Detection and instance segmentation on COCO.
-
-    Attributes:
-        runtime: of the training.
-        schedules: by name; results/definitions.py says which there are.
-        untrained_seeds: of backbones that are evaluated as they are initialised, beside the pretrained ones.
-    """
-
-    runtime: RuntimeConfig
-    schedules: Named[DetectionSchedule] = Field(min_length=1)
-    untrained_seeds: Distinct[tuple[Seed, ...]] = ()
-
-    @model_validator(mode="after")
-    def _schedules_fit(self) -> "Detection":
-        refuse_without_column("a schedule called", self.schedules, shown_after("detection-"))
-        for name, schedule in self.schedules.items():
-            if self.warmup >= schedule.iterations:
-                raise ValueError(
-                    f"warmup {self.warmup} leaves nothing of the {schedule.iterations} iterations of {name}: lower it"
-                )
-        return self
-
-
-class Evaluation(Config):
-    """The evaluations, and what they share: images at once, loading processes."""
-
-    batch_size: Positive
-    workers: Workers
-    accuracy: Accuracy
-    lowshot_voc07: LowShotVOC07 | None = None
-    lowshot_places205: LowShot | None = None
-    robustness: Robustness | None = None
-    finetune: Finetuning | None = None
-    detection: Detection | None = None
 
 
 class StageResources(Config):
@@ -395,7 +166,7 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _releases_fit(self) -> "Profile":
-        for name, method in self.released.items():
+        for name in self.released:
             if self.pretrain.backbone != BackboneConfig(depth=50):
                 raise ValueError(
                     f"methods.{name} is a released checkpoint of torchvision's ResNet-50, but pretrain.backbone is "

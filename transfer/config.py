@@ -21,7 +21,6 @@ from core.config import (
 from data.config import SubsetConfig, WeakViews
 from pretrain.config import BackboneConfig, EvaluationConfig, RuntimeConfig, TrainingConfig
 
-
 DETECTION_PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
 
 Shots = Annotated[Distinct[tuple[Positive, ...]], Field(min_length=1)]
