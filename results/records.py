@@ -84,8 +84,7 @@ def parse_record(content: bytes, place: str, identity: str) -> Record:
         UnusableRecordError: it is not this job's whole record as it was written.
     """
     try:
-        as_written = is_as_written(content) and NOT_FINITE.search(content) is None
-        record = Record.model_validate_json(content) if as_written else _by_content(content)
+        record = _as_written(content) or _by_content(content)
     except ValidationError as error:
         raise UnusableRecordError(f"The record {place} is damaged ({first_fault(error)}): {WAYS_OUT}.") from None
     except ValueError as error:
@@ -95,6 +94,16 @@ def parse_record(content: bytes, place: str, identity: str) -> Record:
             f"The record {place} is of another job ({record.name}, {record.identity[:10]}): {WAYS_OUT}."
         )
     return record
+
+
+def _as_written(file: bytes) -> Record | None:
+    """The record in a file that is as it was written; None where a closer look has to say what it is."""
+    if not is_as_written(file) or NOT_FINITE.search(file):
+        return None
+    try:
+        return Record.model_validate_json(file)
+    except ValidationError:
+        return None
 
 
 def _by_content(file: bytes) -> Record:
