@@ -15,7 +15,7 @@ from functools import partial
 import torch
 from tabulate import tabulate
 
-from benchmarks import commands, detection, images, lists, lowshot, metrics, prototypes, step
+from benchmarks import commands, damage, detection, images, lists, lowshot, metrics, prototypes, step
 from benchmarks.measuring import Comparison, spread
 from core.ending import ended
 
@@ -39,7 +39,7 @@ def main() -> int:
         comparisons = [measure() for measure in measures]
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, one thread, torch {torch.__version__}\n")
     print(tabulate([_row(comparison) for comparison in comparisons], headers="keys", tablefmt="github"), flush=True)
-    for other in (step, commands):
+    for other in (damage, step, commands):
         print()
         other.main()
     return 0

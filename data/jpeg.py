@@ -22,6 +22,7 @@ from data.jpeg_structure import (
     SEQUENTIAL,
     START,
     Segment,
+    coding,
     frame,
     has_hole,
     joined,
@@ -67,7 +68,9 @@ def decode(content: bytes, width: int, height: int) -> np.ndarray:
             break
         except ValueError as error:
             if UNUSUAL_SAMPLING in str(error):
-                pixels = _decoded_by_pillow(content)
+                content = _read_to_the_end(content)
+                with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
+                    pixels = np.array(image.convert("RGB"))
                 break
             content = _settled(content, str(error))
     _require_whole(content)
@@ -76,12 +79,12 @@ def decode(content: bytes, width: int, height: int) -> np.ndarray:
 
 def _require_whole(content: bytes) -> None:
     """Refuse the damage that libjpeg does not see."""
-    marker = frame(segments(content)).marker
+    marker, first_scan = coding(content)
     if marker in ARITHMETIC:
         raise ImageContentError("it is coded arithmetically, where nothing tells that data are missing", BASELINE)
     if marker == PROGRESSIVE and lacks_scans(content):
         raise ImageContentError("it is truncated: scans are missing that refine a progressive image")
-    if HOLE in content and has_hole(content):
+    if content.find(HOLE, first_scan) >= 0 and has_hole(content):
         raise ImageContentError("a part of its data is zeros")
 
 
@@ -102,8 +105,12 @@ def _quoted(message: str) -> str:
     return f"libjpeg says '{message}'"
 
 
-def _decoded_by_pillow(content: bytes) -> np.ndarray:
-    """How chroma is sampled, libjpeg-turbo's interface has no name for; Pillow does not warn, so the data are read."""
+def _read_to_the_end(content: bytes) -> bytes:
+    """What libjpeg-turbo's interface cannot open for its sampling, checked here, as Pillow warns of nothing.
+
+    Raises:
+        ImageContentError: it is not whole, or of a kind that cannot be checked.
+    """
     parts = tuple(segments(content))
     header = frame(parts)
     if header.marker not in SEQUENTIAL:
@@ -113,9 +120,7 @@ def _decoded_by_pillow(content: bytes) -> np.ndarray:
         )
     if bytes([0xFF, END]) not in content:
         raise ImageContentError("it is truncated")
-    whole = joined(jpeg_entropy.without_extra_bytes(parts, header))
-    with Image.open(io.BytesIO(whole), formats=["JPEG"]) as image:
-        return np.array(image.convert("RGB"))
+    return joined(jpeg_entropy.without_extra_bytes(parts, header))
 
 
 def _with_known_revision(content: bytes) -> bytes:

@@ -20,7 +20,7 @@ WITHOUT_PARAMETERS = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM, RST
 MARKER = re.compile(rb"\xff([^\x00\xff])")
 DATA_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # within a scan, 0xFF 0x00 stands for 0xFF
 FILL = 4  # bytes of one value, at least, that are taken for filling where a decoder is left with them
-HOLE = bytes(64)
+HOLE = bytes(96)
 NOTHING = frozenset(range(0, 0xF0, 0x10))  # the rest of this block, and of some more, is zero (EOB)
 
 
@@ -56,19 +56,22 @@ class Frame:
 
 def segments(content: bytes) -> Iterator[Segment]:
     """All up to the end of the (first) image; bytes between them, which belong to none, are passed over."""
+    for marker, first, stop in _places(content):
+        data = b""
+        if marker == SCAN:
+            end = DATA_END.search(content, stop)
+            data = content[stop : end.start() if end else None].rstrip(b"\xff")  # which may fill up before a marker
+        yield Segment(marker, content[first:stop], data)
+
+
+def _places(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, beginning and end of the parameters of every segment."""
     position = len(START)
     while (found := MARKER.search(content, position)) and (marker := found[1][0]) != END:
         position = found.end()
-        if marker in WITHOUT_PARAMETERS:
-            continue
-        stop = position + max(2, int.from_bytes(content[position : position + 2]))
-        parameters = content[position + 2 : stop]
-        end = stop
-        if marker == SCAN:
-            data_end = DATA_END.search(content, stop)
-            end = data_end.start() if data_end else len(content)
-        yield Segment(marker, parameters, content[stop:end].rstrip(b"\xff"))  # which may fill up before a marker
-        position = end
+        if marker not in WITHOUT_PARAMETERS:
+            first, position = position + 2, position + max(2, int.from_bytes(content[position : position + 2]))
+            yield marker, first, position
 
 
 def joined(parts: Iterable[Segment]) -> bytes:
@@ -97,14 +100,29 @@ def frame(parts: Iterable[Segment]) -> Frame:
     raise ImageContentError("its header is damaged")
 
 
+def coding(content: bytes) -> tuple[int, int]:
+    """The frame's marker and where the first scan begins, of a file that could be decoded."""
+    found, position = 0, len(START)
+    while (marker := content[position + 1]) != SCAN:
+        if marker == 0xFF:  # which fills up
+            position += 1
+        elif marker in WITHOUT_PARAMETERS:
+            position += 2
+        else:
+            if marker in FRAMES:
+                found = marker
+            position += 2 + (content[position + 2] << 8 | content[position + 3])
+    return found, position
+
+
 def lacks_scans(content: bytes) -> bool:
     """Whether a progressive image ends before the last bit of every coefficient was sent; libjpeg does not mind."""
     missing: dict[int, list[int]] = {}  # by component, the bits that each of the 64 coefficients lacks
-    for part in segments(content):
-        if part.marker == PROGRESSIVE:
-            missing = {number: [1] * 64 for number in part.parameters[6::3]}
-        elif part.marker == SCAN:
-            *components, first, last, bits = part.parameters[1:]
+    for marker, start, stop in _places(content):
+        if marker == PROGRESSIVE:
+            missing = {number: [1] * 64 for number in content[start + 6 : stop : 3]}
+        elif marker == SCAN:
+            *components, first, last, bits = content[start + 1 : stop]
             for number in components[::2]:
                 missing[number][first : last + 1] = [bits & 15] * (last + 1 - first)
     return any(any(lacking) for lacking in missing.values())
