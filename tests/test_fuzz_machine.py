@@ -190,8 +190,10 @@ ODD = st.one_of(
     st.binary(max_size=12).map(lambda value: value.replace(b"\0", b"")),
 )
 VARIABLES = st.sampled_from(
-    ("HOME", "TMPDIR", "LC_ALL", "LANG", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PYTHONIOENCODING")
-    + ("XDG_CACHE_HOME", "SLURM_JOB_ID", "SLURM_CONF", "RANK", "WORLD_SIZE", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+    (
+        *("HOME", "TMPDIR", "LC_ALL", "LANG", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"),
+        *("PYTHONIOENCODING", "XDG_CACHE_HOME", "SLURM_JOB_ID", "SLURM_CONF", "RANK", "OMP_NUM_THREADS"),
+    )
 )
 ENCODINGS = (b"ascii", b"latin-1", b"utf-8", b"utf-16", b"ascii:strict", b":replace")
 COMMANDS = (
