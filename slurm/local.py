@@ -170,9 +170,15 @@ class _Running:
             context.Process(target=_work, args=(Task(job, runs), rank, port, gpus), name=f"{job.name} rank {rank}")
             for rank in range(tasks)
         ]
-        with deaf_to_interrupts():
-            for process in processes:
-                process.start()
+        try:
+            with deaf_to_interrupts():
+                for process in processes:
+                    process.start()
+        except (ConnectionError, EOFError):
+            raise InputError(
+                "The process from which jobs are started was ended, probably because the system had no memory left: "
+                "give the same command again, and let fewer jobs run side by side (--jobs)."
+            ) from None
         return cls(job, runs, gpus, processes)
 
     def has_ended(self) -> bool:
