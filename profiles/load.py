@@ -130,10 +130,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
     given = f"--set {override if override.isprintable() else ascii(override)}"
     key, equals, text = override.partition("=")
     if not equals:
-        raise InputError(f"{given}: expected key=value, such as pretrain.schedule.epochs=2.")
+        raise InputError(f"{given}: expected key=value, such as pretrain.schedule.learning_rate=0.1.")
     *parents, last = parts = key.split(".")
     if not all(parts):
-        raise InputError(f"{given}: a part of the key is empty, expected one such as pretrain.schedule.epochs.")
+        raise InputError(f"{given}: a part of the key is empty, expected one such as pretrain.schedule.learning_rate.")
     if not text.strip():
         raise InputError(f"{given}: the value is empty: give one, or null to take the key away.")
     for parent in parents:
