@@ -1,6 +1,7 @@
 """Reads a profile, applies overrides, and explains what is wrong with it in one sentence."""
 
 import difflib
+import itertools
 import reprlib
 import types
 import typing
@@ -60,17 +61,18 @@ def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
     first = path = _path_of(name_or_path, Path())
     known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
     advice = f"give one of {known}, or the path of a YAML file"
-    values, layers, read = _parsed(path, f"There is no profile {path}: {advice}."), [], [path.resolve()]
+    values, layers = _parsed(path, f"There is no profile {path}: {advice}."), []
+    read = {path.resolve(): None}  # in order
     while "extends" in values:
         extended = values.pop("extends")
         if not isinstance(extended, str):
             raise InputError(f"{path}: extends is {extended!r}, expected a profile: {advice}.")
         layers.append(values)
         holder, path = path, _path_of(extended, path.parent)
-        if path.resolve() in read:
-            chain = " extends ".join(str(file) for file in (*read[read.index(path.resolve()) :], path.resolve()))
-            raise InputError(f"{chain}: a circle, let one of them extend nothing.")
-        read.append(path.resolve())
+        if (place := path.resolve()) in read:
+            circle = [*itertools.dropwhile(lambda file: file != place, read), place]
+            raise InputError(f"{' extends '.join(map(str, circle))}: a circle, let one of them extend nothing.")
+        read[place] = None
         values = _parsed(path, f"There is no profile {path}, which {holder} extends: {advice}.")
     for layer in reversed(layers):
         values = _merged(values, layer)
@@ -128,10 +130,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
     given = f"--set {override if override.isprintable() else ascii(override)}"
     key, equals, text = override.partition("=")
     if not equals:
-        raise InputError(f"{given}: expected key=value, such as pretrain.schedule.epochs=2.")
+        raise InputError(f"{given}: expected key=value, such as pretrain.schedule.learning_rate=0.1.")
     *parents, last = parts = key.split(".")
     if not all(parts):
-        raise InputError(f"{given}: a part of the key is empty, expected one such as pretrain.schedule.epochs.")
+        raise InputError(f"{given}: a part of the key is empty, expected one such as pretrain.schedule.learning_rate.")
     if not text.strip():
         raise InputError(f"{given}: the value is empty: give one, or null to take the key away.")
     for parent in parents:

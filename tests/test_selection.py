@@ -104,11 +104,11 @@ def test_the_published_variants_need_no_imagenet_and_others_do(disk):
 
 
 def test_pretraining_needs_its_own_set_and_lists(disk):
-    exclusions = ("--set", "data.webvision.webvision-v1.exclusions=/nowhere/broken.txt")
+    exclusions = ("--set", f"data.webvision.webvision-v1.exclusions={disk}/nowhere.txt")
     selection = selected("--profile", "paper", "--only", "pretrain", *exclusions)
     sets = {f"data.webvision.webvision-{version}.folder" for version in ("v05", "v1", "v2")}
     assert missing(selection) == {*sets, "data.webvision.webvision-v1.exclusions"}
-    subset = ("--set", "evaluate.finetune.subsets={1pct: {kind: list, file: /nowhere/1percent.txt}}")
+    subset = ("--set", "evaluate.finetune.subsets={1pct: {kind: list, file: /no/such/1percent.txt}}")
     assert "evaluate.finetune.subsets.1pct.file" in missing(released(disk, *subset, "--only", "finetune"))
 
 
@@ -128,9 +128,9 @@ def test_a_release_that_is_missing_may_be_left_out(tmp_path, capsys):
     assert "--set methods.mopro-v1-release=null" in said
 
 
-def test_a_relative_folder_is_what_the_miniature_builds():
+def test_a_relative_folder_is_what_the_miniature_builds(tmp_path):
     assert missing(selected()) == set()
-    assert missing(selected("--set", "data.voc07=/nowhere")) == {"data.voc07"}
+    assert missing(selected("--set", f"data.voc07={tmp_path}/nowhere")) == {"data.voc07"}
 
 
 @pytest.mark.parametrize(("gpus", "advice"), [(0, ".gpus=0"), (3, ".tasks=2"), (5, ".tasks=4")])
@@ -165,8 +165,8 @@ def test_detection_needs_its_packages(monkeypatch):
     assert missing(selected("--only", "accuracy")) == set()
 
 
-def test_what_needs_what_is_missing_is_lost_with_it():
-    selection = selected("--set", "methods.ce=null", "--set", "data.webvision.webvision.folder=/nowhere")
+def test_what_needs_what_is_missing_is_lost_with_it(tmp_path):
+    selection = selected("--set", "methods.ce=null", "--set", f"data.webvision.webvision.folder={tmp_path}/nowhere")
     lost = lost_with(lacks_of(selection.selected, selection.profile, None), selection.selected)
     left = {job.kind for job in selection.selected if job.name not in lost}
     assert left == {"miniature", "hard-images", "untrained", "detection-short"}
