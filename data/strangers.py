@@ -56,8 +56,8 @@ def listing(folder: Path) -> Listing:
     """
     found = Listing([], [])
     for entry in _entries(folder):
-        if is_image(entry.name):
-            if entry.is_symlink() or entry.is_file(follow_symlinks=False):  # of a link nothing is looked at
+        if entry.name.lower().endswith(SUFFIXES):
+            if entry.is_file(follow_symlinks=False) or entry.is_symlink():  # of a link nothing is looked at
                 found.images.append(entry.name)
             elif entry.is_dir(follow_symlinks=False):
                 found.folders.append(entry.name)
@@ -85,7 +85,9 @@ def files_in(folder: Path, endings: tuple[str, ...] = ("",)) -> list[Path]:
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            yield from (entry for entry in entries if not is_ignored(entry.name))
+            for entry in entries:
+                if not is_ignored(entry.name):
+                    yield entry
     except OSError as error:
         raise InputError(
             f"The folder {shown(folder)} cannot be listed ({error.strerror}): restore it, or its permissions."
