@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.exhibits import CURVES_FILE, Exhibit, write_exhibits
+from core.exhibits import CURVES_FILE, EXHIBITS_FILE, Exhibit, write_exhibits
 from results.__main__ import main
 from results.plan import PLAN_FILE, read_results
 from results.records import write_record
@@ -168,6 +168,29 @@ def test_a_broken_picture_or_curve_is_left_out(tmp_path):
     page = page_of(tmp_path)
     assert page.count("<img ") == 3
     assert "Classification loss" in page
+    assert re.search(rf"Left out: \S*/{CURVES_FILE} is damaged \(Invalid JSON", page)
+
+
+LEFTOVERS = ("1", "[1]", "[[]]", "[{}]", '[{"epoch": -1}]', '[{"epoch": 0, "kept": "x"}]', '[{"group": 1}]', "\xe9[")
+
+
+@pytest.mark.parametrize("content", LEFTOVERS)
+def test_what_a_stage_left_is_checked(tmp_path, content):
+    fill(tmp_path)
+    files = [*tmp_path.rglob(CURVES_FILE), *tmp_path.rglob(EXHIBITS_FILE)]
+    for path in files:
+        path.write_bytes(content.encode("latin-1"))
+    page = page_of(tmp_path)
+    assert page.count("; the report goes without it.") == len(files) == 3
+    assert "<img " not in page
+
+
+def test_a_diagram_that_is_damaged_is_left_out(tmp_path):
+    bins = {"confidence": [0.1, 0.9], "accuracy": [0.2]}
+    job = write_job(tmp_path, "robustness-imagenet-r", "ce", 0, {"accuracy": 9.0}, provenance={"reliability": bins})
+    profile = {"name": "one", "compares_with": "claims", "tolerance": 0.5}
+    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": [job]}))
+    assert "have not the same number of bins" in page_of(tmp_path)
 
 
 def test_the_main_picture_stands_alone(runs, tmp_path, capsys):

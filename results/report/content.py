@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import ValidationError
+
 from core.exhibits import CURVES_FILE
 from results.claims import Claim
 from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
@@ -16,8 +18,9 @@ from results.provenance import digests
 from results.records import RECORD_FILE
 from results.report import pictures
 from results.report.images import exhibited
+from results.report.leftovers import EPOCHS, Reliability, read_leftover
 from results.report.pictures import Picture
-from results.schema import Metric, Record
+from results.schema import Metric, Record, first_fault
 from results.tables import NOT_CONVERGED, Figure, figures, marks, tested_claims
 from results.trail import code_of, command_of, not_run_because, parts_of
 
@@ -145,6 +148,7 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
     methods = list(dict.fromkeys(job.tags["method"] for job in results.jobs if "method" in job.tags))
     every, claims = figures(results), tested_claims(results)
     groups = _groups(results.jobs)
+    problems = list(results.problems)
     return {
         "profile": results.profile["name"],
         "compares": results.profile["compares_with"] == "paper",
@@ -157,12 +161,12 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
         "counts": _counts(claims),
         "sections": _sections(results, every, claims),
         "lowshot": pictures.shots([it for it in every if it.table.name == "lowshot"], methods),
-        "training": pictures.training(_curves(results, runs), methods),
-        "reliability": _reliability(results, methods),
+        "training": pictures.training(_curves(results, runs, problems), methods),
+        "reliability": _reliability(results, methods, problems),
         "detection": pictures.bars([it for it in every if it.table.name == "coco"], methods),
-        "gallery": exhibited(results, runs),
+        "gallery": exhibited(results, runs, problems),
         "absent": _absent(results, runs, groups),
-        "problems": results.problems,
+        "problems": problems,
         "costs": _costs(results),
         "trails": [_trail(results, title, jobs) for title, jobs in groups.items() if _done(results, jobs)],
         "settings": json.dumps(results.profile, indent=2),
@@ -294,21 +298,19 @@ def _cell(it: Figure) -> Cell:
     )
 
 
-def _curves(results: Results, runs: Path) -> dict[str, list[Any]]:
+def _curves(results: Results, runs: Path, problems: list[str]) -> dict[str, list[pictures.Epochs]]:
     """The epochs of every finished pretraining that left them, by method."""
-    curves: dict[str, list[Any]] = {}
+    curves: dict[str, list[pictures.Epochs]] = {}
     for job, _ in _done(results, results.jobs):
         if job.tags.get("evaluation") != "pretrain":
             continue
-        try:
-            epochs = json.loads((runs / job.folder / CURVES_FILE).read_text())
-        except (OSError, ValueError):
-            continue
-        curves.setdefault(job.tags["method"], []).append(epochs)
+        epochs = read_leftover(runs / job.folder / CURVES_FILE, EPOCHS, problems)
+        if epochs is not None:
+            curves.setdefault(job.tags["method"], []).append(epochs)
     return curves
 
 
-def _reliability(results: Results, methods: Sequence[str]) -> list[Picture]:
+def _reliability(results: Results, methods: Sequence[str], problems: list[str]) -> list[Picture]:
     diagrams: dict[str, dict[str, list[Any]]] = {}
     for job, record in results.done:
         found = record.provenance.get("reliability")
@@ -316,7 +318,12 @@ def _reliability(results: Results, methods: Sequence[str]) -> list[Picture]:
             method, _, evaluation, _ = job.figure
             title = evaluation.removeprefix("robustness-").replace("imagenet-", "ImageNet-").upper()
             title = title.replace("IMAGENET", "ImageNet")
-            diagrams.setdefault(title, {}).setdefault(method, []).append(found)
+            try:
+                bins = Reliability.model_validate(found).model_dump()
+            except ValidationError as error:
+                problems.append(f"The reliability diagram of {job.name} is damaged ({first_fault(error)}).")
+                continue
+            diagrams.setdefault(title, {}).setdefault(method, []).append(bins)
     return [pictures.reliability(by_method, title, methods) for title, by_method in diagrams.items()]
 
 
