@@ -183,8 +183,8 @@ def _check_archive(path: Path, remedy: str) -> bool:
         )
     if "data.pkl" not in names:
         raise DamagedFileError(
-            f"The checkpoint {path} is a zip archive, but not one that torch.save wrote: unpack it with `unzip "
-            f"{shlex.quote(str(path))}`, and name the checkpoint in it."
+            f"The checkpoint {path} is a zip archive, but not one that torch.save wrote: unpack it with `python "
+            f"-m zipfile -e {shlex.quote(str(path))} NEW_FOLDER`, and name the checkpoint in it."
         )
     return has_sums
 
