@@ -57,8 +57,8 @@ def _rows(name: str, contents: list[bytes]) -> list[dict[str, str]]:
     for kind, damaged in KINDS.items():
         unnoticed = Counter[str]()
         for number in range(DAMAGES):
-            content, truth = (of[number % len(contents)] for of in (contents, truths))
-            content = damaged(content, rng)
+            content = damaged(contents[number % len(contents)], rng)
+            truth = truths[number % len(contents)]
             unnoticed.update(reader for reader, read in READERS.items() if _is_visible(content, read, truth))
         rows.append(_row(name, kind, unnoticed, DAMAGES))
         total += unnoticed

@@ -11,7 +11,6 @@ from PIL import Image
 from data import jpeg_entropy
 from data.image_errors import ImageContentError
 from data.jpeg_structure import (
-    ADOBE,
     ARITHMETIC,
     END,
     HOLE,
@@ -127,12 +126,6 @@ def _with_known_revision(content: bytes) -> bytes:
     return _changed(content, JFIF, lambda parameters: parameters[:5] + b"\x01" + parameters[6:])
 
 
-def _with_known_transform(content: bytes) -> bytes:
-    header = frame(segments(content))
-    transform = bytes([1 if len(header.sampling) == 3 else 2])
-    return _changed(content, ADOBE, lambda parameters: parameters[:11] + transform + parameters[12:])
-
-
 def _with_sequential_parameters(content: bytes) -> bytes:
     return _changed(content, SCAN, lambda parameters: parameters[:-3] + b"\x00\x3f\x00")
 
@@ -178,9 +171,9 @@ class Warning:
 # All that its decoder has (JWRN in jerror.h); what it calls an error (JERR) is refused always.
 WARNINGS = (
     Warning("Warning: unknown JFIF revision number", "which says nothing of pixels", _with_known_revision),
-    Warning("Unknown Adobe color transform code", "for which every reader takes YCbCr or YCCK", _with_known_transform),
     Warning("Corrupt JPEG data: bad ICC marker", "whose profile is not used", _without_profile),
     Warning("Invalid SOS parameters for sequential JPEG", "which has no choice of them", _with_sequential_parameters),
+    Warning("Unknown Adobe color transform code", "its colours can only be guessed"),
     Warning("Premature end of JPEG file", "it is truncated"),
     Warning("Corrupt JPEG data: premature end of data segment", "it is truncated or damaged"),
     Warning("Corrupt JPEG data: bad Huffman code", "its data are damaged"),

@@ -2,7 +2,8 @@
 
 libjpeg says that bytes are left over, not whether they are filling or a part of the picture that it lost its way in:
 one bit wrong, and blocks go missing in the middle. Two things tell. An encoder fills the last byte of the picture with
-ones; and where blocks are left over, the bytes go on to be blocks up to their very end, with ones again.
+ones; and where blocks are left over, the bytes go on to be blocks up to their very end, with ones again. And what holds
+0xFF 0x00, as only data do, is no filling.
 """
 
 import re
@@ -15,6 +16,7 @@ from data.image_errors import ImageContentError
 from data.jpeg_structure import RESTART_INTERVAL, SCAN, TABLES, Frame, Segment, huffman_tables
 
 RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+STUFFED = b"\xff\x00"  # stands for 0xFF in data
 BLOCK = 64  # coefficients
 LONGEST = 16  # bits of a code
 DAMAGED = "its data are damaged"
@@ -32,7 +34,7 @@ class Bits:
     @classmethod
     def of(cls, data: bytes) -> "Bits":
         """From a file's bytes."""
-        plain = data.replace(b"\xff\x00", b"\xff")
+        plain = data.replace(STUFFED, b"\xff")
         return cls(plain + b"\xff" * 4, 8 * len(plain))
 
     def ahead(self, position: int) -> int:
@@ -103,15 +105,17 @@ def _picture(data: bytes, units: int, unit: list[tuple[Codes, Codes]], interval:
     starts = [0, *(restart.end() for restart in restarts)]
     stops = [*(restart.start() for restart in restarts), len(data)]
     for number, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        bits = Bits.of(data[start:stop].rstrip(b"\xff"))
+        coded = data[start:stop].rstrip(b"\xff")
+        bits = Bits.of(coded)
         position = 0
         for _ in range(min(interval, units - number * interval)):
             position = _after(bits, position, unit)
-        extra = (bits.length - position) // 8
-        if extra and (stop < len(data) or not bits.filled(position) or _goes_on(bits, position, unit)):
-            raise ImageContentError(f"{extra} bytes are left over in its data, which may be a part of the picture")
-    picture = bits.padded[: -(-position // 8)]
-    return data[:start] + picture.replace(b"\xff", b"\xff\x00")
+        picture = bits.padded[: -(-position // 8)].replace(b"\xff", STUFFED)
+        extra = coded[len(picture) :]
+        between = stop < len(data)
+        if extra and (between or STUFFED in extra or not bits.filled(position) or _goes_on(bits, position, unit)):
+            raise ImageContentError(f"{len(extra)} bytes are left over in its data, which may be a part of the picture")
+    return data[:start] + picture
 
 
 def _goes_on(bits: Bits, position: int, unit: list[tuple[Codes, Codes]]) -> bool:

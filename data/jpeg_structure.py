@@ -10,7 +10,7 @@ from data.image_errors import ImageContentError
 START = b"\xff\xd8"
 END = 0xD9
 SCAN, TABLES, RESTART_INTERVAL = 0xDA, 0xC4, 0xDD  # SOS, DHT, DRI
-JFIF, PROFILE, ADOBE = 0xE0, 0xE2, 0xEE  # APP0, APP2, APP14
+JFIF, PROFILE = 0xE0, 0xE2  # APP0, APP2
 FRAMES = frozenset(range(0xC0, 0xD0)) - {TABLES, 0xC8, 0xCC}  # SOF
 SEQUENTIAL = frozenset({0xC0, 0xC1})  # with Huffman codes
 PROGRESSIVE = 0xC2
@@ -96,6 +96,8 @@ def frame(parts: Iterable[Segment]) -> Frame:
             if len(header) < 9 or len(components[-1]) < 3 or not all(component[1] & 15 for component in components):
                 break
             sampling = {number: (factors >> 4, factors & 15) for number, factors, _ in components}
+            if not any(header[1:3]) or not any(header[3:5]):
+                break
             return Frame(part.marker, int.from_bytes(header[3:5]), int.from_bytes(header[1:3]), sampling)
     raise ImageContentError("its header is damaged")
 

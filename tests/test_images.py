@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from PIL import Image, PngImagePlugin
 from core.errors import InputError
 from data import jpeg
 from data.images import PIXELS, ImageTable
-from data.jpeg_structure import ADOBE, END, HOLE, JFIF, PROFILE, SCAN, Segment, joined, segments
+from data.jpeg_structure import END, HOLE, JFIF, PROFILE, SCAN, Segment, joined, segments
 from data.paths import Paths
 from data.verification.decoding import broken_images
 from tests.image_files import ARITHMETIC, DAMAGES, SAMPLED_4X2, jpegs, opened, photograph, pixels, saved, scans
@@ -79,14 +80,14 @@ HARMLESS: dict[str, Callable[[], bytes]] = {
     "Warning: unknown JFIF revision number": lambda: with_segment(
         WHOLE, JFIF, b"JFIF\0\x07\x01\0\0\x01\0\x01\0\0", without=(JFIF,)
     ),
-    "Unknown Adobe color transform code": lambda: with_segment(
-        WHOLE, ADOBE, b"Adobe\0\x64\0\0\0\0\x07", without=(JFIF,)
-    ),
     "Corrupt JPEG data: bad ICC marker": lambda: with_segment(WHOLE, PROFILE, b"ICC_PROFILE\0\x02\x01a profile"),
     "Invalid SOS parameters for sequential JPEG": lambda: with_scan_parameters(WHOLE, bytes(3)),
     "Corrupt JPEG data: ": lambda: WHOLE[:2] + b"more bytes" + WHOLE[2:],
 }
 LOST: dict[str, Callable[[], bytes]] = {
+    "Unknown Adobe color transform code": lambda: with_segment(
+        WHOLE, 0xEE, b"Adobe\0\x64\0\0\0\0\x07", without=(JFIF,)
+    ),
     "Premature end of JPEG file": lambda: WHOLE[: (START_OF_DATA + END_OF_DATA) // 2],
     "Corrupt JPEG data: premature end of data segment": lambda: WHOLE[: (START_OF_DATA + END_OF_DATA) // 2] + EOI,
     "Corrupt JPEG data: bad Huffman code": lambda: WHOLE[: START_OF_DATA + 40] + b"\xff\0" * 4 + WHOLE[-2000:],
@@ -144,6 +145,14 @@ def test_extra_bytes_before_any_marker(kind, extra):
             refused(content, "may be a part of the picture")  # only filling can be told from it there
         else:
             assert np.array_equal(pixels(content), pixels(whole)), place
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_number_of_0xff_may_stand_before_a_marker(kind):
+    whole = jpegs()[kind]
+    filled = re.sub(rb"\xff[^\x00\xff]", lambda marker: b"\xff" * 9 + marker[0], whole[2:])
+    assert np.array_equal(pixels(whole[:2] + filled), pixels(whole))
+    assert np.array_equal(pixels(whole[:2] + b"more bytes" + filled), pixels(whole))
 
 
 @pytest.mark.parametrize("kind", ["baseline", "gray", "optimised", "CMYK"])
@@ -233,6 +242,16 @@ def test_bytes_inserted_into_the_picture_are_no_extra_bytes():
                 refused(content)
                 seen += 1
     assert seen > 30
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_without_a_side(kind):
+    whole = jpegs()[kind]
+    at = re.search(rb"\xff[\xc0\xc2]", whole).start() + 5
+    for height_and_width in (bytes(4), b"\0\0\1\0", b"\1\0\0\0"):
+        content = whole[:at] + height_and_width + whole[at + 4 :]
+        refused(content)
+        refused(content[:2] + b"more bytes" + content[2:])
 
 
 # JPEG: kinds
