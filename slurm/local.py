@@ -91,9 +91,10 @@ class LocalExecutor:
             What failed or could not be started, empty if all is done.
 
         Raises:
-            InputError: a job needs more GPUs than the machine has; or its folder for temporary files has too long a
-                name.
+            InputError: a job needs more GPUs than the machine has; the folder for temporary files has too long a name,
+                or the one for the jobs a name that is no text.
         """
+        _require_text(self.runs)
         self._waiting = [job for job in jobs if job.record(self.runs) is None]
         self._done = {job.name for job in jobs} - {job.name for job in self._waiting}
         for job in self._waiting:
@@ -214,6 +215,16 @@ class _Running:
         progress = read_progress(self.job.folder(self.runs))
         if progress:
             display.progress(self.job, progress["done"], progress["total"], progress["unit"])
+
+
+def _require_text(runs: Path) -> None:
+    try:
+        str(runs).encode()
+    except UnicodeEncodeError:  # TensorBoard and mmdet would raise it within jobs
+        raise InputError(
+            f"The folder {runs} has bytes in its name that are no UTF-8 text, and not every library writes files "
+            "there: name another one with --runs."
+        ) from None
 
 
 def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, jobs: Sequence[Job]) -> None:
