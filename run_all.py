@@ -26,6 +26,7 @@ def _command(arguments: Sequence[str]) -> int:
 def _runs(arguments: Sequence[str]) -> Path:
     """The folder that the arguments name for all that is written, without judging them."""
     named = [value for option, value in pairwise(arguments) if option == "--runs"]
+    named += [argument.removeprefix("--runs=") for argument in arguments if argument.startswith("--runs=")]
     return Path(named[-1] if named else "runs")
 
 

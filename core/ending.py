@@ -90,7 +90,7 @@ def _say(sentence: str, status: int) -> int:
     with suppress(OSError):  # there is nobody to tell it to
         sys.stdout.flush()
     with suppress(OSError):
-        print(sentence, file=sys.stderr, flush=True)
+        print("\\n".join(sentence.splitlines()), file=sys.stderr, flush=True)  # also where a name has several
     return status
 
 

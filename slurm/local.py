@@ -92,9 +92,10 @@ class LocalExecutor:
             What failed or could not be started, empty if all is done.
 
         Raises:
-            InputError: a job needs more GPUs than the machine has; or its folder for temporary files has too long a
-                name.
+            InputError: a job needs more GPUs than the machine has; the folder for temporary files has too long a name,
+                or the one for the jobs a name that is no text.
         """
+        _require_text(self.runs)
         found = standing(jobs, self.runs)
         self._waiting, self._done = list(found.to_do), {job.name for job in found.done}
         self._failures = {job.name: Failure(job, reason, None, True) for job, reason in found.held_back}
@@ -219,6 +220,16 @@ class _Running:
         progress = read_progress(self.job.folder(self.runs))
         if progress:
             display.progress(self.job, progress["done"], progress["total"], progress["unit"])
+
+
+def _require_text(runs: Path) -> None:
+    try:
+        str(runs).encode()
+    except UnicodeEncodeError:  # TensorBoard and mmdet would raise it within jobs
+        raise InputError(
+            f"The folder {runs} has bytes in its name that are no UTF-8 text, and not every library writes files "
+            "there: name another one with --runs."
+        ) from None
 
 
 def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, jobs: Sequence[Job]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.files import sha256_of
+from core.files import PART, sha256_of
 from results.records import UnusableRecordError
 from slurm.environment import REPOSITORY
 from slurm.jobs import Job, Resources, in_order
@@ -122,7 +122,16 @@ def test_a_killed_job_is_named_and_runs_again(tmp_path):
     assert failure.reason.startswith("ended by SIGKILL: the system probably had no memory left; let fewer jobs run")
     assert read_states([job], tmp_path, {})[0].state is State.FAILED
     assert job.record(tmp_path) is None
+    part = job.folder(tmp_path) / f".state.pt.12345678{PART}"
+    part.touch()
     assert run([job], tmp_path)[0] == []
+    assert not part.exists(), "what was half written when it was killed"
+
+
+@pytest.mark.parametrize(("number", "reason"), [(7, "ended by SIGBUS: shared memory"), (15, "ended by SIGTERM")])
+def test_every_signal_is_named(tmp_path, number, reason):
+    ((failure,), _) = run([toy("ended", "end_by_signal", number)], tmp_path)
+    assert failure.reason.startswith(reason)
 
 
 def test_the_cost_of_a_killed_start_counts_too(tmp_path):

@@ -237,6 +237,11 @@ def test_names_of_any_bytes_on_a_terminal_of_ascii(tmp_path, name):
         path.read_text(encoding="utf-8")  # whole UTF-8
 
 
+def test_no_job_runs_where_libraries_cannot_write(tmp_path):
+    sentence = sentence_of(run(*RUN_ALL, *MINIATURE, "--runs", tmp_path / os.fsdecode(b"caf\xe9")))
+    assert "caf\\udce9" in sentence and "no UTF-8 text" in sentence
+
+
 def test_a_broken_image_whose_name_is_no_text(tmp_path):
     """It is named in the report, which is UTF-8 and JSON, and by its very bytes in the list of broken images."""
     folder, line = os.fsencode(tmp_path), b"google/caf\xe9.jpg"
