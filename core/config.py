@@ -21,7 +21,7 @@ NotNegativeNumber = Annotated[float, Field(ge=0, le=LARGEST)]
 
 
 def _path(text: str) -> str:
-    if not text.strip() or "\0" in text:
+    if not text.strip() or any(character < " " for character in text):
         raise ValueError(f"found {text!a}, expected the path of a file or folder")
     return text
 

@@ -75,9 +75,9 @@ class MoProConfig(Config):
     objective: Literal["mopro"]
     embedding_size: Positive
     temperature: PositiveNumber
-    encoder_momentum: Fraction
+    encoder_momentum: Momentum
     queue_size: Positive
-    prototype_momentum: Fraction
+    prototype_momentum: Momentum
     alpha: Fraction
     threshold: Fraction
     keep_above: NotNegativeNumber = 1.0

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from core.config import (
     Config,
@@ -67,12 +67,15 @@ class StageResources(Config):
     detection: Resources = Resources()
 
 
-Title = Annotated[str, Field(max_length=64, pattern=r"^[\x20-\x7e]*[A-Za-z0-9][\x20-\x7e]*$")]
-
-
 def slug(title: str) -> str:
     """A title as a name, such as ``webvision-v1.0``."""
     return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-.")
+
+
+def _title(text: str) -> str:
+    if not slug(text) or not text.isprintable() or len(text) > 64:
+        raise ValueError(f"found the title {text!a}, expected up to 64 characters with letters or digits among them")
+    return text
 
 
 class ReleasedMethod(ReleasedFile):
@@ -83,7 +86,7 @@ class ReleasedMethod(ReleasedFile):
     """
 
     objective: Literal["released"]
-    pretrained_on: Title
+    pretrained_on: Annotated[str, AfterValidator(_title)]
 
 
 ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Field(discriminator="objective")]
