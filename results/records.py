@@ -125,7 +125,7 @@ def _by_content(file: bytes) -> Record:
         return Record.model_validate_json(sealed({name: it for name, it in content.items() if name != KEY}))
     if is_sealed or (KEY not in content and version != SCHEMA_VERSION):
         raise ValueError(
-            f"has schema version {in_a_sentence(version)}, and this code reads 1 and {SCHEMA_VERSION}: read it with the "
-            "version of the code that wrote it"
+            f"has schema version {in_a_sentence(version)}, and this code reads 1 and {SCHEMA_VERSION}: read it with "
+            "the version of the code that wrote it"
         )
     raise ValueError("was edited after it was written (its digest does not fit its content)")
