@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from core.errors import InputError
 from results.records import RECORD_FILE, UnusableRecordError, parse_record, read_content
-from results.schema import Metric, Record, first_fault
+from results.schema import Metric, Record, first_fault, in_a_sentence
 from results.seal import KEY, fits, is_as_written, opened
 
 PLAN_FILE = "plan.json"
@@ -96,7 +96,9 @@ def _is_amount(number: object) -> bool:
 
 def _check_job(job: PlannedJob, before: set[str]) -> None:
     if not all(text and text.isprintable() for text in (job.name, job.identity, job.folder, *job.tags.values())):
-        raise ValueError(f"a name, folder, identity or tag of the job {job.name!r} is empty or cannot be printed")
+        raise ValueError(
+            f"a name, folder, identity or tag of the job {in_a_sentence(job.name)!r} is empty or cannot be printed"
+        )
     if job.folder.startswith("/") or not {"", ".", ".."}.isdisjoint(job.folder.split("/")):
         raise ValueError(f"the folder {job.folder} of {job.name} is not one below the plan's")
     if "evaluation" in job.tags and not all(tag in job.tags for tag in OF_A_FIGURE):
@@ -105,7 +107,7 @@ def _check_job(job: PlannedJob, before: set[str]) -> None:
         raise ValueError(f"the seed {job.tags['seed']} of {job.name} is no number")
     for needed in job.needs.values():
         if needed not in before:
-            raise ValueError(f"{job.name} needs {needed}, which does not stand before it")
+            raise ValueError(f"{job.name} needs {in_a_sentence(needed)}, which does not stand before it")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from core.errors import InputError
 from core.files import read_whole, write_text
-from results.schema import SCHEMA_VERSION, Record, first_fault
+from results.schema import SCHEMA_VERSION, Record, first_fault, in_a_sentence
 from results.seal import KEY, fits, is_as_written, opened, sealed
 from results.version1 import Version1
 
@@ -90,9 +90,8 @@ def parse_record(content: bytes, place: str, identity: str) -> Record:
     except ValueError as error:
         raise UnusableRecordError(f"The record {place} {error}: {WAYS_OUT}.") from None
     if record.identity != identity:
-        raise UnusableRecordError(
-            f"The record {place} is of another job ({record.name}, {record.identity[:10]}): {WAYS_OUT}."
-        )
+        other = f"{in_a_sentence(record.name)}, {in_a_sentence(record.identity[:10])}"
+        raise UnusableRecordError(f"The record {place} is of another job ({other}): {WAYS_OUT}.")
     return record
 
 
@@ -126,7 +125,7 @@ def _by_content(file: bytes) -> Record:
         return Record.model_validate_json(sealed({name: it for name, it in content.items() if name != KEY}))
     if is_sealed or (KEY not in content and version != SCHEMA_VERSION):
         raise ValueError(
-            f"has schema version {version}, and this code reads 1 and {SCHEMA_VERSION}: read it with the version of "
-            "the code that wrote it"
+            f"has schema version {in_a_sentence(version)}, and this code reads 1 and {SCHEMA_VERSION}: read it with "
+            "the version of the code that wrote it"
         )
     raise ValueError("was edited after it was written (its digest does not fit its content)")

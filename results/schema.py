@@ -262,7 +262,9 @@ class Record(Part):
     def _percentages_are_some(cls, metrics: dict[str, Metric]) -> dict[str, Metric]:
         for name, metric in metrics.items():
             if metric.unit == "%" and not -ROUNDING <= metric.value <= 100 + ROUNDING:
-                raise ValueError(f"{name} is {metric.value:g} %, and a percentage lies between 0 and 100")
+                raise ValueError(
+                    f"{in_a_sentence(name)} is {metric.value:g} %, and a percentage lies between 0 and 100"
+                )
         return metrics
 
     @field_validator("config", "provenance")
@@ -274,7 +276,17 @@ class Record(Part):
 def first_fault(error: ValidationError) -> str:
     """What is wrong, and where, of the first thing that is: ``cost.seconds: input should be a number, found ''``."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(in_a_sentence(part) for part in first["loc"])
     said = first["msg"].removeprefix("Value error, ")
-    found = "" if first["type"] in ("value_error", "json_invalid", "missing") else f", found {first['input']!r:.60}"
+    found = (
+        ""
+        if first["type"] in ("value_error", "json_invalid", "missing")
+        else f", found {in_a_sentence(repr(first['input']))}"
+    )
     return f"{place}: {said[:1].lower()}{said[1:]}{found}" if place else said
+
+
+def in_a_sentence(value: object) -> str:
+    """The value as a sentence can hold it: printable, and not long."""
+    text = str(value)
+    return (text if text.isprintable() else ascii(text)[1:-1])[:60]

@@ -58,7 +58,7 @@ def environment(operators: str | None) -> Environment:
         cuda=torch.version.cuda or NONE,
         cudnn=NONE if cudnn is None else str(cudnn),
         nccl=nccl,
-        driver=_found_in(DRIVER_FILE, r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s") or NONE,
+        driver=_found_in(DRIVER_FILE, r"Kernel Module.*?\s(\d+(?:\.\d+)+)\s") or (None if has_gpu else NONE),
         operators=operators,
         **_blas(),
     )

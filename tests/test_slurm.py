@@ -111,6 +111,20 @@ def tables(runs: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted((runs / "mini/tables").glob("*.csv"))}
 
 
+def test_an_edited_record_holds_back_what_needs_it_and_nothing_else(cluster, runs):
+    """Nothing is submitted here: the edited record is of what all others need."""
+    (path,) = runs.glob("mini/miniature-*/record.json")
+    edited = path.read_text().replace('"n": 1,', '"n": 2,')
+    path.write_text(edited)
+    run = run_all(runs, *SLURM, *ONE_BRANCH)
+    assert run.returncode == 2
+    assert f"error: miniature: The record {path} was edited after it was written" in run.stderr
+    assert "needs miniature, which is held back" in run.stderr
+    assert {job["state"] for job in status(runs, *ONE_BRANCH).values()} == {State.HELD_BACK}
+    assert path.read_text() == edited
+    assert not job_numbers(cluster, runs)
+
+
 def test_the_whole_miniature_gives_the_tables_of_a_local_run(cluster, miniature, runs, tmp_path):
     local = shutil.copytree(miniature, tmp_path / "local")
     assert run_all(local, **DISTRIBUTED).returncode == 0

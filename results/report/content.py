@@ -1,28 +1,25 @@
 """What the page says, as plain values for its template."""
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from core.exhibits import CURVES_FILE
 from results.claims import Claim
 from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
-from results.plan import PlannedJob, Results
-from results.provenance import digests
-from results.records import RECORD_FILE
+from results.plan import Results
 from results.report import pictures
 from results.report.images import exhibited
 from results.report.leftovers import EPOCHS, Reliability, read_leftover
 from results.report.pictures import Picture
-from results.schema import Metric, Record, first_fault
+from results.report.runs import absences, anchor, costs, duration, grouped, ranges, trails
+from results.schema import first_fault
 from results.tables import NOT_CONVERGED, Figure, figures, marks, tested_claims
-from results.trail import code_of, command_of, not_run_because, parts_of
+from results.trail import code_of
 
 MARKS = {
     "holds": ("✓", "good"),
@@ -95,59 +92,11 @@ class Section:
     is_claimed: bool
 
 
-@dataclass(frozen=True)
-class Run:
-    """A job of a group, done."""
-
-    name: str
-    seed: str
-    record: str
-    metrics: Sequence[str]
-    needs: Sequence[tuple[str, str]]
-    minutes: float
-
-
-@dataclass(frozen=True)
-class Trail:
-    """Jobs that differ in their seed alone, and what produced them.
-
-    Attributes:
-        anchor: of its place on the page.
-        title: of the group.
-        stage: what ran.
-        metrics: names of the figures.
-        runs: the jobs.
-        code, parts, data: of all of them, each once; parts are what else is known of how they ran, by its name.
-        config: of the first, as JSON.
-        command: that runs them.
-    """
-
-    anchor: str
-    title: str
-    stage: str
-    metrics: Sequence[str]
-    runs: Sequence[Run]
-    code: Sequence[str]
-    parts: Sequence[tuple[str, str]]
-    data: Sequence[tuple[str, Sequence[str]]]
-    config: str
-    command: str
-
-
-@dataclass(frozen=True)
-class Absent:
-    """Jobs of a group that have no record for the same reason."""
-
-    title: str
-    seeds: str
-    reason: str
-
-
 def content_of(results: Results, runs: Path) -> dict[str, Any]:
     """Everything that the template shows, by name."""
     methods = list(dict.fromkeys(job.tags["method"] for job in results.jobs if "method" in job.tags))
     every, claims = figures(results), tested_claims(results)
-    groups = _groups(results.jobs)
+    groups = grouped(results.jobs)
     problems = list(results.problems)
     return {
         "profile": results.profile["name"],
@@ -165,32 +114,12 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
         "reliability": _reliability(results, methods, problems),
         "detection": pictures.bars([it for it in every if it.table.name == "coco"], methods),
         "gallery": exhibited(results, runs, problems),
-        "absent": _absent(results, runs, groups),
+        "absent": absences(results, runs, groups),
         "problems": problems,
-        "costs": _costs(results),
-        "trails": [_trail(results, title, jobs) for title, jobs in groups.items() if _done(results, jobs)],
+        "costs": costs(results),
+        "trails": trails(results, groups),
         "settings": json.dumps(results.profile, indent=2),
     }
-
-
-def _groups(jobs: Iterable[PlannedJob]) -> dict[str, list[PlannedJob]]:
-    """Jobs by their names without the seed."""
-    groups: dict[str, list[PlannedJob]] = {}
-    for job in jobs:
-        groups.setdefault(_group_of(job), []).append(job)
-    return groups
-
-
-def _group_of(job: PlannedJob) -> str:
-    return re.sub(r"/seed\d+$", "", job.name)
-
-
-def _done(results: Results, jobs: Iterable[PlannedJob]) -> list[tuple[PlannedJob, Record]]:
-    return [(job, results.records[job.name]) for job in jobs if job.name in results.records]
-
-
-def _anchor(group: str) -> str:
-    return "trail-" + re.sub(r"[^A-Za-z0-9.]+", "-", group).strip("-")
 
 
 def _tiles(results: Results, claims: Sequence[Claim]) -> list[tuple[str, str, str]]:
@@ -209,25 +138,10 @@ def _tiles(results: Results, claims: Sequence[Claim]) -> list[tuple[str, str, st
             "paired by seed, 95% interval",
         ),
         ("Jobs done", f"{len(results.records)} of {len(results.jobs)}", "each with its record"),
-        ("Seeds", str(len(seeds)), _ranges(seeds)),
-        ("Work", _duration(seconds), f"{gpu_hours:.1f} GPU-hours" if gpu_hours else "on CPUs alone"),
+        ("Seeds", str(len(seeds)), ranges(seeds)),
+        ("Work", duration(seconds), f"{gpu_hours:.1f} GPU-hours" if gpu_hours else "on CPUs alone"),
         ("Code", commits[0] if commits else "none", f"and {len(commits) - 1} more" if commits[1:] else "commit"),
     ]
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Such as ``0 to 2, 7``, of sorted numbers."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(f"{part[0]} to {part[-1]}" if part[1:] else str(part[0]) for part in parts)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.0f} minutes"
 
 
 def _counts(claims: Sequence[Claim]) -> list[tuple[Verdict, int]]:
@@ -291,7 +205,7 @@ def _cell(it: Figure) -> Cell:
         n=it.ours.n if it.ours else 0,
         mark=NOT_CONVERGED if it.has_not_converged else "",
         counted=f"{fits.not_converged} of {fits.fitted} SVMs did not converge" if fits else "",
-        trail=_anchor("/".join((it.column.evaluation, it.method, it.training_set))),
+        trail=anchor("/".join((it.column.evaluation, it.method, it.training_set))),
         paper=" or ".join(f"{value:g}" for value in it.published.values),
         source=it.published.status,
         verdict=Verdict.of(it.outcome.word, it.outcome.addition) if it.outcome else None,
@@ -301,7 +215,7 @@ def _cell(it: Figure) -> Cell:
 def _curves(results: Results, runs: Path, problems: list[str]) -> dict[str, list[pictures.Epochs]]:
     """The epochs of every finished pretraining that left them, by method."""
     curves: dict[str, list[pictures.Epochs]] = {}
-    for job, _ in _done(results, results.jobs):
+    for job, _ in results.done:
         if job.tags.get("evaluation") != "pretrain":
             continue
         epochs = read_leftover(runs / job.folder / CURVES_FILE, EPOCHS, problems)
@@ -325,75 +239,3 @@ def _reliability(results: Results, methods: Sequence[str], problems: list[str]) 
                 continue
             diagrams.setdefault(title, {}).setdefault(method, []).append(bins)
     return [pictures.reliability(by_method, title, methods) for title, by_method in diagrams.items()]
-
-
-def _absent(results: Results, runs: Path, groups: Mapping[str, Sequence[PlannedJob]]) -> list[Absent]:
-    absent = []
-    for title, jobs in groups.items():
-        by_reason: dict[str, list[PlannedJob]] = {}
-        for job in (job for job in jobs if job.name not in results.records):
-            by_reason.setdefault(not_run_because(results, runs, job), []).append(job)
-        for reason, alike in by_reason.items():
-            seeds = sorted(int(job.tags["seed"]) for job in alike if "seed" in job.tags)
-            absent.append(Absent(title, _ranges(seeds), reason))
-    return absent
-
-
-def _costs(results: Results) -> list[tuple[str, int, str, str]]:
-    """Kind of job, how many were done, their time and their GPU-hours."""
-    kinds: dict[str, list[Record]] = {}
-    for job, record in results.done:
-        kinds.setdefault(job.kind, []).append(record)
-    return [
-        (
-            kind,
-            len(records),
-            _duration(sum(record.cost.seconds for record in records)),
-            f"{sum(record.cost.gpu_hours for record in records):.1f}",
-        )
-        for kind, records in kinds.items()
-    ]
-
-
-def _trail(results: Results, title: str, jobs: Sequence[PlannedJob]) -> Trail:
-    done = _done(results, jobs)
-    metrics = list(dict.fromkeys(name for _, record in done for name in record.metrics))
-    data: dict[str, dict[str, None]] = {}
-    for _, record in done:
-        for name, digest in digests(record):
-            data.setdefault(name, {})[digest] = None
-    return Trail(
-        anchor=_anchor(title),
-        title=title,
-        stage=done[0][1].stage,
-        metrics=metrics,
-        runs=[_run(results, job, record, metrics) for job, record in done],
-        code=_each_once(code_of(record) for _, record in done),
-        parts=list(dict.fromkeys(part for _, record in done for part in parts_of(record).items() if part[0] != "cost")),
-        data=[(name, list(found)) for name, found in data.items()],
-        config=json.dumps(done[0][1].config, indent=2),
-        command=command_of(results, *(job for job, _ in done)),
-    )
-
-
-def _each_once(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(text for text in texts if text))
-
-
-def _run(results: Results, job: PlannedJob, record: Record, metrics: Sequence[str]) -> Run:
-    parents = [results.planned[name] for name in job.needs.values() if name in results.planned]
-    return Run(
-        name=job.name,
-        seed=job.tags.get("seed", ""),
-        record=quote(f"{job.folder}/{RECORD_FILE}"),
-        metrics=[_shown(record.metrics.get(name)) for name in metrics],
-        needs=[(parent.identity[:10], _anchor(_group_of(parent))) for parent in parents],
-        minutes=record.cost.seconds / 60,
-    )
-
-
-def _shown(metric: Metric | None) -> str:
-    if metric is None:
-        return ""
-    value = f"{metric.value:.2f}" if metric.unit == "%" else f"{metric.value:g}"
-    return value + (f" ± {metric.spread:.2f}" if metric.spread is not None else "")
