@@ -99,9 +99,11 @@ def _object(rng: np.random.Generator, image: dict[str, Any], may_be_crowd: bool)
     width, height = image["width"], image["height"]
     wide, high = rng.uniform(3, width), rng.uniform(3, height)
     left, top = rng.uniform(0, width - wide), rng.uniform(0, height - high)
-    angles = np.sort(rng.uniform(0, 2 * np.pi, 5)) if rng.random() < 0.3 else np.arange(4) * np.pi / 2 + np.pi / 4
-    across = (left + wide * (0.5 + np.cos(angles) / 2 ** (len(angles) == 5) * 0.7)).clip(0, width)
-    down = (top + high * (0.5 + np.sin(angles) / 2 ** (len(angles) == 5) * 0.7)).clip(0, height)
+    if rng.random() < 0.3:  # five points on an ellipse
+        angles = np.sort(rng.uniform(0, 2 * np.pi, 5))
+        across, down = left + wide * (1 + np.cos(angles)) / 2, top + high * (1 + np.sin(angles)) / 2
+    else:
+        across, down = left + wide * np.array([0, 1, 1, 0]), top + high * np.array([0, 0, 1, 1])
     polygons = [np.stack([across, down], 1).ravel().round(2).tolist()]
     code = run_lengths.merge(run_lengths.frPyObjects(polygons, height, width))
     if run_lengths.area(code) < 4:

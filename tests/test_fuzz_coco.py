@@ -45,13 +45,22 @@ JUNK = (
     "\0",
     "\udce9",
 )
-JUNK = (*JUNK, "\ud800", "..", [], {}, [[]], [0, 0, 0, 0], {"size": [1, 1], "counts": [1]}, {"counts": "0" * 40})
-
-
-def places(values: Any) -> list[tuple[Any, Any]]:
-    """Every container with every key or index in it, from the outermost on."""
-    keys = list(values) if isinstance(values, dict) else range(len(values)) if isinstance(values, list) else []
-    return [place for key in keys for place in [(values, key), *places(values[key])]]
+JUNK = (
+    *JUNK,
+    [[1, 1, 9, 1, 9, 9, 1]],
+    [[1, 1, 9, 9, 1, 1]],
+    [[4, 4, 5, 4, 5, 5]],
+    [1, 1, -4, 4],
+    [1, 1, 4, 0],
+    "\ud800",
+    "..",
+    [],
+    {},
+    [[]],
+    [0, 0, 0, 0],
+    {"size": [1, 1], "counts": [1]},
+    {"counts": "0" * 40},
+)
 
 
 def place_of(values: Any, depth: int, choose: int) -> tuple[Any, Any]:
@@ -74,7 +83,9 @@ def damaged(draw: st.DrawFn) -> tuple[dict[str, Any], list[tuple[str, int]]]:
     written = copy.deepcopy(coco)
     for _ in range(draw(st.integers(0, 3))):
         values = written[draw(st.sampled_from(sorted(written)))]
-        container, key = place_of(values, draw(st.integers(1, 6)), draw(st.integers(0, 10**6)))
+        within = draw(st.sampled_from(["", "images", "categories", *["annotations"] * 5]))
+        depth = draw(st.sampled_from([1, 2, 2, 2, 3, 4, 5]))
+        container, key = place_of(values.get(within) or values, depth, draw(st.integers(0, 10**6)))
         if container is None:
             continue
         match draw(st.sampled_from(["replace", "move", "delete", "repeat", "empty", "ignore", "swap"])):
