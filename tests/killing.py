@@ -47,26 +47,24 @@ def make_a_folder(path: Path) -> None:
 DAMAGES = (cut, flip_a_byte, delete, empty)
 
 
-def killed_after(seconds: float, config: dict[str, Any], place: Workspace) -> bool:
-    """Run the stage in a process of its own, and kill that; False if it had ended before."""
+def newest_number(place: Workspace) -> int:
+    """How many iterations the newest state has, whole or not; 0 without any."""
+    return max((int(path.stem.removeprefix("iter_")) for path in states(place)), default=0)
+
+
+def killed(reached: int, seconds: float, config: dict[str, Any], place: Workspace) -> None:
+    """Run the stage in a process of its own; kill that some seconds after it began to write the state of an iteration.
+
+    The state may be older than the process.
+    """
     process = multiprocessing.get_context("fork").Process(target=detection.run, args=(config, place))
     process.start()
+    while process.is_alive() and newest_number(place) < reached:
+        process.join(0.005)
     process.join(seconds)
     process.kill()
     process.join()
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return process.exitcode != 0
-
-
-def killed_when(reached: int, config: dict[str, Any], place: Workspace) -> None:
-    """The same, as soon as the state of that iteration is being written."""
-    process = multiprocessing.get_context("fork").Process(target=detection.run, args=(config, place))
-    process.start()
-    while not any(int(path.stem.removeprefix("iter_")) >= reached for path in states(place)):
-        process.join(0.01)
-        assert process.is_alive()
-    process.kill()
-    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 def assert_equal_ends(place: Workspace, undisturbed: Workspace) -> None:

@@ -22,7 +22,7 @@ from data.miniature.classes import COCO_CLASSES
 from pretrain import untrained
 from pretrain.checkpoints import MODEL_FILE
 from pretrain.tensor_files import load_tensors, save_tensors
-from tests.killing import assert_equal_ends, flip_a_byte, killed_when, states
+from tests.killing import assert_equal_ends, flip_a_byte, killed, states
 from tests.processes import in_two_processes, run_stage
 from transfer import detection, mmdetection
 from transfer.config import DetectionConfig
@@ -227,9 +227,9 @@ def test_killed_with_damaged_states_and_moved_it_ends_as_undisturbed(finished, t
     """With the iterations it should have, and with the very same model and figures."""
     undisturbed, metrics = finished
     place = workspace(tmp_path / "job", miniature, checkpoint)
-    killed_when(2, configuration(), place)
+    killed(2, 0, configuration(), place)
     flip_a_byte(states(place)[0])
-    killed_when(3, configuration(), place)
+    killed(3, 0, configuration(), place)
     (place.folder / detection_training.TRAINING / "last_checkpoint").write_text("")
     place = workspace(place.folder.rename(tmp_path / "moved"), miniature, checkpoint)
     assert detection.run(configuration(), place) == metrics

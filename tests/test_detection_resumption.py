@@ -14,7 +14,7 @@ from core.workspace import Workspace
 from data.coco import read_coco
 from pretrain.checkpoints import MODEL_FILE
 from pretrain.tensor_files import load_tensors, save_tensors
-from tests.killing import DAMAGES, assert_equal_ends, cut, delete, killed_after, make_a_folder, states
+from tests.killing import DAMAGES, assert_equal_ends, cut, delete, killed, make_a_folder, newest_number, states
 from tests.test_detection import CPU, checkpoint, configuration, workspace  # noqa: F401  (a fixture)
 from transfer import detection, detection_training
 from transfer.config import DetectionConfig
@@ -32,19 +32,19 @@ def training(iterations: int, **runtime: int) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_killed_twenty_times_it_ends_as_undisturbed(tmp_path, miniature, checkpoint, seed):  # noqa: F811
     """At random moments, the newest state damaged every third time."""
-    config = training(60, checkpoint_every=3)
+    config = training(100)
     undisturbed = workspace(tmp_path / "undisturbed", miniature, checkpoint)
     metrics = detection.run(config, undisturbed)
     place = workspace(tmp_path / "job", miniature, checkpoint)
-    moments, kills, damaged = random.Random(seed), 0, 0
-    while kills < 20:
-        kills += killed_after(moments.uniform(0.1, 4), config, place)
-        reached = [path.name for path in states(place)]
-        print(f"kill {kills}: {reached}")
-        if kills % 3 == 0 and reached:
+    moments, damaged = random.Random(seed), 0
+    for kill in range(1, 21):
+        killed(newest_number(place) + moments.randrange(5), moments.uniform(0, 0.5), config, place)
+        print(f"kill {kill}: {[path.name for path in states(place)]}")
+        if kill % 3 == 0 and states(place):
             DAMAGES[damaged % len(DAMAGES)](states(place)[0])
             damaged += 1
     assert damaged >= len(DAMAGES)
+    assert newest_number(place) < 100
     assert detection.run(config, place) == metrics
     assert_equal_ends(place, undisturbed)
 
