@@ -86,8 +86,9 @@ def test_fuzz_folders_with_strangers(tmp_path):
         if table is None:
             return
         found = {os.fsdecode(path): row for row, path in enumerate(table.paths)}
-        assert found.keys() >= set(IMAGES) - set(lost)
-        assert all(table.content(found[name]) == image_bytes(name) for name in set(IMAGES) - set(lost))
+        left = {name for name in IMAGES if not {name, name.partition("/")[0]} & set(lost)}
+        assert found.keys() >= left
+        assert all(table.content(found[name]) == image_bytes(name) for name in left)
         beside = found.keys() - set(IMAGES)  # what is named like an image of a class is one
         assert all(name.count("/") == 1 and not name.split("/")[1].startswith(".") for name in beside)
 
