@@ -17,14 +17,20 @@ def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any]]:
     """The jobs of the plan, and the profile's values with the seeds and methods of those jobs.
 
     To ask for less never hides what was measured. The plan has the jobs that are asked for, and of all others that the
-    profile has, those with a record; its seeds and methods are then those of the plan that is there too. What was
+    profile has, those with a record, also with one that cannot be used; its seeds and methods are then those of the plan
+    that is there too. What was
     measured with other values has another identity, so that it is none of the profile's jobs, and gives way.
     """
     earlier = _plan_in(selection)
     wider = selection.profile if earlier is None else _widened(selection.profile, earlier)
     asked = {job.identity for job in selection.planned}
-    jobs = [job for job in jobs_of(wider) if job.identity in asked or job.record(selection.runs) is not None]
+    jobs = [job for job in jobs_of(wider) if job.identity in asked or _has_record(job, selection)]
     return jobs, _with_what_is_in(jobs, wider)
+
+
+def _has_record(job: Job, selection: Selection) -> bool:
+    found = job.found(selection.runs)
+    return found.record is not None or found.problem is not None
 
 
 def _plan_in(selection: Selection) -> Plan | None:

@@ -68,11 +68,12 @@ def _runnable(selection: "Selection", here: bool, partial: bool) -> "Selection":
     from dataclasses import replace
 
     from commands.requirements import lacks_of, lost_with, on_the_cpu, require
+    from slurm.jobs import standing
     from slurm.local import visible_gpus
 
     gpus = len(visible_gpus()) if here else None
     selected = on_the_cpu(selection.selected) if gpus == 0 else selection.selected
-    to_do = [job for job in selected if job.record(selection.runs) is None]
+    to_do = standing(selected, selection.runs).to_do
     on_cpu = sum(not job.resources.gpus and job not in selection.selected for job in to_do)
     if on_cpu:
         print(f"This machine has no GPU: {on_cpu} jobs run on its CPU.")
