@@ -17,9 +17,9 @@ def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any]]:
     """The jobs of the plan, and the profile's values with the seeds and methods of those jobs.
 
     To ask for less never hides what was measured. The plan has the jobs that are asked for, and of all others that the
-    profile has, those with a record, also one that cannot be used; its seeds and methods are then those of the plan that
-    is there too. What was measured with other values has another identity, so that it is none of the profile's jobs, and
-    gives way.
+    profile has, those with a record, also one that cannot be used; its seeds and methods are then those of the plan
+    that is there too. What was measured with other values has another identity, so that it is none of the profile's
+    jobs, and gives way.
     """
     earlier = _plan_in(selection)
     wider = selection.profile if earlier is None else _widened(selection.profile, earlier)
