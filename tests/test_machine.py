@@ -19,7 +19,7 @@ from core.ending import ended
 from core.errors import sentence_about
 from profiles.expand import jobs_of
 from profiles.load import load_profile
-from slurm.environment import KEPT, outside_allocations
+from slurm.allocations import KEPT, outside_allocations
 from slurm.plan import write_plan
 from tests.machine import (
     REPOSITORY,
