@@ -124,7 +124,9 @@ def _packages() -> dict[str, str]:
 def _blas() -> dict[str, str | None]:
     from threadpoolctl import threadpool_info
 
-    found = next((library for library in threadpool_info() if library["user_api"] == "blas"), None)
+    loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    # Every package brings its own, and which of them are loaded depends on what else runs: numpy's always is.
+    found = min(loaded, key=lambda library: ("numpy" not in library["filepath"], library["filepath"]), default=None)
     if found is None:
         return {"blas": None, "blas_kernel": None}
     return {

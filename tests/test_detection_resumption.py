@@ -121,12 +121,12 @@ def test_a_whole_state_of_another_version_is_kept(place, checkpoint, change: Cal
     assert "\n" not in error.value.sentence and newest.exists()
 
 
-@pytest.mark.parametrize("rate", [1e4, 1e30])
+@pytest.mark.parametrize("rate", [1e4, 1e9])
 def test_a_training_that_diverges_stops_and_leaves_no_broken_state(tmp_path, miniature, checkpoint, rate):  # noqa: F811
     config = training(6) | {"learning_rate": rate, "gradient_norm": None, "warmup": 0}
     place = workspace(tmp_path / "job", miniature, checkpoint)
     with pytest.raises(
-        InputError, match=r"The training diverged: the loss of step \d is (nan|inf), with the lea"
+        InputError, match=r"The training diverged: (the loss of|after) step \d( is (nan|inf))?, with the lea"
     ) as error:
         detection.run(config, place)
     assert f"learning rate {rate:g}" in error.value.sentence

@@ -25,7 +25,7 @@ from tests.test_retraining import inputs  # noqa: F401  (a fixture)
 from transfer import finetuning, places205, voc07
 from transfer.features import unit_rows
 
-RATE = 1e38
+RATE = 1e9
 NO_METHOD = CONFIG.model_dump(mode="json")
 CROSS_ENTROPY = NO_METHOD | {"method": CrossEntropyConfig(objective="cross-entropy").model_dump()}
 TRAININGS = {
@@ -38,7 +38,7 @@ TRAININGS = {
 
 
 def diverging(config: dict[str, Any], log_every: int) -> dict[str, Any]:
-    schedule = config["schedule"] | {"learning_rate": RATE, "epochs": 3}
+    schedule = config["schedule"] | {"learning_rate": RATE, "epochs": 3, "decay_at": [], "weight_decay": 0.5}
     return config | {"schedule": schedule, "runtime": config["runtime"] | {"log_every": log_every}}
 
 
@@ -55,7 +55,7 @@ def test_a_training_that_diverges_says_where_and_leaves_nothing(name, log_every,
         config = config | {"backbone": test_retraining.CONFIG["backbone"]}
     with pytest.raises(InputError) as error:
         run(diverging(config, log_every), job)
-    said = r"The training diverged: (the loss of|after) step \d+( is (nan|inf))?, with the learning rate 1e\+38[;,]"
+    said = r"The training diverged: (the loss of|after) step \d+( is (nan|inf))?, with the learning rate 1e\+09[;,]"
     assert re.match(said, error.value.sentence) and "\n" not in error.value.sentence
     left = {path.name for path in job.folder.rglob("*") if path.is_file() and "events" not in path.name}
     assert not left & {MODEL_FILE, hard_images.REFERENCE_FILE, finetuning.HISTORY_FILE}
@@ -169,7 +169,7 @@ def test_states_that_are_no_states(tmp_path, inputs, capsys):  # noqa: F811
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"2": {}}'])
 def test_lost_accuracies_are_said(content, job):
     config = test_finetuning.configuration(backbone=test_retraining.CONFIG["backbone"])
-    config["schedule"] |= {"epochs": 1}
+    config["schedule"] |= {"epochs": 1, "decay_at": []}
     finetuning.run(config, job)
     (job.folder / finetuning.HISTORY_FILE).write_text(content)
     with pytest.raises(InputError, match=r"history\.json no longer holds the accuracies .* delete the folder"):
