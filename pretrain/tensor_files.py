@@ -223,6 +223,8 @@ def fault_of(name: str, tensor: torch.Tensor) -> str | None:
 
     Floating-point numbers must be finite in float32, a running variance of BatchNorm not negative.
     """
+    if tensor._backward_hooks:  # what a pickle may hang on a tensor
+        return f"{name} carries more than numbers"
     if tensor.layout != torch.strided or tensor.device.type == "meta" or tensor.is_quantized or tensor.is_complex():
         return f"{name} is not stored as an array of real numbers"
     if not tensor.is_floating_point() or not tensor.numel():

@@ -54,13 +54,62 @@ FILES = {
 }
 PROGRAM = zipfile.ZipFile(io.BytesIO(FILES["zip"])).read("archive/data.pkl")
 PARTS = (  # what hostile pickles are made of: whole instructions, most of them harmless, and names to be called
-    b"}", b"]", b")", b"(", b"0", b"2", b"1", b"N", b"\x88", b"K\x03", b"J\xff\xff\xff\x7f", b"G?\xf0\0\0\0\0\0\0", b"\x8f",
-    b"X\x04\0\0\0lazy", b"X\x0d\0\0\0__defaults__1", b"a", b"e", b"s", b"u", b"t", b"\x85", b"\x86", b"\x87", b"l", b"d",
-    b"R", b"b", b"\x81", b"o", b"Q", b"\x90", b"\x91", b"\x92", b"\x93", b"q\x01", b"h\x01", b"r\0\0\0\x7f", b"\x94", b"\x95\xff\0\0\0\0\0\0\0",
-    b"cos\nsystem\n", b"cbuiltins\neval\n", b"cbuiltins\ngetattr\n", b"ccollections\nOrderedDict\n", b"ctorch\nFloatStorage\n",
-    b"ctorch._utils\n_rebuild_tensor_v2\n", b"ctorch._utils\n_rebuild_parameter\n", b"ctorch\nSize\n", b"cbuiltins\nset\n",
-    b"csubprocess\nPopen\n", b"iposix\nsystem\n", b"\x82\x01", b"Pstorage\n", b"X\x07\0\0\0storage", b"X\x03\0\0\0cpu", b"X\x01\0\0\x000",
-)  # fmt: skip
+    b"}",
+    b"]",
+    b")",
+    b"(",
+    b"0",
+    b"2",
+    b"1",
+    b"N",
+    b"\x88",
+    b"K\x03",
+    b"J\xff\xff\xff\x7f",
+    b"G?\xf0\0\0\0\0\0\0",
+    b"\x8f",
+    b"X\x04\0\0\0lazy",
+    b"X\x0d\0\0\0__defaults__1",
+    b"a",
+    b"e",
+    b"s",
+    b"u",
+    b"t",
+    b"\x85",
+    b"\x86",
+    b"\x87",
+    b"l",
+    b"d",
+    b"R",
+    b"b",
+    b"\x81",
+    b"o",
+    b"Q",
+    b"\x90",
+    b"\x91",
+    b"\x92",
+    b"\x93",
+    b"q\x01",
+    b"h\x01",
+    b"r\0\0\0\x7f",
+    b"\x94",
+    b"\x95\xff\0\0\0\0\0\0\0",
+    b"cos\nsystem\n",
+    b"cbuiltins\neval\n",
+    b"cbuiltins\ngetattr\n",
+    b"ccollections\nOrderedDict\n",
+    b"ctorch\nFloatStorage\n",
+    b"ctorch._utils\n_rebuild_tensor_v2\n",
+    b"ctorch._utils\n_rebuild_parameter\n",
+    b"ctorch\nSize\n",
+    b"cbuiltins\nset\n",
+    b"csubprocess\nPopen\n",
+    b"iposix\nsystem\n",
+    b"\x82\x01",
+    b"Pstorage\n",
+    b"X\x07\0\0\0storage",
+    b"X\x03\0\0\0cpu",
+    b"X\x01\0\0\x000",
+)
 
 damages = st.lists(
     st.tuples(
@@ -178,7 +227,7 @@ def _legacy_around(code: bytes) -> bytes:
     return content[: start.tell()] + code + content[start.tell() + 500 :]
 
 
-NUMBERS = [0.0, -1.5, float("nan"), float("inf"), 1e300, -3.4e38]
+NUMBERS = [0.0, -1.5, float("nan"), float("inf"), 3.4e38, -3.4e38]
 DTYPES = [
     torch.float32,
     torch.float64,
