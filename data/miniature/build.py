@@ -54,7 +54,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     digest over the names and contents of all files.
     """
     constants = MiniatureConfig.model_validate(config)
-    clothing, workspace.provenance["fashion_mnist"] = sources.fashion_mnist(_downloads(workspace))
+    clothing, workspace.provenance["fashion_mnist"] = sources.fashion_mnist(downloads_folder(workspace))
     pictures = dict(zip(CLOTHING + ANIMALS, clothing + sources.animals(), strict=True))
     pool = ItemPool(pictures, generator(constants.seed, "pool"))
     photographs, digits = sources.photographs(), sources.digits()
@@ -93,7 +93,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     return metrics
 
 
-def _downloads(workspace: Workspace) -> Path:
+def downloads_folder(workspace: Workspace) -> Path:
     """The user's cache; a folder of the job's own where there is none that can be written."""
     cache = cache_folder()
     try:
