@@ -16,8 +16,11 @@ def identities(provenance: Mapping[str, Any], prefix: str = "") -> tuple[dict[st
         if not isinstance(value, Mapping):
             rest[name] = value
         elif value.keys() >= FINGERPRINT:
-            others = {key: item for key, item in value.items() if key != "sha256"}
-            data[prefix + name] = DataIdentity(names_sha256=value["sha256"], **others)
+            known = {key: item for key, item in value.items() if key in DataIdentity.model_fields}
+            data[prefix + name] = DataIdentity.model_validate(known | {"names_sha256": value["sha256"]})
+            others = {key: item for key, item in value.items() if key not in (*known, "sha256")}
+            if others:
+                rest[name] = others
         else:
             of_parts, remaining = identities(value, f"{prefix}{name}.")
             data |= of_parts

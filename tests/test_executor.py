@@ -12,10 +12,12 @@ import pytest
 from core.errors import InputError
 from core.files import PART, sha256_of
 from results.records import UnusableRecordError
+from slurm import environment
 from slurm.environment import REPOSITORY
 from slurm.jobs import Job, Resources, in_order
 from slurm.local import Failure, LocalExecutor
 from slurm.states import State, read_states
+from tests.commands import records
 
 
 class Events:
@@ -134,6 +136,17 @@ def test_every_signal_is_named(tmp_path, number, reason):
     assert failure.reason.startswith(reason)
 
 
+def test_two_equal_runs_differ_in_their_cost_alone(tmp_path):
+    """One of them is killed first: that too is a matter of cost."""
+    job = toy("killed", "be_killed")
+    for runs in (tmp_path / "disturbed", tmp_path / "disturbed", tmp_path / "other"):
+        (job.folder(tmp_path / "other")).mkdir(parents=True, exist_ok=True)
+        (job.folder(tmp_path / "other") / "mark").touch()
+        run([job], runs)
+    first, second = (records(tmp_path / name) for name in ("disturbed", "other"))
+    assert first == second and len(first) == 1
+
+
 def test_the_cost_of_a_killed_start_counts_too(tmp_path):
     job = toy("killed", "be_killed")
     for _ in range(2):
@@ -223,6 +236,47 @@ def test_a_folder_that_cannot_be_read_as_a_record_holds_back_too(tmp_path):
     (job.folder(tmp_path) / "record.json").mkdir(parents=True)
     ((failure,), _) = run([job], tmp_path)
     assert "cannot be read (Is a directory)" in failure.reason
+
+
+DRIVERS = {
+    "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\nGCC version: 12.3.0\n": (
+        "535.104.05"
+    ),
+    "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.14  Release Build  (root@x)\n": "550.54.14",
+    "": "none",
+}
+
+
+@pytest.mark.parametrize(("text", "version"), DRIVERS.items())
+def test_the_driver_is_named(tmp_path, monkeypatch, text, version):
+    (tmp_path / "version").write_text(text)
+    monkeypatch.setattr(environment, "DRIVER_FILE", tmp_path / "version")
+    assert environment.environment(None).driver == version
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "none"),
+        ({"SLURM_JOB_ID": "12"}, "12"),
+        ({"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "1"}, "12_1"),
+    ],
+)
+def test_the_schedulers_number_is_the_one_its_commands_take(monkeypatch, variables, expected):
+    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert environment.scheduler_id() == expected
+
+
+def test_a_damaged_note_of_starts_is_said_before_anything_is_computed(tmp_path):
+    job = toy("first")
+    (job.folder(tmp_path)).mkdir(parents=True)
+    (job.folder(tmp_path) / "starts.json").write_text('{"starts": [')
+    ((failure,), _) = run([job], tmp_path)
+    assert "starts.json, the note of what the job has cost so far, is damaged: restore it" in failure.reason
+    assert not (job.folder(tmp_path) / "calls").exists()
 
 
 def test_processes_of_a_job_find_each_other(tmp_path):

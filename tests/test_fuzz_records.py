@@ -33,6 +33,12 @@ VALUES = st.one_of(
     st.text(max_size=5),
     st.sampled_from([[], {}, [[]], {"value": 1.0, "unit": "%", "n": 1}, {"method": "ce"}]),
 )
+PROVENANCE = {
+    "voc07": {"test": {"images": 3, "classes": 2, "sha256": "ab", "sides_sha256": "cd", "note": 1}},
+    "list": {"images": 3, "sha256": "ef"},
+    "model_sha256": "ab",
+    "operators": "torch",
+}
 WORDS = [b"NaN", b"Infinity", b"1e999", b"\xff", b"\\ud800", b"{", b"}", b'"', b",", b"0", b"-", b"\xef\xbb\xbf", b"\0"]
 
 
@@ -161,6 +167,7 @@ def test_fuzz_a_record_that_is_sealed_anew_or_older_is_right_or_named(tmp_path):
         whole = path.read_bytes()
         content = VERSION_1 | {"identity": job.identity} if is_older else json.loads(whole)
         content.pop(KEY, None)
+        content["provenance"] = PROVENANCE
         try:
             content = edited(content, data)
             try:

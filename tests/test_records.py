@@ -1,5 +1,6 @@
 """Records on disk: sealed, read as they were written, refused by name otherwise; older ones; what the plan decides."""
 
+import inspect
 import json
 import math
 import re
@@ -19,6 +20,7 @@ from results import schema
 from results.__main__ import main
 from results.addresses import measurements
 from results.plan import PLAN_FILE, Results, read_results
+from results.provenance import identities
 from results.records import RECORD_FILE, UnusableRecordError, read_record, write_record
 from results.report.pictures import standing_alone
 from results.report.writing import write_report
@@ -159,6 +161,21 @@ def test_the_plan_says_what_a_figure_is_of(tmp_path):
     for path in runs.rglob(RECORD_FILE):
         change_record(path, change, seals=True)
     assert write_tables(read_results(runs), runs) == before
+
+
+def test_fingerprints_stand_apart_from_what_else_a_stage_says():
+    fingerprint = {"images": 3, "classes": 2, "sha256": "ab"}
+    said = {
+        "voc07": {"test": fingerprint | {"full_sha256": "cd", "present_classes": 1}},
+        "imagenet": fingerprint | {"unheard_of": 5},
+        "list": {"images": 3, "sha256": "ef"},
+        "nothing": {},
+    }
+    data, rest = identities(said)
+    known = {name: split.model_dump(exclude_none=True) for name, split in data.items()}
+    plain = {"images": 3, "classes": 2, "names_sha256": "ab"}
+    assert known == {"voc07.test": plain | {"full_sha256": "cd", "present_classes": 1}, "imagenet": plain}
+    assert rest == {"imagenet": {"unheard_of": 5}, "list": said["list"], "nothing": {}}
 
 
 VERSION_1 = {
@@ -403,8 +420,8 @@ MODELS = [it for it in vars(schema).values() if isinstance(it, type) and issubcl
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:
     """What a model's docstring says of each field."""
-    listed = (model.__doc__ or "").partition("Attributes:\n")[2]
-    entries = re.findall(r"^        (\w+): (.*?)(?=^        \w+: |\Z)", listed, re.MULTILINE | re.DOTALL)
+    listed = inspect.cleandoc(model.__doc__ or "").partition("Attributes:\n")[2]
+    entries = re.findall(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", listed, re.MULTILINE | re.DOTALL)
     return {name: " ".join(text.split()) for name, text in entries}
 
 
