@@ -243,6 +243,12 @@ def test_an_image_without_a_side(kind):
         refused(content[:2] + b"more bytes" + content[2:])
 
 
+@pytest.mark.parametrize("length", [0, 1, 2])
+def test_a_segment_that_claims_less_than_its_length_takes(length):
+    content = WHOLE[:2] + b"\xff\xe5" + bytes([0, length]) + WHOLE[2:]
+    assert np.array_equal(pixels(content), pixels(WHOLE))
+
+
 # kinds
 
 
