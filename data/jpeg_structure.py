@@ -113,7 +113,7 @@ def coding(content: bytes) -> tuple[int, int]:
         else:
             if marker in FRAMES:
                 found = marker
-            position += 2 + (content[position + 2] << 8 | content[position + 3])
+            position += 2 + max(2, content[position + 2] << 8 | content[position + 3])
     return found, position
 
 

@@ -56,13 +56,14 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
     """The image; what Pillow warns of (damaged tags, too many pixels) is raised."""
     whole = PNG + b"".join(_used_chunks(content)) if content.startswith(PNG) else content
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        for warning in (UserWarning, Image.DecompressionBombWarning):
+            warnings.simplefilter("error", warning)
         with Image.open(io.BytesIO(whole), formats=FORMATS) as image:
             yield image
 
 
 def _used_chunks(content: bytes) -> Iterator[bytes]:
-    """The chunks of a PNG that its picture needs; Pillow does not check the sums of all of them.
+    """The chunks of a PNG that its picture needs; the sums of all are checked, which Pillow leaves out for the data.
 
     Raises:
         ImageContentError: one is damaged, or the file is cut.
@@ -74,9 +75,9 @@ def _used_chunks(content: bytes) -> Iterator[bytes]:
         end = position + 12 + length
         if end > len(content):
             raise ImageContentError("it is truncated")
+        if zlib.crc32(content[position + 4 : end - 4]) != int.from_bytes(content[end - 4 : end]):
+            raise ImageContentError(f"the check sum of its chunk {name!r} is wrong")
         if name in USED:
-            if zlib.crc32(content[position + 4 : end - 4]) != int.from_bytes(content[end - 4 : end]):
-                raise ImageContentError(f"the check sum of its {name.decode()} chunk is wrong")
             yield content[position:end]
         position = end
 

@@ -7,8 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from core.errors import InputError
 from data.images import ImageFile
 from data.jpeg_structure import SCAN, segments
 from data.miniature.sources import photographs
@@ -65,6 +67,15 @@ def opened(content: bytes) -> ImageFile:
 def pixels(content: bytes, reduction: float = 1) -> np.ndarray:
     """As a data set reads them."""
     return opened(content).pixels(reduction)
+
+
+def refused(content: bytes, *parts: str, reduction: float = 1) -> None:
+    """Assert that the image gets one sentence, with these parts."""
+    with pytest.raises(InputError) as error:
+        pixels(content, reduction)
+    sentence = error.value.sentence
+    assert all(part in sentence for part in ("a.jpg", "list.txt", *parts)), sentence
+    assert sentence.endswith(".") and "\n" not in sentence
 
 
 def scans(content: bytes) -> list[tuple[int, int]]:
