@@ -1,5 +1,6 @@
 """How every command ends: with an exit status and, if it has to be, one sentence; a traceback goes into a file."""
 
+import errno
 import os
 import select
 import signal
@@ -49,7 +50,7 @@ def ended(command: Callable[[], int], reports: Iterable[Path] = ()) -> int:
         )
     except Exception as error:
         if isinstance(error, OSError):
-            if _nobody_reads():
+            if error.errno in (errno.EPIPE, errno.EIO) and _nobody_reads():
                 return EXIT_NOBODY_READS
             if sentence := sentence_about(error):
                 return _say(f"error: {sentence}", EXIT_UNUSABLE)
