@@ -171,9 +171,9 @@ def _mask_problems(
         if not note.get("iscrowd") and 0 in counts[1:-1]:
             yield "whose run-length codes have runs of no pixel, which evaluators stop at", counts
             return
-    may_be_tiny = is_polygons(mask) and (for_training or enclose_something(mask))
     is_tiny = box is None or min(box[2:]) < 1 or not is_number(note.get("area")) or note["area"] < TINY
-    if not (may_be_tiny and is_tiny) and not note.get("iscrowd") and not _has_a_pixel(note, width, height):
+    is_accepted = is_tiny and is_polygons(mask) and (for_training or enclose_something(mask))
+    if not is_accepted and not note.get("iscrowd") and not _has_a_pixel(note, width, height):
         yield "whose segmentation holds no pixel", mask
 
 
