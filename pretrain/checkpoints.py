@@ -88,7 +88,10 @@ def convention_tensors(convention: Convention) -> dict[str, torch.Tensor]:
 
 def _tensors_of(path: Path) -> dict[str, torch.Tensor]:
     content = load_tensors(path)
-    if not isinstance(content, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in content.values()):
+    is_model = isinstance(content, dict) and all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in content.items()
+    )
+    if not is_model:
         raise InputError(f"The checkpoint {path} is no exported model, which holds tensors by name: name one that is.")
     return content
 
