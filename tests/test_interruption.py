@@ -103,3 +103,13 @@ def test_a_damaged_state_gives_way_to_the_one_before(miniature, tmp_path, capsys
     stage.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
     assert equal(load_tensors(tmp_path / "job" / MODEL_FILE), undisturbed)
     assert f"warning: The checkpoint {newest}" in capsys.readouterr().out
+
+
+def test_a_damaged_model_is_written_anew_where_its_job_runs_again(miniature, tmp_path):
+    undisturbed = pretrain(miniature, tmp_path / "job")
+    model = tmp_path / "job" / MODEL_FILE
+    model.write_bytes(with_a_wrong_byte(model.read_bytes()))
+    with pytest.raises(InputError, match=r"model\.pt is damaged .*: delete .*job/record\.json, and the same command"):
+        load_tensors(model)
+    stage.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
+    assert equal(load_tensors(model), undisturbed)
