@@ -29,7 +29,7 @@ from core.errors import InputError
 from core.files import written_atomically
 from data.paths import Paths, shown
 from data.strangers import files_in, is_image
-from data.tar_members import BLOCK, Link, members
+from data.tar_members import BLOCK, Folder, Link, members
 
 FOLDER = "shards"
 COMPRESSED = (".tgz", ".tbz2", ".txz", *(f".tar.{suffix}" for suffix in ("gz", "bz2", "xz", "zst", "lz4", "Z")))
@@ -161,9 +161,12 @@ def _indexed(files: Sequence[Path]) -> Shards:
     names: list[bytes] = []
     places, holders = array("q"), array("q")
     links: list[tuple[Link, int]] = []
+    folders: set[bytes] = set()
     for number, file in enumerate(files):
         for member in members(file):
-            if isinstance(member, Link):
+            if isinstance(member, Folder):
+                folders.add(member.path)
+            elif isinstance(member, Link):
                 links.append((member, number))
             else:
                 names.append(member.path)
@@ -183,7 +186,22 @@ def _indexed(files: Sequence[Path]) -> Shards:
             raise InputError(
                 f"The shards in {shown(files[0].parent)} hold {shown(first)} twice, {where}: take one of them out."
             )
+    both = _with_parents(folders | {name.rpartition(b"/")[0] for name in names}).intersection(paths)
+    if both:
+        raise InputError(
+            f"The shards in {shown(files[0].parent)} hold {shown(min(both))} twice, as an image and as a folder: take "
+            "one of them out."
+        )
     return Shards(files, paths, shard, offsets, sizes, headers)
+
+
+def _with_parents(folders: set[bytes]) -> set[bytes]:
+    found: set[bytes] = set()
+    for folder in folders:
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition(b"/")[0]
+    return found
 
 
 def _resolved(

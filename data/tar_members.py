@@ -41,8 +41,14 @@ class Link(NamedTuple):
     target: bytes | None
 
 
-def members(file: Path) -> Iterator[Stored | Link]:
-    """Every file and every link in a tar file, in its order; folders, pipes and devices are left out.
+class Folder(NamedTuple):
+    """A folder that is called like an image."""
+
+    path: bytes
+
+
+def members(file: Path) -> Iterator[Stored | Link | Folder]:
+    """Every file and every link in a tar file, in its order; other folders, pipes and devices are left out.
 
     Raises:
         InputError: the archive is no tar file, compressed, damaged, cut off or goes on after its end; or an image in it
@@ -66,9 +72,11 @@ def members(file: Path) -> Iterator[Stored | Link]:
         raise InputError(f"The shard {shown(file)} is no whole, uncompressed tar file ({reason}): {REMEDY}.") from None
 
 
-def _found(member: tarfile.TarInfo, raw: IO[bytes], file: Path) -> Stored | Link | None:
+def _found(member: tarfile.TarInfo, raw: IO[bytes], file: Path) -> Stored | Link | Folder | None:
     path = posixpath.normpath(member.name)
-    if member.isdir() or member.isdev():
+    if member.isdir():
+        return Folder(os.fsencode(path)) if is_image(path) else None
+    if member.isdev():
         return None
     if is_image(path) and (_is_outside(path) or ".." in member.name.split("/")):  # tar does not unpack it there either
         raise InputError(

@@ -230,6 +230,26 @@ def test_an_image_outside_the_folder(tmp_path, name):
     assert "no path below the folder" in refused(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        ["n1/a.jpg", member("n1/a.jpg", kind=tarfile.DIRTYPE)],
+        [member("n1/a.jpg", kind=tarfile.DIRTYPE), "n1/a.jpg"],
+        ["n1/a.jpg", "n1/a.jpg/b/c.jpg"],
+    ],
+)
+def test_an_image_that_is_a_folder_too(tmp_path, members):
+    """Unpacking keeps whichever comes last."""
+    write_tar(tmp_path / "shards/0.tar", members)
+    with pytest.raises(InputError, match=r"hold n1/a\.jpg twice, as an image and as a folder: take one"):
+        contents(tmp_path)
+
+
+def test_a_folder_that_is_called_like_an_image_is_no_image(tmp_path):
+    write_tar(tmp_path / "shards/0.tar", ["n1/a.jpg", member("n1/b.jpg", kind=tarfile.DIRTYPE)])
+    assert set(contents(tmp_path)) == {"n1/a.jpg"}
+
+
 def test_an_image_that_stands_twice_in_one_shard(tmp_path):
     sentence = refused(shards_of(tmp_path, ["n1/a.jpg", "n1/b.jpg", "./n1/a.jpg"]))
     assert "hold n1/a.jpg twice, in 0.tar: take" in sentence
