@@ -22,6 +22,7 @@ DATA_END = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # within a scan, 0xFF 0x00 
 FILL = 4  # bytes of one value, at least, that are taken for filling where a decoder is left with them
 HOLE = bytes(96)
 NOTHING = frozenset(range(0, 0xF0, 0x10))  # the rest of this block, and of some more, is zero (EOB)
+SAMPLING_FACTORS = range(1, 5)  # all that the standard allows
 
 
 class Segment(NamedTuple):
@@ -93,9 +94,11 @@ def frame(parts: Iterable[Segment]) -> Frame:
         if part.marker in FRAMES:
             header = part.parameters
             components = [header[first : first + 3] for first in range(6, len(header), 3)]
-            if len(header) < 9 or len(components[-1]) < 3 or not all(component[1] & 15 for component in components):
+            if len(header) < 9 or len(components[-1]) < 3:
                 break
             sampling = {number: (factors >> 4, factors & 15) for number, factors, _ in components}
+            if not all(factor in SAMPLING_FACTORS for factors in sampling.values() for factor in factors):
+                break
             if not any(header[1:3]) or not any(header[3:5]):
                 break
             return Frame(part.marker, int.from_bytes(header[3:5]), int.from_bytes(header[1:3]), sampling)

@@ -249,6 +249,14 @@ def test_a_segment_that_claims_less_than_its_length_takes(length):
     assert np.array_equal(pixels(content), pixels(WHOLE))
 
 
+@pytest.mark.parametrize("factors", [0x00, 0x01, 0x10, 0x20, 0x51, 0x15, 0xFF])
+@pytest.mark.parametrize("component", range(3))
+def test_sampling_factors_that_no_image_has(component, factors):
+    content = bytearray(WHOLE)
+    content[content.index(b"\xff\xc0") + 11 + 3 * component] = factors
+    refused(bytes(content))
+
+
 # kinds
 
 
