@@ -3,6 +3,7 @@
 What needs a GPU or gigabytes has a command of its own: ``python -m benchmarks.throughput``, ``.lists``.
 """
 
+import argparse
 import contextlib
 import io
 import platform
@@ -22,6 +23,9 @@ from core.ending import ended
 
 def main() -> int:
     """Gives the exit status."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     torch.set_num_threads(1)
     with contextlib.redirect_stdout(io.StringIO()):
         measures: tuple[Callable[[], Comparison], ...] = (

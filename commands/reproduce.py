@@ -74,18 +74,16 @@ def _runnable(selection: "Selection", here: bool, partial: bool) -> "Selection":
     gpus = len(visible_gpus()) if here else None
     selected = on_the_cpu(selection.selected) if gpus == 0 else selection.selected
     to_do = standing(selected, selection.runs).to_do
-    on_cpu = sum(not job.resources.gpus and job not in selection.selected for job in to_do)
-    if on_cpu:
-        print(f"This machine has no GPU: {on_cpu} jobs run on its CPU.")
-    selection = replace(selection, selected=selected)
     lacks = lacks_of(to_do, selection.profile, gpus)
+    lost = lost_with(lacks, to_do) if partial else set()
     if not partial:
         require(lacks)
-        return selection
+    on_cpu = sum(not job.resources.gpus and job not in selection.selected and job.name not in lost for job in to_do)
+    if on_cpu:
+        print(f"This machine has no GPU: {on_cpu} jobs run on its CPU.")
     for what, jobs in lacks.items():
         print(f"Left out, with what needs them: {', '.join(dict.fromkeys(job.kind for job in jobs))}, as {what}.")
-    lost = lost_with(lacks, to_do)
-    return replace(selection, selected=[job for job in selection.selected if job.name not in lost])
+    return replace(selection, selected=[job for job in selected if job.name not in lost])
 
 
 def _run_here(selection: "Selection", parallel: int) -> int:

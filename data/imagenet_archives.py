@@ -73,6 +73,13 @@ def _packed(root: Path, folder: Path, split: SplitName) -> str | None:
                 f"{shown(folder)} holds {len(content.images):,} images in no synset folder: sort them with "
                 f"`cd {quoted(root)} && {SORT_VALIDATION}`{with_devkit}."
             )
+    shards = folder / "shards"
+    if (shards / archive).is_file():
+        return (
+            f"{shown(shards / archive)} is ImageNet as it was packed, and no shard of images: unpack it with "
+            f"`cd {quoted(root)} && mv {split}/shards/{archive} . && rmdir {split}/shards && "
+            f"tar -xf {archive} -C {split} && {finish}`{with_devkit}."
+        )
     if content is None or not content.folders:
         for place in (root, folder):
             if (place / archive).is_file():

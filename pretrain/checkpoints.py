@@ -17,7 +17,6 @@ from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.tensor_files import fault_of, load_tensors
 
-MODEL_FILE = "model.pt"
 NAMES = {"trunk.": "", "classifier.": "fc.", "projection.": "projection."}  # in an encoder, in its exported model
 BESIDE_A_CLASSIFIER = ("projection.", "prototypes")
 

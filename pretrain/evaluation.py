@@ -6,12 +6,12 @@ import torch
 
 from core.distributed import rank, world_size
 from core.errors import InputError
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.loading import EvaluationBatches, ViewedImages, batches
 from data.views import centre_view, normalise
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, load_classifier, load_trunk
+from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.config import EvaluationConfig
 
 

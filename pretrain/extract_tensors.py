@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from core.ending import ended
 from core.errors import InputError
 from pretrain.tensor_files import checked_format, save_tensors, tensors_in
 
@@ -192,7 +193,11 @@ def _state_dict(state: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the new file and say what is in it; gives the exit status."""
+    """Write the new file and say what is in it; gives the exit status.
+
+    Raises:
+        InputError: a file cannot be used.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m pretrain.extract_tensors",
         description="Write the tensors and plain values of a checkpoint to a new file, without running its code.",
@@ -200,17 +205,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("file", metavar="FILE", type=Path, help="the checkpoint")
     parser.add_argument("new", metavar="NEW_FILE", type=Path, help="where to write; it must not exist")
     given = parser.parse_args(arguments)
+    if given.new.exists():
+        raise InputError(f"The file {given.new} exists: name one that does not.")
+    kept, left_out = extract(given.file)
     try:
-        if given.new.exists():
-            raise InputError(f"The file {given.new} exists: name one that does not.")
-        kept, left_out = extract(given.file)
         save_tensors(given.new, kept)
-    except InputError as error:
-        print(f"error: {error.sentence}", file=sys.stderr)
-        return 2
     except OSError as error:
-        print(f"error: The file {given.new} cannot be written ({error.strerror}): name another one.", file=sys.stderr)
-        return 2
+        raise InputError(f"The file {given.new} cannot be written ({error.strerror}): name another one.") from None
     print(f"{given.new}: {sum(1 for _ in tensors_in(kept))} tensors")
     for phrase in left_out:
         print(f"left out: {phrase}")
@@ -218,4 +219,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(ended(lambda: main(sys.argv[1:])))

@@ -13,9 +13,9 @@ import torch
 from core.distributed import process_group, rank, wait_for_all
 from core.errors import InputError
 from core.files import sha256_of
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, convention_tensors
+from pretrain.checkpoints import convention_tensors
 from pretrain.config import BackboneConfig, ReleasedConfig
 from pretrain.conventions import OURS
 from pretrain.layouts import COUNTERS, recognise, tensors_of

@@ -16,14 +16,14 @@ from torch import nn
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
 from core.seeds import generator
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.images import ImageTable
 from data.loading import Order, ViewedImages
 from data.views import weak_view
 from data.webvision import read_listed
 from pretrain.backbone import Classifier, place
-from pretrain.checkpoints import MODEL_FILE, exported, load_classifier
+from pretrain.checkpoints import exported, load_classifier
 from pretrain.cleaning import PSEUDO_LABELS_FILE
 from pretrain.config import EvaluationConfig, RetrainingConfig
 from pretrain.cross_entropy import CrossEntropy

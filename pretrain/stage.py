@@ -8,12 +8,12 @@ from torch import nn
 
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.lists import write_list
 from data.loading import ViewedImages, permutations
 from data.views import View, strong_view, weak_view
 from pretrain.backbone import Classifier, ProjectingEncoder
-from pretrain.checkpoints import MODEL_FILE, exported
+from pretrain.checkpoints import exported
 from pretrain.config import CrossEntropyConfig, PretrainConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train

@@ -42,10 +42,19 @@ STRANGE_KINDS = (  # how a file begins, what it is then, what helps
 )
 
 TAR = "is a tar archive", "unpack it with `tar -xf {path}`, and name the checkpoint in it"
+DIRECTORY = 0x10  # in a member's attributes; torch then reads nothing, and the tensor is what the memory held before
 
 
 class DamagedFileError(InputError):
-    """A file is there and can be read, or is missing, but does not hold what it should."""
+    """A file is there and can be read, or is missing, but does not hold what it should.
+
+    Attributes:
+        found: what is wrong with it, as a phrase.
+    """
+
+    def __init__(self, path: Path, found: str, helps: str) -> None:
+        super().__init__(f"The checkpoint {path} {found}: {helps}.")
+        self.found = found
 
 
 class Format(NamedTuple):
@@ -79,7 +88,10 @@ def load_tensors(path: Path, remedy: str = "") -> Any:
         InputError: it cannot be read.
     """
     remedy = remedy or f"delete {path.parent / 'record.json'}, and the same command as before writes it anew"
-    content, _ = read_tensors(path, remedy, remedy)
+    try:
+        content, _ = read_tensors(path, remedy, remedy)
+    except DamagedFileError as error:  # what helps with a stranger's file does not with one of ours
+        raise DamagedFileError(path, error.found, remedy) from None
     require_sound(tensors_in(content), path, remedy)
     return content
 
@@ -106,12 +118,10 @@ def read_tensors(path: Path, remedy: str, remedy_for_code: str) -> tuple[Any, Fo
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL ([\w.]+)", str(error))
         found = f"asks for {asked[1]}" if asked else "is written in a way that allows more"
-        raise DamagedFileError(
-            f"The checkpoint {path} is refused, and none of its code was run: it may hold tensors and plain values "
-            f"only, but {found}; {remedy_for_code}."
-        ) from None
+        refused = f"is refused, and none of its code was run: it may hold tensors and plain values only, but {found}"
+        raise DamagedFileError(path, refused, remedy_for_code) from None
     except Exception as error:  # a pickle or a header that was damaged can make its reader fail in any way
-        raise DamagedFileError(f"The checkpoint {path} is no file of tensors ({_reason(error)}): {remedy}.") from None
+        raise DamagedFileError(path, f"is no file of tensors ({_reason(error)})", remedy) from None
 
 
 def checked_format(path: Path, remedy: str) -> Format:
@@ -133,17 +143,17 @@ def checked_format(path: Path, remedy: str) -> Format:
     if not is_tar and start.startswith(PICKLE) and OF_TORCH in start:
         return Format("pickle", has_sums=False)
     found, helps = TAR if is_tar else _strange_kind(start, remedy)
-    raise DamagedFileError(f"The checkpoint {path} {found}: {helps.format(path=shlex.quote(str(path)))}.")
+    raise DamagedFileError(path, found, helps.format(path=shlex.quote(str(path))))
 
 
 def _start(path: Path, remedy: str) -> bytes:
     if path.is_dir():
-        raise DamagedFileError(f"The checkpoint {path} is a folder: name a file in it.")
+        raise DamagedFileError(path, "is a folder", "name a file in it")
     try:
         with open(path, "rb") as file:
             return file.read(SEEN)
     except FileNotFoundError:
-        raise DamagedFileError(f"The checkpoint {path} does not exist: {remedy}.") from None
+        raise DamagedFileError(path, "does not exist", remedy) from None
 
 
 def _strange_kind(start: bytes, remedy: str) -> tuple[str, str]:
@@ -161,7 +171,7 @@ def _strange_kind(start: bytes, remedy: str) -> tuple[str, str]:
 
 def _check_archive(path: Path, remedy: str) -> bool:
     """Whether a zip archive of torch has sums; if so, they are right."""
-    damaged = f"The checkpoint {path} is damaged or was cut short{{}}: {remedy}."
+    damaged = "is damaged or was cut short"
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -170,22 +180,25 @@ def _check_archive(path: Path, remedy: str) -> bool:
     except OSError as error:
         if error.errno != errno.EINVAL:  # what a wrong offset gives
             raise
-        raise DamagedFileError(damaged.format("")) from None
+        raise DamagedFileError(path, damaged, remedy) from None
     except Exception:  # a directory that was damaged can make zipfile fail in any way
-        raise DamagedFileError(damaged.format("")) from None
+        raise DamagedFileError(path, damaged, remedy) from None
+    folder = next((member.filename for member in members if member.external_attr & DIRECTORY), None)
+    if folder:
+        raise DamagedFileError(path, f"{damaged} (it calls {folder} a folder)", remedy)
     if wrong:
-        raise DamagedFileError(damaged.format(f" (the sum of {wrong} is wrong)"))
+        raise DamagedFileError(path, f"{damaged} (the sum of {wrong} is wrong)", remedy)
     names = {member.filename.partition("/")[2] for member in members}
     if "constants.pkl" in names:
-        raise DamagedFileError(
-            f"The checkpoint {path} is a program of TorchScript: load it with torch.jit.load where you trust it, "
-            "write what its state_dict() gives with torch.save, and name that file."
+        helps = (
+            "load it with torch.jit.load where you trust it, write what its state_dict() gives with torch.save, and "
         )
+        raise DamagedFileError(path, "is a program of TorchScript", f"{helps}name that file")
     if "data.pkl" not in names:
-        raise DamagedFileError(
-            f"The checkpoint {path} is a zip archive, but not one that torch.save wrote: unpack it with `python "
-            f"-m zipfile -e {shlex.quote(str(path))} NEW_FOLDER`, and name the checkpoint in it."
+        unpack = (
+            f"unpack it with `python -m zipfile -e {shlex.quote(str(path))} NEW_FOLDER`, and name the checkpoint in it"
         )
+        raise DamagedFileError(path, "is a zip archive, but not one that torch.save wrote", unpack)
     return has_sums
 
 
@@ -215,7 +228,7 @@ def require_sound(tensors: Iterable[tuple[str, torch.Tensor]], path: Path, remed
     """
     for name, tensor in tensors:
         if fault := fault_of(name, tensor):
-            raise DamagedFileError(f"The checkpoint {path} cannot be used, because {fault}: {remedy}.")
+            raise DamagedFileError(path, f"cannot be used, because {fault}", remedy)
 
 
 def fault_of(name: str, tensor: torch.Tensor) -> str | None:

@@ -163,6 +163,9 @@ def _explanation(error: ValidationError) -> str:
         near = difflib.get_close_matches(place[-1], model.model_fields, n=1, cutoff=0.0)
         return f"unknown key {'.'.join([*parents, place[-1]])!a}; did you mean {'.'.join([*parents, *near])!r}?"
     keys, _ = _resolved(place)
+    if problem["type"] == "union_tag_not_found":
+        key = problem["ctx"]["discriminator"].strip("'")
+        return f"{'.'.join(keys)}: it has no key {key}, by which its kind is told; is the name {keys[-1]!a} misspelt?"
     found = f", found {_shown(problem['input'])}" if problem["type"] not in ("missing", "value_error") else ""
     message = (
         problem["msg"]

@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from core.errors import InputError, sentence_about
 from core.files import SECONDS_OF_A_LOOK, held_alone, remove_parts, sha256_of, write_json
 from core.interruption import Interrupted
-from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
+from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
 from results.provenance import identities
-from results.records import write_record
+from results.records import RECORD_FILE, write_record
 from results.schema import SCHEMA_VERSION, Record, first_fault
 from slurm.environment import arithmetic, environment, hardware
 from slurm.jobs import Job
@@ -93,8 +93,10 @@ class Task:
     def _run_stage(self, folder: Path, leads: bool) -> None:
         job = self.job
         for needed in job.needs.values():
-            if needed.record(self.runs) is None:
+            record = needed.record(self.runs)
+            if record is None:
                 raise InputError(f"{job.name} needs {needed.name}, which has no record: give the same command again.")
+            _require_own_model(needed.folder(self.runs), record)
         if leads:
             remove_parts(folder)
         module, function = job.stage.split(":")
@@ -111,6 +113,16 @@ class Task:
                 metrics = stage(job.configuration, workspace)
             start.end("done")
             write_record(_record(job, metrics, workspace.provenance | _verification(self.runs), start), folder)
+
+
+def _require_own_model(folder: Path, record: Record) -> None:
+    """Refuse a model that is not the one that its job wrote; whether there is one is for the stage to say."""
+    written, path = record.provenance.get("model_sha256"), folder / MODEL_FILE
+    if written is not None and path.exists() and sha256_of(path) != written:
+        raise InputError(
+            f"The model {path} is not the one that {record.name} wrote: restore it from a backup, or remove "
+            f"{folder / RECORD_FILE}, and the same command as before writes it anew."
+        )
 
 
 def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start: Attempt) -> Record:

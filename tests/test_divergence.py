@@ -11,9 +11,9 @@ import torch
 
 from core.errors import InputError
 from core.exhibits import CURVES_FILE
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from pretrain import accuracy, loop, retraining, stage
-from pretrain.checkpoints import MODEL_FILE, exported
+from pretrain.checkpoints import exported
 from pretrain.config import CrossEntropyConfig
 from pretrain.divergence import LossWatch, require_finite_state
 from pretrain.tensor_files import load_tensors, save_tensors
@@ -174,3 +174,14 @@ def test_lost_accuracies_are_said(content, job):
     (job.folder / finetuning.HISTORY_FILE).write_text(content)
     with pytest.raises(InputError, match=r"history\.json no longer holds the accuracies .* delete the folder"):
         finetuning.run(config, job)
+
+
+@pytest.mark.parametrize("decay", [0.5, 1e9])
+def test_a_diverged_fine_tuning_does_not_blame_the_model_it_began_with(decay, job):
+    """One step an epoch: every loss that is seen is finite, but what the evaluation then sees overflows."""
+    _, config = TRAININGS["fine-tuning"]
+    config = config | {"backbone": test_retraining.CONFIG["backbone"], "evaluate_every": 1}
+    changes = {"learning_rate": RATE, "weight_decay": decay, "epochs": 1, "decay_at": [], "batch_size": 20}
+    with pytest.raises(InputError) as error:
+        finetuning.run(config | {"schedule": config["schedule"] | changes}, job)
+    assert str(job.inputs["checkpoint"]) not in error.value.sentence and "lower" in error.value.sentence

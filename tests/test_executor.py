@@ -234,6 +234,19 @@ def test_a_spoilt_record_is_kept_and_holds_back_what_needs_it(tmp_path, change):
     assert calls(first, tmp_path) == 2
 
 
+def test_a_model_that_its_job_did_not_write_is_not_used(tmp_path):
+    """Whole in itself, as from another run: its sums are right."""
+    first, second = toy("first", "write_a_model", number=1), toy("second", "write_a_model", number=2)
+    third = toy("third", needs=[first])
+    run([first, second], tmp_path)
+    path = first.folder(tmp_path) / "model.pt"
+    path.write_bytes((second.folder(tmp_path) / "model.pt").read_bytes())
+    ((failure,), _) = run([third], tmp_path)
+    assert failure.is_input_error and failure.reason.startswith(f"The model {path} is not the one that first wrote:")
+    (first.folder(tmp_path) / "record.json").unlink()  # as the sentence advises
+    assert run([third], tmp_path)[0] == []
+
+
 def test_a_folder_that_cannot_be_read_as_a_record_holds_back_too(tmp_path):
     job = toy("first")
     (job.folder(tmp_path) / "record.json").mkdir(parents=True)

@@ -8,9 +8,8 @@ import torch
 
 from core import interruption
 from core.errors import InputError
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from pretrain import loop, stage
-from pretrain.checkpoints import MODEL_FILE
 from pretrain.divergence import LossWatch
 from pretrain.resumption import newest_whole
 from pretrain.tensor_files import load_tensors, save_tensors

@@ -13,12 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from core.errors import InputError
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.images import ImageTable
 from data.places import read_split
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, exported
+from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.evaluation import pretrained_classifier

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -71,6 +72,16 @@ def test_nobody_reads_the_output(planned, name):
     done = subprocess.run(of_runs(planned)[name], stdout=writer, stderr=subprocess.PIPE, cwd=REPOSITORY)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_nobody_reads_what_was_extracted(tmp_path):
+    torch.save({"a": torch.ones(2)}, tmp_path / "old.pt")
+    command = (sys.executable, "-m", "pretrain.extract_tensors", tmp_path / "old.pt", tmp_path / "new.pt")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, cwd=REPOSITORY)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"") and (tmp_path / "new.pt").exists()
 
 
 @pytest.mark.parametrize("name", ("plan", "json"))

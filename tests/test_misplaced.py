@@ -90,6 +90,15 @@ def test_the_tar_of_tars(packed, miniature, place):
     assert is_whole(packed, miniature)
 
 
+def test_the_tar_of_tars_among_the_shards(packed, miniature):
+    (packed / "train/shards").mkdir(parents=True)
+    (packed / "ILSVRC2012_img_train.tar").rename(packed / "train/shards/ILSVRC2012_img_train.tar")
+    sentence = sentence_of(READERS["imagenet"], packed)
+    assert "shards/ILSVRC2012_img_train.tar is ImageNet as it was packed, and no shard of images" in sentence
+    run(sentence)
+    assert is_whole(packed, miniature)
+
+
 def test_the_tars_of_the_synsets(packed, miniature):
     """Also where some are unpacked already."""
     subprocess.run("mkdir train; tar -xf *.tar -C train; cd train; rm n*3.tar", shell=True, check=False, cwd=packed)

@@ -4,11 +4,10 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.config import TrainingViews
 from pretrain import stage
 from pretrain.backbone import ProjectingEncoder
-from pretrain.checkpoints import MODEL_FILE
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,

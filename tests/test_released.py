@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from core.errors import InputError
 from core.files import sha256_of
 from core.vision import resnet
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.places import read_split
 from data.views import centre_view, normalise
 from pretrain import accuracy, released
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, load_classifier, load_encoder, load_trunk
+from pretrain.checkpoints import load_classifier, load_encoder, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.layouts import LAYOUTS, NAMES
@@ -383,7 +383,7 @@ def refusal(content: Any, folder: Path, **changes: Any) -> str:
             torch.zeros(64, 3, 3, 3),
             "module.encoder_q.conv1.weight has shape (64, 3, 3, 3), expected (64, 3, 7, 7)",
         ),
-        ("module.encoder_q.bn1.weight", "text", "module.encoder_q.bn1.weight has shape (), expected (64,)"),
+        ("module.encoder_q.bn1.weight", "text", "module.encoder_q.bn1.weight is no tensor"),
     ],
 )
 def test_the_nearest_layout_and_the_first_wrong_key_are_named(key, value, complaint, whole, tmp_path):

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from core.errors import InputError
+from core.workspace import MODEL_FILE
 from pretrain import extract_tensors, released
-from pretrain.checkpoints import MODEL_FILE
 from pretrain.layouts import LAYOUTS, misfits_of, recognise, tensors_of
 from pretrain.tensor_files import load_tensors
 from tests.test_released import FILES, INSIST, RESNET50, Tensors, config, trunk_of, whole, workspace  # noqa: F401
@@ -153,6 +153,22 @@ def test_a_byte_that_changed_on_the_way_is_noticed(light, tmp_path):
         r"is damaged or was cut short \(the sum of .*/data/\d+ is wrong\): down",
         refusal(tmp_path / "file.pth.tar", tmp_path),
     )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_format_without_nesting_holds_the_tensors_alone(name, light):
+    """As safetensors does; the layout that only a key beside the tensors tells is no longer to be told."""
+    layout, content = FILES[name][0], FILES[name][1](light)
+    (found,) = (one for one in LAYOUTS if one.name == layout)
+    for key in found.container:
+        content = content[key]
+    if found.needs:
+        with pytest.raises(InputError, match="is not of the layout"):
+            recognise(content, SHAPES, Path("file.safetensors"), None)
+        return
+    taken = recognise(content, SHAPES, Path("file.safetensors"), INSIST.get(name))
+    assert taken.name == ("torchvision" if layout == "simclr" else layout)
+    assert tensors_of(taken, content, SHAPES)["conv1.weight"].shape == SHAPES["conv1.weight"]
 
 
 def test_safetensors_without_sums_are_read_and_that_is_said(whole, tmp_path, capsys):  # noqa: F811

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 
 from core.errors import InputError
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data import synsets
 from data.imagenet_variants import read_published, read_variant
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.renditions import LABELS, STYLES
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, exported
+from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.tensor_files import save_tensors

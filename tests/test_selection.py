@@ -177,6 +177,7 @@ def test_partial_says_what_it_leaves_out_and_plans_all_the_same(disk, capsys):
     arguments = ["--profile", "paper", "--partial", "--runs", str(runs), "--set", "evaluate.detection=null"]
     assert main([*arguments, "--dry-run"]) == 0
     said = capsys.readouterr().out
+    assert "run on its CPU" not in said  # nothing is left that would
     assert "Left out, with what needs them: lowshot-voc07, as data.voc07: the folder /datasets/VOCdevkit" in said
     assert "0 jobs; 0 GPU-hours" in said and not runs.exists()
     assert main(arguments) == 0

@@ -162,6 +162,27 @@ def test_a_byte_that_changed_is_noticed(tmp_path, place):
     )
 
 
+def test_a_tensor_that_the_archive_calls_a_folder(tmp_path):
+    """Its sum is right, and torch reads nothing for it: the tensor would be what the memory held."""
+    content = bytearray(as_bytes(TENSORS))
+    entry = content.rindex(b"PK\x01\x02", 0, content.rindex(b"/data/1"))
+    content[entry + 38] |= 0x10  # the attributes' first byte
+    (tmp_path / "file.pth").write_bytes(content)
+    assert "is damaged or was cut short (it calls file/data/1 a folder): fetch it" in refusal(
+        tmp_path / "file.pth"
+    ).replace("archive/data", "file/data")
+
+
+@pytest.mark.parametrize("content", [b"<html>not found</html>", b'{"error": 1}', POINTER, gzip.compress(b"a" * 99)])
+def test_what_helps_with_a_file_of_ours_is_to_write_it_anew(tmp_path, content):
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(InputError) as error:
+        load_tensors(tmp_path / "model.pt")
+    assert error.value.sentence.endswith(
+        f": delete {tmp_path / 'record.json'}, and the same command as before writes it anew."
+    )
+
+
 @pytest.mark.parametrize(
     ("tensor", "said"),
     [
@@ -323,7 +344,7 @@ def test_a_tensor_that_reaches_beyond_its_storage_is_refused(tmp_path):
         extract_tensors.extract(tmp_path / "file.pth")
 
 
-def test_the_command_says_what_it_cannot_do(tmp_path, capsys):
+def test_the_command_says_what_it_cannot_do(tmp_path):
     (tmp_path / "plain.pth").write_bytes(as_bytes({"epoch": 3}))
     save_tensors(tmp_path / "there.pth", TENSORS)
     for given, said in (
@@ -332,6 +353,6 @@ def test_the_command_says_what_it_cannot_do(tmp_path, capsys):
         (("there.pth", "plain.pth"), r"plain\.pth exists: name one that does not"),
         (("there.pth", "there.pth/new.pth"), r"new\.pth cannot be written \(.*\): name another"),
     ):
-        assert extract_tensors.main([str(tmp_path / name) for name in given]) == 2
-        assert re.search(rf"^error: The .*{said}.*\n$", capsys.readouterr().err)
+        with pytest.raises(InputError, match=rf"^The .*{said}[^\n]*$"):
+            extract_tensors.main([str(tmp_path / name) for name in given])
     assert not (tmp_path / "new.pth").exists()
