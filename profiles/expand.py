@@ -5,10 +5,11 @@ A released method is not pretrained: it has one run, whatever the training sets 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.config import Config
+from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
 from pretrain.config import MoProConfig
 from profiles.schema import Profile, ProfileMethod, ReleasedMethod, WebVisionSet
@@ -16,23 +17,56 @@ from slurm.jobs import Job, Resources
 
 VOC_CLASSES = 20
 RELEASED_CLASSES = 1000
+MINIATURE, HARD_IMAGES = "miniature", "hard-images"  # kinds of the jobs that make a world
 
 Needs = Mapping[str, Job]
 
 
 def jobs_of(profile: Profile) -> list[Job]:
     """All jobs of the profile, what is needed first."""
-    data = _miniature(profile)
-    hard = _hard_images(profile, data)
-    jobs = [*data.values(), *hard.values()]
+    worlds = {seed: _World.of(profile, seed) for seed in dict.fromkeys([*profile.seeds, *_untrained_seeds(profile)])}
+    jobs = [job for world in worlds.values() for job in (*world.data.values(), *world.hard.values())]
     trained, released = _by_origin(profile)
     for set_name in profile.data.webvision:
         for method_name in trained:
             for seed in profile.seeds:
-                jobs += _Run(profile, set_name, method_name, seed, data, hard).jobs()
+                world = worlds[seed]
+                jobs += _Run(profile, set_name, method_name, seed, world.data, world.hard).jobs()
     for method_name, method in released.items():
-        jobs += _Release(profile, _slug(method.pretrained_on), method_name, profile.seeds[0], data, hard).jobs()
-    return [*jobs, *_untrained(profile, data)]
+        seed = profile.seeds[0]
+        world, place = worlds[seed], _slug(method.pretrained_on)
+        jobs += _Release(profile, place, method_name, seed, world.data, world.hard).jobs()
+    for seed in _untrained_seeds(profile):
+        jobs += _untrained(profile, seed, worlds[seed].data)
+    return _with_instructions(jobs, profile.instructions)
+
+
+@dataclass(frozen=True)
+class _World:
+    """The data that the runs of a seed share; in a miniature, every seed builds its own.
+
+    Attributes:
+        data: the job that builds them, by its role; none where data sets lie on disk.
+        hard: the same of the hard images that a reference model chooses.
+    """
+
+    data: Needs
+    hard: Needs
+
+    @classmethod
+    def of(cls, profile: Profile, seed: int) -> "_World":
+        """The world of a seed."""
+        data = _miniature(profile, seed)
+        return cls(data, _hard_images(profile, seed, data))
+
+
+def _with_instructions(jobs: list[Job], instructions: Instructions | None) -> list[Job]:
+    """The same jobs, computed with certain instructions; what a job needs stands before it."""
+    changed: dict[str, Job] = {}
+    for job in jobs:
+        needs = {role: changed[needed.name] for role, needed in job.needs.items()}
+        changed[job.name] = replace(job, needs=needs, instructions=instructions)
+    return list(changed.values())
 
 
 def _by_origin(profile: Profile) -> tuple[list[str], dict[str, ReleasedMethod]]:
@@ -44,16 +78,17 @@ def _slug(title: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-")
 
 
-def _untrained(profile: Profile, data: Needs) -> list[Job]:
-    """Backbones as they are initialised, and what detection makes of them."""
-    jobs = []
-    for seed in profile.evaluate.detection.untrained_seeds if profile.evaluate.detection else ():
-        place = f"random/none/seed{seed}"
-        tags = {"method": "random", "set": "none", "seed": str(seed), "evaluation": "untrained"}
-        config = {"seed": seed, "backbone": _values(profile.pretrain.backbone)}
-        checkpoint = Job(f"untrained/{place}", "pretrain.untrained:run", config, tags=tags)
-        jobs += [checkpoint, *_detections(profile, seed, {**data, "checkpoint": checkpoint}, place, tags)]
-    return jobs
+def _untrained_seeds(profile: Profile) -> tuple[int, ...]:
+    return profile.evaluate.detection.untrained_seeds if profile.evaluate.detection else ()
+
+
+def _untrained(profile: Profile, seed: int, data: Needs) -> list[Job]:
+    """A backbone as it is initialised, and what detection makes of it."""
+    place = f"random/none/seed{seed}"
+    tags = {"method": "random", "set": "none", "seed": str(seed), "evaluation": "untrained"}
+    config = {"seed": seed, "backbone": _values(profile.pretrain.backbone)}
+    checkpoint = Job(f"untrained/{place}", "pretrain.untrained:run", config, tags=tags)
+    return [checkpoint, *_detections(profile, seed, {**data, "checkpoint": checkpoint}, place, tags)]
 
 
 def _detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Mapping[str, str]) -> list[Job]:
@@ -85,17 +120,20 @@ def _detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Map
     ]
 
 
-def _miniature(profile: Profile) -> dict[str, Job]:
+def _miniature(profile: Profile, seed: int) -> dict[str, Job]:
     if profile.miniature is None:
         return {}
-    config = _values(profile.miniature)
-    return {"data": Job("miniature", "data.miniature.build:run", config, resources=profile.resources.miniature)}
+    config, resources = {"seed": seed, **_values(profile.miniature)}, profile.resources.miniature
+    tags = {"seed": str(seed)}
+    job = Job(f"{MINIATURE}/seed{seed}", "data.miniature.build:run", config, resources=resources, tags=tags)
+    return {"data": job}
 
 
-def _hard_images(profile: Profile, data: Needs) -> dict[str, Job]:
+def _hard_images(profile: Profile, seed: int, data: Needs) -> dict[str, Job]:
     if profile.hard_images is None:
         return {}
     config = {
+        "seed": seed,
         "imagenet": profile.data.imagenet,
         "classes": len(IMAGENET_CLASSES),
         **_values(profile.hard_images),
@@ -105,7 +143,8 @@ def _hard_images(profile: Profile, data: Needs) -> dict[str, Job]:
         "batch_size": profile.evaluate.batch_size,
     }
     options = {"runtime": _values(profile.pretrain.runtime), "workers": profile.evaluate.workers}
-    job = Job("hard-images", "robustness.hard_images:run", config, options, data, profile.resources.miniature)
+    tags, resources = {"seed": str(seed)}, profile.resources.miniature
+    job = Job(f"{HARD_IMAGES}/seed{seed}", "robustness.hard_images:run", config, options, data, resources, tags)
     return {"hard": job}
 
 
@@ -147,6 +186,7 @@ class _Run:
             *self.finetunings(needs),
             *self.retraining(needs),
             *self.robustness(needs),
+            *self.memorisation(needs),
             *_detections(self.profile, self.seed, needs, self._place, self._tags),
         ]
 
@@ -270,6 +310,21 @@ class _Run:
             for name, variant, chosen in variants
             if variant is not None
         ]
+
+    def memorisation(self, needs: Needs) -> list[Job]:
+        """The pretraining once more, watched, for the methods that the profile names."""
+        memorisation, checkpoint = self.profile.evaluate.memorisation, needs["checkpoint"]
+        if memorisation is None or self.method_name not in memorisation.methods:
+            return []
+        config = {
+            **checkpoint.config,
+            "imagenet": self.profile.data.imagenet,
+            "view": _values(memorisation.view),
+            "batch_size": self.profile.evaluate.batch_size,
+        }
+        options = {**checkpoint.options, "workers": self.profile.evaluate.workers}
+        resources = self.profile.resources.pretrain
+        return [self._job("memorisation", "pretrain.memorisation:run", config, options, needs, resources)]
 
     @property
     def _trained_on(self) -> dict[str, Any]:

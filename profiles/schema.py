@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from core.config import Config
+from core.instructions import Instructions
 from data.config import DrawnSubset, EvaluationView, RandomSubset, SubsetConfig, TrainingViews, WeakViews
-from data.miniature.config import MiniatureConfig
+from data.miniature.config import MiniatureParts
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
@@ -166,6 +167,18 @@ class Robustness(Config):
     bin_size: int = Field(gt=0)
 
 
+class Memorisation(Config):
+    """Trainings that are repeated and watched: clean accuracy after every epoch, and what became of wrong labels.
+
+    Attributes:
+        view: of the images.
+        methods: those that are watched, by name.
+    """
+
+    view: EvaluationView
+    methods: tuple[str, ...] = Field(min_length=1)
+
+
 class Finetuning(Config):
     """Fine-tuning on parts of ImageNet.
 
@@ -221,6 +234,7 @@ class Evaluation(Config):
     lowshot_places205: LowShot | None = None
     robustness: Robustness | None = None
     finetune: Finetuning | None = None
+    memorisation: Memorisation | None = None
     detection: Detection | None = None
 
 
@@ -266,17 +280,34 @@ class Tolerances(Config):
         return value
 
 
+class Claims(Config):
+    """What the profile sets out to show: that one method is better than each of several baselines, by their names."""
+
+    better: str
+    baselines: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _compares_two(self) -> "Claims":
+        if self.better in self.baselines:
+            raise ValueError(f"{self.better} is among its own baselines")
+        return self
+
+
 class Profile(Config):
     """A reproduction.
 
     Attributes:
         name: also of its folder below ``runs``.
         compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests the paper's claims instead.
-        seeds: of the pretraining runs.
-        miniature: built first, where there is one; the data sets are then relative to it.
-        hard_images: the reference model that chooses the miniature's ImageNet-A.
+        seeds: of the pretraining runs, and of the worlds where there is a miniature.
+        instructions: ``avx2`` holds the numerical libraries to what all x86-64 processors since 2013 have, so that
+            figures don't depend on which one it is; null lets them use all.
+        miniature: what a world holds, where the data are made: each seed builds one of its own, to which the data sets
+            are relative.
+        hard_images: the reference model that chooses each world's ImageNet-A.
         data: the data sets.
         methods: by name.
+        claims: which of them is compared with which.
         pretrain: constants that the methods share.
         retrain: noise cleaning and classifier re-training, where they are asked for.
         evaluate: the evaluations.
@@ -289,10 +320,12 @@ class Profile(Config):
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     compares_with: Literal["paper", "claims"]
     seeds: tuple[int, ...] = Field(min_length=1)
-    miniature: MiniatureConfig | None = None
+    instructions: Instructions | None = None
+    miniature: MiniatureParts | None = None
     hard_images: ReferenceModel | None = None
     data: DataSets
     methods: dict[str, ProfileMethod] = Field(min_length=1)
+    claims: Claims | None = None
     pretrain: Pretraining
     retrain: Retraining | None = None
     evaluate: Evaluation
@@ -362,6 +395,4 @@ class Profile(Config):
                 )
             if self.hard_images.backbone == self.pretrain.backbone:
                 raise ValueError("hard_images.backbone is that of pretrain, whose models are evaluated: choose another")
-            if self.hard_images.seed in self.seeds:
-                raise ValueError(f"hard_images.seed {self.hard_images.seed} is among seeds, those of evaluated models")
         return self

@@ -33,13 +33,11 @@ class ReferenceModel(Config):
     """A model that chooses hard images, and is itself never evaluated.
 
     Attributes:
-        seed: of its training, none of the evaluated models'.
         backbone: of another architecture than the evaluated models'.
         schedule: of its training, with cross-entropy on clean images.
         pool: folder of the images it chooses from.
     """
 
-    seed: int = Field(ge=0)
     backbone: BackboneConfig
     schedule: ScheduleConfig
     pool: str

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from core.config import Config
+from core.instructions import Instructions
 from results.records import Record, read_record
 from slurm.config import SbatchOptions, checked
 
@@ -67,6 +68,7 @@ class Job:
         needs: jobs whose folders the stage reads, by role.
         resources: what it occupies.
         tags: what tables group by; copied into the record.
+        instructions: those of the processor that the numerical libraries are held to; None for all it has.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Job:
     needs: Mapping[str, "Job"] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     tags: Mapping[str, str] = field(default_factory=dict)
+    instructions: Instructions | None = None
 
     @property
     def kind(self) -> str:
@@ -89,9 +92,10 @@ class Job:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of stage, configuration and the identities of what the job needs."""
+        """Hash of stage, configuration, the identities of what the job needs, and instructions where it names some."""
         needs = {role: job.identity for role, job in self.needs.items()}
-        content = json.dumps([self.stage, self.config, needs], sort_keys=True, separators=(",", ":"))
+        named = [self.instructions] if self.instructions else []
+        content = json.dumps([self.stage, self.config, needs, *named], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
     def folder(self, runs: Path) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.errors import InputError
+from core.instructions import variables_of
 from core.processes import end_with_parent, free_port
 from core.workspace import read_progress
 from slurm.jobs import Job
@@ -189,7 +190,12 @@ class _Running:
 
 
 def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, jobs: Sequence[Job]) -> None:
-    """Let a server import the stages once, so that a job's process starts in milliseconds."""
+    """Let a server import the stages once, so that a job's process starts in milliseconds.
+
+    What the libraries must find in their environment is set before; a plan's jobs all have the same instructions.
+    """
+    for job in jobs:
+        os.environ |= variables_of(job.instructions)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     context.set_forkserver_preload(["slurm.task", *sorted({job.stage.split(":")[0] for job in jobs})])
 

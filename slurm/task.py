@@ -17,6 +17,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.files import held_alone, sha256_of, write_json
+from core.instructions import require, variables_of
 from core.interruption import Interrupted
 from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
@@ -77,6 +78,7 @@ class Task:
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
         job = self.job
+        require(job.instructions)
         for needed in job.needs.values():
             if needed.record(self.runs) is None:
                 raise InputError(f"{job.name} needs {needed.name}, which has no record: give the same command again.")
@@ -138,6 +140,8 @@ def _hardware(job: Job) -> dict[str, Any]:
     return {
         "machine": platform.machine(),
         "cores": os.cpu_count(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "held_to": dict(variables_of(job.instructions)),
         "gpu": gpu,
         "tasks": job.resources.tasks,
         "cpus_per_task": job.resources.cpus,

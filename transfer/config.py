@@ -1,5 +1,7 @@
 """The configuration that transfer stages share with profiles; light to import."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from core.config import Config
@@ -113,6 +115,8 @@ class DetectionRecipe(Config):
         precise_batch_norm: iterations of training data over which BatchNorm's statistics are averaged before the
             evaluation; with 0, the running averages of the training stay.
         heads: smaller ones than Mask R-CNN's own, where they are asked for.
+        operators: for regions; ``plain`` ones in torch are the same on every machine, ``compiled`` ones serve where
+            they are installed, and are faster.
     """
 
     batch_size: int = Field(gt=0)
@@ -128,6 +132,7 @@ class DetectionRecipe(Config):
     long_side: int = Field(gt=0)
     precise_batch_norm: int = Field(ge=0)
     heads: DetectionHeads | None = None
+    operators: Literal["plain", "compiled"] = "compiled"
 
     @model_validator(mode="after")
     def _batch_is_the_recipes(self) -> "DetectionRecipe":

@@ -13,7 +13,7 @@ import importlib.util
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -26,17 +26,23 @@ EXTENSION = "mmcv._ext"
 AVERAGE = 1  # mmcv's number for average pooling in RoIAlign
 ROIS_AT_ONCE = 64
 
+Operators = Literal["plain", "compiled"]
+_asked_for: Operators = "compiled"
+
 
 def is_installed() -> bool:
     """Whether everything that detection imports is there."""
     return not _missing()
 
 
-def load() -> None:
+def load(operators: Operators = "compiled") -> None:
     """Import mmdet with its models; afterwards ``import mmdet`` works everywhere.
 
+    Args:
+        operators: that serve from now on: those in plain torch, or compiled ones where there are any.
+
     Raises:
-        InputError: a package is not installed.
+        InputError: a package is not installed, or plain operators are asked for where mmcv has its own.
     """
     missing = _missing()
     if missing:
@@ -46,6 +52,13 @@ def load() -> None:
         )
     if EXTENSION not in sys.modules and importlib.util.find_spec(EXTENSION) is None:
         sys.modules[EXTENSION] = _stand_in()
+    if operators == "plain" and not _stands_in():
+        raise InputError(
+            "evaluate.detection.operators: plain asks for operators in plain torch, but mmcv has compiled ones here: "
+            "install mmcv-lite in its place, or ask for compiled ones."
+        )
+    global _asked_for
+    _asked_for = operators
     importlib.import_module("mmdet.utils").register_all_modules()
 
 
@@ -55,9 +68,13 @@ def _missing() -> list[str]:
 
 def operators_in_use() -> str:
     """Whose operators serve: ``mmcv``, ``torchvision`` or ``torch``; for the record."""
-    if not isinstance(sys.modules.get(EXTENSION), _StandIn):
+    if not _stands_in():
         return "mmcv"
-    return "torchvision" if _torchvision_is_compiled() else "torch"
+    return "torchvision" if _torchvision_serves() else "torch"
+
+
+def _stands_in() -> bool:
+    return isinstance(sys.modules.get(EXTENSION), _StandIn)
 
 
 class _StandIn(types.ModuleType):
@@ -80,6 +97,10 @@ def _stand_in() -> types.ModuleType:
     return module
 
 
+def _torchvision_serves() -> bool:
+    return _asked_for == "compiled" and _torchvision_is_compiled()
+
+
 @functools.cache
 def _torchvision_is_compiled() -> bool:
     return importlib.import_module("torchvision.extension")._has_ops()
@@ -98,7 +119,7 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float, offset:
         offset: added to widths and heights.
     """
     widened = boxes + boxes.new_tensor([0, 0, offset, offset])
-    return (torch.ops.torchvision.nms if _torchvision_is_compiled() else plain_nms)(widened, scores, iou_threshold)
+    return (torch.ops.torchvision.nms if _torchvision_serves() else plain_nms)(widened, scores, iou_threshold)
 
 
 def roi_align_forward(
@@ -118,7 +139,7 @@ def roi_align_forward(
     """Fill ``output`` ``[k, c, aligned_height, aligned_width]`` from ``input`` ``[n, c, h, w]``."""
     if pool_mode != AVERAGE:
         _refuse("roi_align_forward with maximum pooling")
-    pool = torch.ops.torchvision.roi_align if _torchvision_is_compiled() else plain_roi_align
+    pool = torch.ops.torchvision.roi_align if _torchvision_serves() else plain_roi_align
     output.copy_(pool(input, rois, spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned))
 
 
@@ -140,7 +161,7 @@ def roi_align_backward(
     if pool_mode != AVERAGE:
         _refuse("roi_align_backward with maximum pooling")
     backward: Callable[..., torch.Tensor] = (
-        torch.ops.torchvision._roi_align_backward if _torchvision_is_compiled() else plain_roi_align_backward
+        torch.ops.torchvision._roi_align_backward if _torchvision_serves() else plain_roi_align_backward
     )
     sizes = (spatial_scale, aligned_height, aligned_width, *grad_input.shape)
     grad_input.copy_(backward(grad_output, rois, *sizes, sampling_ratio, aligned))
