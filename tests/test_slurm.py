@@ -272,7 +272,7 @@ def test_a_machine_without_slurm(runs, monkeypatch, tmp_path):
 @pytest.mark.timeout(3600)
 def test_the_papers_whole_graph(cluster, miniature):
     """Every job of the paper's profile on eight pretend GPUs, with small images, few of them, and a few steps each."""
-    (world,) = miniature.glob("mini/miniature-*")
+    (world,) = miniature.glob("mini/miniature/seed0-*")
     runs = miniature.parent / "paper"
     arguments = [part for key, value in papers_graph_in_small(world).items() for part in ("--set", f"{key}={value}")]
     line = [sys.executable, str(REPOSITORY / "run_all.py"), "--profile", "paper", *arguments, "--runs", str(runs)]
