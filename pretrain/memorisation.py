@@ -69,7 +69,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     if sha256_of(model_file) != sha256_of(workspace.inputs["checkpoint"] / MODEL_FILE):
         raise RuntimeError("the same training came to another model: what was watched is not what is evaluated")
     workspace.provenance["clean_accuracies"] = {str(epoch): accuracies[epoch] for epoch in sorted(accuracies)}
-    return _of_epochs(accuracies, constants, len(validation)) | _of_wrong_labels(images.labels, answers, truth)
+    return of_epochs(accuracies, constants, len(validation)) | of_wrong_labels(images.labels, answers, truth)
 
 
 def _watching(
@@ -110,7 +110,8 @@ def _answers(
     return rows.cpu().numpy()
 
 
-def _of_epochs(accuracies: Accuracies, constants: MemorisationConfig, n: int) -> dict[str, dict[str, Any]]:
+def of_epochs(accuracies: Accuracies, constants: MemorisationConfig, n: int) -> dict[str, dict[str, Any]]:
+    """Metrics of the last and the best epoch, and of the moment before correction; ``n`` images are behind each."""
     best = max(sorted(accuracies), key=lambda epoch: accuracies[epoch])
     values = {"clean_top1": accuracies[constants.schedule.epochs], "best_clean_top1": accuracies[best]}
     corrects_from = constants.method.correction_from_epoch if isinstance(constants.method, MoProConfig) else 0
@@ -120,7 +121,14 @@ def _of_epochs(accuracies: Accuracies, constants: MemorisationConfig, n: int) ->
     return metrics | {"best_epoch": {"value": best, "unit": "epochs", "n": len(accuracies)}}
 
 
-def _of_wrong_labels(given: np.ndarray, answers: np.ndarray, truth: np.ndarray) -> dict[str, dict[str, Any]]:
+def of_wrong_labels(given: np.ndarray, answers: np.ndarray, truth: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Of the wrongly labelled images of a class, shares by what the classifier answers; nothing where there are none.
+
+    Args:
+        given: ``[n]`` labels that were trained on.
+        answers: ``[n]`` of the classifier.
+        truth: ``[n]`` true labels, -1 for out of distribution.
+    """
     wrong = (truth != OUT_OF_DISTRIBUTION) & (truth != given)
     if not wrong.any():
         return {}
