@@ -8,6 +8,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from core.files import write_text
+from results.identical import comparison, digests_of, read_shipped
 from results.latex import latex
 from results.long_form import Row, long_form
 from results.plan import Results, read_results
@@ -69,7 +70,9 @@ def _footer(results: Results) -> str:
     versions = {(record.code["commit"], record.code["dirty"]) for record in results.records}
     described = sorted(f"{(commit or 'unknown')[:10]}{' with changes' if dirty else ''}" for commit, dirty in versions)
     done = f"Profile {results.profile['name']}: {len(results.records)} of {planned} jobs done; code {_list(described)}."
-    return "\n".join([done, *(f"Left out: {problem}" for problem in results.problems)])
+    of_models = comparison(digests_of(results), read_shipped())
+    problems = [f"Left out: {problem}" for problem in results.problems]
+    return "\n".join([done, *([of_models] if of_models else []), *problems])
 
 
 def _list(parts: Sequence[str]) -> str:

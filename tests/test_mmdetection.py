@@ -141,3 +141,24 @@ sys.exit("mmengine" in sys.modules)
     run = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("Detection needs the package mmdet, which is not installed")
+
+
+@pytest.mark.parametrize(("asked_for", "serving"), [("plain", "torch"), ("compiled", "torchvision")])
+def test_plain_operators_serve_where_they_are_asked_for(monkeypatch, asked_for, serving):
+    """Also where torchvision's are compiled; a machine on which they are not plays one on which they are."""
+    monkeypatch.setattr(mmdetection, "_asked_for", "compiled")
+    mmdetection.load(asked_for)
+    if mmdetection.operators_in_use() == "mmcv":
+        pytest.skip("mmcv is compiled here")
+    monkeypatch.setattr(mmdetection, "_torchvision_is_compiled", lambda: True)
+    assert mmdetection.operators_in_use() == serving
+    if asked_for == "plain":
+        boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]])
+        assert mmdetection.nms(boxes, torch.tensor([0.3, 0.6]), 0.5, 0).tolist() == [1]
+
+
+def test_plain_operators_cannot_take_the_place_of_compiled_mmcv(monkeypatch):
+    mmdetection.load()
+    monkeypatch.setattr(mmdetection, "_stands_in", lambda: False)
+    with pytest.raises(InputError, match=r"operators: plain asks for .* install mmcv-lite in its place"):
+        mmdetection.load("plain")
