@@ -42,7 +42,7 @@ def test_what_is_said_of_models(here, shipped, said):
 
 
 def test_a_small_training_gives_the_very_same_model_on_every_processor(miniature, tmp_path):
-    """With the instructions of AVX2; another torch may give another model: then the golden file is to be written anew."""
+    """Held to AVX2. Another torch may give another model: then the golden file is to be written anew."""
     found = trained(miniature, tmp_path / "held", variables_of("avx2"))
     expected = json.loads(GOLDEN.read_text())
     if "avx2" not in Path("/proc/cpuinfo").read_text():
