@@ -4,21 +4,30 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 
-from core.errors import InputError
+from core.ending import ended
 
 COMMANDS = ("status", "cancel", "verify")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Gives the exit status: 0 if all is well, 1 if something is not done, 2 if something given cannot be used."""
+    """Gives the exit status: 0 if all is well, 1 if something is not done; the others are :mod:`core.ending`'s."""
+    return ended(lambda: _command(arguments), [_runs(arguments)])
+
+
+def _command(arguments: Sequence[str]) -> int:
     name, others = (arguments[0], arguments[1:]) if arguments and arguments[0] in COMMANDS else ("reproduce", arguments)
-    try:
-        command = importlib.import_module(f"commands.{name}")  # alone: one waits for no other's imports
-        return command.main(others)
-    except InputError as error:
-        print(f"error: {error.sentence}", file=sys.stderr)
-        return 2
+    command = importlib.import_module(f"commands.{name}")  # alone: one waits for no other's imports
+    return command.main(others)
+
+
+def _runs(arguments: Sequence[str]) -> Path:
+    """The folder that the arguments name for all that is written, without judging them."""
+    named = [value for option, value in pairwise(arguments) if option == "--runs"]
+    named += [argument.removeprefix("--runs=") for argument in arguments if argument.startswith("--runs=")]
+    return Path(named[-1] if named else "runs")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 What needs a GPU or gigabytes has a command of its own: ``python -m benchmarks.throughput``, ``.lists``.
 """
 
+import argparse
 import contextlib
 import io
 import platform
@@ -15,12 +16,16 @@ from functools import partial
 import torch
 from tabulate import tabulate
 
-from benchmarks import commands, detection, images, lists, lowshot, metrics, prototypes, step
+from benchmarks import commands, damage, detection, images, lists, lowshot, metrics, prototypes, step
 from benchmarks.measuring import Comparison, spread
+from core.ending import ended
 
 
 def main() -> int:
     """Gives the exit status."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     torch.set_num_threads(1)
     with contextlib.redirect_stdout(io.StringIO()):
         measures: tuple[Callable[[], Comparison], ...] = (
@@ -38,7 +43,7 @@ def main() -> int:
         comparisons = [measure() for measure in measures]
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, one thread, torch {torch.__version__}\n")
     print(tabulate([_row(comparison) for comparison in comparisons], headers="keys", tablefmt="github"), flush=True)
-    for other in (step, commands):
+    for other in (damage, step, commands):
         print()
         other.main()
     return 0
@@ -57,4 +62,4 @@ def _row(comparison: Comparison) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

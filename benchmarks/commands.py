@@ -15,15 +15,29 @@ from pathlib import Path
 from tabulate import tabulate
 
 from benchmarks.measuring import seconds, spread
+from core.ending import ended
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
 from results.definitions import TABLES
-from results.records import Cost, Metric, Record
+from results.schema import (
+    Arithmetic,
+    Code,
+    Convergence,
+    Cost,
+    DataIdentity,
+    Environment,
+    Hardware,
+    Metric,
+    Record,
+    Start,
+)
+from results.seal import sealed
 from slurm.jobs import Job
 from slurm.plan import write_plan
 
 RECORDS = 10_000
+CONVERGED = Convergence(fitted=100, not_converged=0)
 ROUNDS = 7
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -64,7 +78,7 @@ def write_reproduction(runs: Path, records: int | None) -> int:
         record = _record(job, next(figures))
         folder = job.folder(runs)
         folder.mkdir(parents=True)
-        (folder / "record.json").write_text(record.model_dump_json(indent=2))
+        (folder / "record.json").write_text(sealed(record.model_dump(mode="json", exclude={"digest"})))
     return len(jobs)
 
 
@@ -76,8 +90,9 @@ def _record(job: Job, value: float) -> Record:
     """As a stage's would be, with every figure that a table shows of it."""
     columns = (column for table in TABLES for column in table.columns)
     metrics = [column.metric for column in columns if column.evaluation == job.tags.get("evaluation")]
+    packages = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pillow", "opencv-python-headless")
     return Record(
-        schema_version=1,
+        schema_version=2,
         name=job.name,
         identity=job.identity,
         stage=job.stage,
@@ -85,12 +100,47 @@ def _record(job: Job, value: float) -> Record:
         seed=job.config.get("seed"),
         config=job.configuration,
         inputs={role: needed.identity for role, needed in job.needs.items()},
-        metrics={name: Metric(value=value, unit="%", n=1000) for name in metrics},
-        provenance={name: {"images": 1000, "sha256": job.identity} for name in ("train", "val")},
-        code={"commit": 40 * "0", "dirty": False},
-        packages=dict.fromkeys(("torch", "torchvision", "numpy", "pillow", "scikit-learn"), "2.13.0"),
-        hardware={"machine": "x86_64", "cores": 2, "gpu": None, "tasks": 1, "cpus_per_task": 1},
-        cost=Cost(started="2026-01-01T00:00:00+00:00", seconds=1.0, gpu_hours=0.0),
+        metrics={name: Metric(value=value, unit="%", n=1000, convergence=CONVERGED) for name in metrics or ("steps",)},
+        data={name: DataIdentity(images=1000, classes=10, names_sha256=job.identity) for name in ("train", "val")},
+        provenance={},
+        code=[Code(commit=40 * "0", differs=False)],
+        arithmetic=Arithmetic(
+            precision="float32",
+            matmul_tf32=False,
+            convolution_tf32=True,
+            deterministic=False,
+            instruction_set="AVX2",
+        ),
+        environment=Environment(
+            python="3.11.0",
+            packages=dict.fromkeys(packages, "2.13.0"),
+            lock_sha256=job.identity,
+            cuda="none",
+            cudnn="none",
+            nccl="none",
+            driver="none",
+            blas="openblas 0.3.31",
+            blas_kernel="Haswell",
+        ),
+        hardware=Hardware(
+            machine="x86_64", cpu="A processor", cores=2, gpu="none", gpu_memory=0, tasks=1, cpus_per_task=1
+        ),
+        cost=Cost(
+            seconds=1.0,
+            gpu_hours=0.0,
+            peak_memory=10**9,
+            peak_gpu_memory=0,
+            starts=[
+                Start(
+                    began="2026-01-01T00:00:00+00:00",
+                    seconds=1.0,
+                    gpu_hours=0.0,
+                    end="done",
+                    scheduler_id="none",
+                    code=0,
+                )
+            ],
+        ),
     )
 
 
@@ -114,4 +164,4 @@ def _row(what: str, goal: float, run: Callable[[], object]) -> dict[str, object]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

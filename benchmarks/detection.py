@@ -14,6 +14,7 @@ import torch
 from benchmarks.measuring import Comparison, compare
 from data.coco import ANNOTATIONS, COCOSplit
 from transfer import mmdetection
+from transfer.operators import plain_roi_align, plain_roi_align_backward
 
 IMAGES, FOUND, CATEGORIES, SIDE = 500, 30, 20, 256
 
@@ -67,8 +68,8 @@ def measure_pooling() -> Comparison:
     rois = torch.cat([torch.arange(64)[:, None] % 2, corner, corner + 6 + torch.rand(64, 2) * 32], 1)
 
     def ours() -> tuple[torch.Tensor, torch.Tensor]:
-        pooled = mmdetection.plain_roi_align(images, rois, 0.25, 7, 7, 0, True)
-        return pooled, mmdetection.plain_roi_align_backward(pooled, rois, 0.25, 7, 7, 2, 32, 32, 32, 0, True)
+        pooled = plain_roi_align(images, rois, 0.25, 7, 7, 0, True)
+        return pooled, plain_roi_align_backward(pooled, rois, 0.25, 7, 7, 2, 32, 32, 32, 0, True)
 
     def reference() -> tuple[torch.Tensor, torch.Tensor]:
         from torchvision.ops import roi_align

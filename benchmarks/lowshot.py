@@ -17,7 +17,7 @@ from pretrain.features import pooled_features
 from transfer.config import OneVsRestSVMConfig
 from transfer.features import unit_rows
 from transfer.lowshot import draw_shots
-from transfer.voc07 import mean_average_precision, rows_by_class
+from transfer.voc07 import mean_average_precision, one_vs_rest, rows_by_class
 
 SHOTS, DRAWS, IMAGES = (1, 2, 4, 8, 16), 5, 300
 BACKBONE = BackboneConfig(depth=18, width=32, stem="small")
@@ -64,7 +64,7 @@ def measure() -> Comparison:
                     rows = draw_shots(rows_by_class(tables["trainval"].labels), k, seed=0, draw=draw)
                     labels = tables["trainval"].labels[rows]
                     precision = mean_average_precision(
-                        current["trainval"][rows], labels, current["test"], tables["test"].labels, SVM
+                        current["trainval"][rows], labels, current["test"], tables["test"].labels, one_vs_rest(SVM)
                     )
                     precisions.append(precision)
             return precisions

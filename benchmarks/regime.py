@@ -15,7 +15,7 @@ from tabulate import tabulate
 from core.errors import InputError
 from results.definitions import METHOD_TITLES
 from results.plan import Results, read_results
-from results.records import Metric
+from results.schema import Metric
 
 LEARNED = {
     "best_clean_top1": "best clean top-1",
@@ -77,7 +77,7 @@ def memorisation(results: Results) -> list[Row]:
     return [
         {"world": record.seed, "method": _title(record.tags["method"])}
         | {title: record.metrics[name].value for name, title in LEARNED.items() if name in record.metrics}
-        for record in results.records
+        for record in results.records.values()
         if record.tags.get("evaluation") == "memorisation"
     ]
 
@@ -85,7 +85,7 @@ def memorisation(results: Results) -> list[Row]:
 def cleaning(results: Results) -> list[Row]:
     """One row for each run that was cleaned: shares in percent, and how many labels became right and wrong."""
     rows = []
-    for record in results.records:
+    for record in results.records.values():
         if record.tags.get("evaluation") == "cleaning" and CLEANED.keys() <= record.metrics.keys():
             row: Row = {"world": record.seed, "method": _title(record.tags["method"])}
             row |= {f"{title} (%)": record.metrics[name].value for name, title in CLEANED.items()}
@@ -134,23 +134,23 @@ def differences(results: Results) -> list[Row]:
 def costs(results: Results) -> list[Row]:
     """Seconds of all jobs of a kind; each job has one core."""
     seconds: dict[str, list[float]] = {}
-    for record in results.records:
+    for record in results.records.values():
         kind = record.name.split("/")[0]
         kind = f"pretrain {record.tags['method']}" if kind == "pretrain" else kind
         seconds.setdefault(kind, []).append(record.cost.seconds)
-    seconds["all"] = [record.cost.seconds for record in results.records]
+    seconds["all"] = [record.cost.seconds for record in results.records.values()]
     return [{"jobs": kind, "number": len(each), "seconds": sum(each)} for kind, each in seconds.items()]
 
 
 def _worlds(results: Results) -> list[int]:
-    return sorted({record.seed for record in results.records if record.seed is not None})
+    return sorted({record.seed for record in results.records.values() if record.seed is not None})
 
 
 def _of_methods(results: Results, evaluation: str, metric: str, world: int) -> dict[str, Metric]:
     """A figure of one world, by method."""
     return {
         record.tags["method"]: record.metrics[metric]
-        for record in results.records
+        for record in results.records.values()
         if (record.tags.get("evaluation"), record.seed) == (evaluation, world) and metric in record.metrics
     }
 

@@ -18,6 +18,7 @@ from tabulate import tabulate
 from torch import nn
 
 from benchmarks.measuring import Comparison, compare, seconds, spread
+from core.ending import ended
 from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.config import BackboneConfig, MoProConfig
 from pretrain.cross_entropy import CrossEntropy
@@ -182,4 +183,4 @@ def _row(name: str, of_step: list[float], of_cross_entropy: list[float]) -> dict
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

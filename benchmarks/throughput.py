@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from core.distributed import local_device
+from core.ending import ended
 from core.errors import InputError
 from core.files import write_json
 from pretrain.backbone import memory_format
@@ -29,6 +30,10 @@ WARM_UP = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write ``throughput.json`` into the folder of the runs; gives the exit status."""
+    return ended(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     parser.add_argument("--profile", default="paper", help="name, or path of a YAML file (default: %(default)s)")
     parser.add_argument(
@@ -44,11 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where it is written (default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        measured = measure(load_profile(options.profile, options.overrides), options.steps)
-    except InputError as error:
-        print(f"error: {error.sentence}", file=sys.stderr)
-        return 2
+    measured = measure(load_profile(options.profile, options.overrides), options.steps)
     write_json(options.runs / MEASURED_FILE, measured.model_dump(mode="json"))
     print(
         f"{measured.device}: {measured.cross_entropy:.4g} images a second of cross-entropy, {measured.mopro:.4g} of "
@@ -118,7 +119,7 @@ class _Training:
     ) -> None:
         classes = next(iter(profile.data.webvision.values())).classes
         constants = PretrainConfig(
-            webvision="",
+            webvision="none",
             classes=classes,
             method=method,
             seed=0,

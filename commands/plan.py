@@ -8,17 +8,19 @@ from tabulate import tabulate
 from commands.selection import Selection
 from profiles.cost import MEASURED_FILE, by_kind, gpu_hours, read_measured
 from profiles.schema import Profile
-from slurm.jobs import Job
+from slurm.jobs import Job, standing
 
 
 def print_plan(selection: Selection) -> None:
     """Touches nothing."""
     jobs, runs = selection.selected, selection.runs
     hours, source = _estimate(selection.profile, jobs, runs.parent / MEASURED_FILE)
+    found = standing(jobs, runs)
+    states = dict.fromkeys(found.done, "done") | {job: "held back" for job, _ in found.held_back}
     rows = [
         {
             "job": job.name,
-            "state": "done" if job.record(runs) else "to do",
+            "state": states.get(job, "to do"),
             "needs": ", ".join(needed.name for needed in job.needs.values()),
             "nodes": job.resources.nodes,
             "tasks": job.resources.tasks,
@@ -28,7 +30,9 @@ def print_plan(selection: Selection) -> None:
         for job in jobs
     ]
     print(tabulate(rows, headers="keys", floatfmt=".4g"))
-    kinds = by_kind([job for job in jobs if not job.record(runs)], hours)
+    for job, reason in found.held_back:
+        print(f"\n{job.name} is held back: {reason}")
+    kinds = by_kind(found.to_do, hours)
     if any(job.resources.gpus for job in jobs):
         print("\nTo do:\n" + tabulate(kinds, headers="keys", floatfmt=".1f"))
         print(f"GPU-hours: {source}.")

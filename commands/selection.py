@@ -1,14 +1,14 @@
 """What a command is about: a profile, its jobs, and those of them that were asked for."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
 from profiles.expand import jobs_of
 from profiles.load import load_profile
-from profiles.schema import Profile
+from profiles.schema import UNTRAINED, Profile
 from slurm.jobs import Job, in_order
 
 
@@ -17,9 +17,9 @@ class Selection:
     """A profile, its jobs, and those that were asked for.
 
     Attributes:
-        profile: with the methods and seeds that were asked for.
-        planned: all its jobs, what is needed first.
-        selected: the jobs of the kinds that were asked for and all that they need, in order.
+        profile: with the seeds that were asked for beside its own.
+        planned: its jobs of the methods and seeds that were asked for, what is needed first.
+        selected: of those, the jobs of the kinds that were asked for and all that they need, in order.
         asked: the same without what they need.
         runs: the profile's folder, where everything about it is written.
         described: the arguments that give the profile.
@@ -36,11 +36,23 @@ class Selection:
 def selection_of(arguments: argparse.Namespace) -> Selection:
     """What the arguments of a :class:`commands.arguments.CommandParser` select.
 
+    Methods and seeds choose among jobs and change none: the one run of a release has its draws from the profile's first
+    seed, whatever seeds were asked for.
+
     Raises:
-        InputError: the profile is not valid, or has no such method or kind of jobs.
+        InputError: the profile is not valid, or has no such method, seed or kind of jobs.
     """
-    profile = _restricted(load_profile(arguments.profile, arguments.overrides, arguments.site), arguments)
-    planned = jobs_of(profile)
+    seeds, methods = arguments.seeds or (), arguments.methods or ()
+    twice = next((seed for seed in seeds if list(seeds).count(seed) > 1), None)
+    if twice is not None:
+        raise InputError(f"--seeds names {twice} twice: name each seed once.")
+    profile = load_profile(arguments.profile, arguments.overrides, arguments.site, seeds)
+    jobs = jobs_of(profile)
+    known = list(dict.fromkeys(job.tags["method"] for job in jobs if "method" in job.tags))
+    unknown = [name for name in methods if name not in known]
+    if unknown:
+        raise InputError(f"--methods {unknown[0]}: the profile has {', '.join(known)}.")
+    planned = in_order(job for job in jobs if _is_of(job, profile, methods, seeds))
     asked = _of_kinds(planned, arguments.only)
     runs = arguments.runs.absolute() / profile.name
     return Selection(profile, planned, in_order(asked), asked, runs, _described(arguments))
@@ -51,17 +63,14 @@ def _described(arguments: argparse.Namespace) -> list[str]:
     return ["--profile", arguments.profile, *site, *(part for it in arguments.overrides for part in ("--set", it))]
 
 
-def _restricted(profile: Profile, arguments: argparse.Namespace) -> Profile:
-    """The profile with the seeds and methods that were asked for."""
-    changes: dict = {}
-    if arguments.seeds:
-        changes["seeds"] = tuple(arguments.seeds)
-    if arguments.methods:
-        unknown = [name for name in arguments.methods if name not in profile.methods]
-        if unknown:
-            raise InputError(f"--methods {unknown[0]}: the profile has {', '.join(profile.methods)}.")
-        changes["methods"] = {name: profile.methods[name] for name in arguments.methods}
-    return profile.model_copy(update=changes)
+def _is_of(job: Job, profile: Profile, methods: Collection[str], seeds: Collection[int]) -> bool:
+    """Whether it is of these methods and pretraining seeds (none means all), or of no method, for all of them."""
+    method = job.tags.get("method")
+    if method is None:
+        return True
+    is_pretrained = method != UNTRAINED and method not in profile.released
+    of_seeds = not seeds or not is_pretrained or int(job.tags["seed"]) in seeds
+    return of_seeds and (not methods or method in methods)
 
 
 def _of_kinds(jobs: Sequence[Job], kinds: Sequence[str] | None) -> list[Job]:

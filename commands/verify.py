@@ -1,25 +1,28 @@
 """`run_all.py verify`: checks every data set that the profile names before anything is computed with it."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from commands.arguments import ProfileParser, positive
+from core.cores import usable_cores
 from core.errors import InputError
 from core.files import held_alone
 from core.workspace import VERIFICATION_FOLDER
-from data.coco import ANNOTATIONS, IMAGES
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
 from data.subsets import chosen_images
+from data.synsets import Published, is_published
+from data.verification.coco import coco_split
 from data.verification.inspection import DataSet
-from data.verification.layouts import coco_split, places205_split, synsets_split, voc_split, webvision_splits
+from data.verification.layouts import imagenet_split, places205_split, variant_split, voc_split, webvision_splits
 from data.verification.report import Verifier
-from profiles.expand import HARD_IMAGES, MINIATURE, VOC_CLASSES, jobs_of
+from profiles.data_section import ImageNetVariant, WebVisionSet
+from profiles.expand import HARD_IMAGES, MINIATURE, jobs_of
 from profiles.load import load_profile
-from profiles.schema import Profile, WebVisionSet
+from profiles.runs import VOC_CLASSES
+from profiles.schema import Profile
 
 SAMPLE = 1000
 FAULTS_SHOWN = 10  # of each data set; its file holds all
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--jobs",
         type=positive,
-        default=os.cpu_count(),
+        default=usable_cores(),
         metavar="N",
         help="processes that decode side by side (default: %(default)s)",
     )
@@ -93,8 +96,8 @@ def _data_sets_in(profile: Profile, root: Path, hard: Path | None) -> list[DataS
         DataSet(
             "imagenet",
             (
-                synsets_split("train", imagenet / "train", classes, counts.imagenet_train),
-                synsets_split("val", imagenet / "val", classes, counts.imagenet_val, known_in=imagenet / "train"),
+                imagenet_split(imagenet, "train", classes, counts.imagenet_train),
+                imagenet_split(imagenet, "val", classes, counts.imagenet_val, known_in="train"),
             ),
         )
     )
@@ -124,20 +127,20 @@ def _data_sets_in(profile: Profile, root: Path, hard: Path | None) -> list[DataS
             DataSet(
                 "coco",
                 (
-                    coco_split(
-                        "train", coco / ANNOTATIONS["train"], coco / IMAGES["train"], classes, counts.coco_train
-                    ),
-                    coco_split("val", coco / ANNOTATIONS["val"], coco / IMAGES["val"], classes, counts.coco_val),
+                    coco_split(coco, "train", classes, counts.coco_train),
+                    coco_split(coco, "val", classes, counts.coco_val),
                 ),
             )
         )
-    variants = [("imagenet_r", data.imagenet_r, root, counts.imagenet_r)]
+    variants: list[tuple[Published, ImageNetVariant | None, Path, int | None]]
+    variants = [("imagenet-r", data.imagenet_r, root, counts.imagenet_r)]
     if hard is not None:
-        variants.append(("imagenet_a", data.imagenet_a, hard, counts.imagenet_a))
+        variants.append(("imagenet-a", data.imagenet_a, hard, counts.imagenet_a))
     for name, variant, place, expected in variants:
         if variant is not None:
-            split = synsets_split("all", place / variant.folder, variant.classes, expected, known_in=imagenet / "val")
-            data_sets.append(DataSet(name, (split,)))
+            which = name if is_published(variant.classes, imagenet_classes(profile)) else variant.classes
+            split = variant_split(place / variant.folder, which, imagenet, expected)
+            data_sets.append(DataSet(name.replace("-", "_"), (split,)))
     return data_sets
 
 

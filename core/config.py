@@ -1,9 +1,87 @@
-"""The base of every configuration model."""
+"""The base of every configuration model, and the numbers and names that their fields hold."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+from collections.abc import Collection, Hashable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+
+LARGEST = 10**9
+
+Positive = Annotated[int, Field(gt=0, le=LARGEST)]
+NotNegative = Annotated[int, Field(ge=0, le=LARGEST)]
+Pixels = Annotated[int, Field(gt=0, le=1 << 13)]  # the side of an image that a network is shown
+Classes = Annotated[int, Field(gt=1, le=10**6)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]  # what NumPy, torch and scikit-learn all take
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PositiveFraction = Annotated[float, Field(gt=0, le=1)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+PositiveNumber = Annotated[float, Field(gt=0, le=LARGEST)]
+NotNegativeNumber = Annotated[float, Field(ge=0, le=LARGEST)]
+
+
+def _path(text: str) -> str:
+    if not text.strip() or any(character < " " for character in text):
+        raise ValueError(f"found {text!a}, expected the path of a file or folder")
+    return text
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", text):
+        raise ValueError(
+            f"found the name {text!a}, expected up to 64 letters, digits, _ and -, the first a letter or digit: "
+            "folders are called by it"
+        )
+    return text
+
+
+OnDisk = Annotated[str, AfterValidator(_path)]
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class Config(BaseModel):
-    """A validated, immutable set of values; an unknown key is an error."""
+    """A validated, immutable set of values.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # built within the one that is asked for
+    An unknown key is an error; so is a value of another type (a whole number may stand for a real one), and a number
+    that is not finite.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        defer_build=True,  # built within the one that is asked for
+    )
+
+
+def _distinct(values: Collection[Hashable]) -> Collection[Hashable]:
+    seen: set[Hashable] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value} stands there twice: name each once")
+        seen.add(value)
+    return values
+
+
+def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
+    if list(values) != sorted(set(values)):
+        raise ValueError(f"found {list(values)}, expected each to be larger than the one before it")
+    return values
+
+
+def _apart(values: dict[str, Any]) -> dict[str, Any]:
+    """Names that differ in more than capitals: on some file systems, their folders would be the same."""
+    of_folder: dict[str, str] = {}
+    for name in values:
+        twin = of_folder.setdefault(name.casefold(), name)
+        if twin != name:
+            raise ValueError(f"{twin} and {name} differ in capitals alone: give one of them another name")
+    return values
+
+
+T = TypeVar("T")
+FromList = Annotated[T, Strict(False)]  # a tuple, of which YAML and JSON make a list; what is in it stays strict
+Distinct = Annotated[T, Strict(False), AfterValidator(_distinct)]
+Ascending = Annotated[T, Strict(False), AfterValidator(_ascending)]
+Named = Annotated[dict[Name, T], AfterValidator(_apart)]

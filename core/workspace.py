@@ -10,6 +10,7 @@ from typing import Any
 from core.files import write_json
 
 PROGRESS_FILE = "progress.json"
+MODEL_FILE = "model.pt"  # what a job that trains leaves to others; its record holds the digest, ``model_sha256``
 VERIFICATION_FOLDER = "verification"  # below a profile's runs: what was found out about its data sets
 SECONDS_BETWEEN_REPORTS = 1.0
 

@@ -2,11 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from core.config import Config
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
+from core.config import Config, Fraction, FromList, OnDisk, Pixels, Positive, PositiveFraction, Seed
 
 
 class WeakViews(Config):
@@ -17,8 +15,15 @@ class WeakViews(Config):
         crop_scale: the crop's area as a fraction of the image's, smallest and largest.
     """
 
-    size: int = Field(gt=0)
-    crop_scale: tuple[Fraction, Fraction]
+    size: Pixels
+    crop_scale: FromList[tuple[PositiveFraction, PositiveFraction]]
+
+    @model_validator(mode="after")
+    def _smallest_comes_first(self) -> "WeakViews":
+        smallest, largest = self.crop_scale
+        if smallest > largest:
+            raise ValueError(f"crop_scale is [{smallest:g}, {largest:g}], expected the smallest first: turn them round")
+        return self
 
 
 class TrainingViews(WeakViews):
@@ -36,29 +41,35 @@ class TrainingViews(WeakViews):
 class EvaluationView(Config):
     """The central square of ``crop`` pixels after the shorter side was resized to ``resize`` pixels."""
 
-    resize: int = Field(gt=0)
-    crop: int = Field(gt=0)
+    resize: Pixels
+    crop: Pixels
+
+    @model_validator(mode="after")
+    def _square_lies_within(self) -> "EvaluationView":
+        if self.crop > self.resize:
+            raise ValueError(f"crop {self.crop} is larger than resize {self.resize}, the shorter side: lower it")
+        return self
 
 
 class RandomSubset(Config):
     """A uniform draw of a ``fraction`` of the images, without replacement."""
 
     kind: Literal["random"]
-    fraction: float = Field(gt=0, le=1)
+    fraction: PositiveFraction
 
 
 class ListedSubset(Config):
     """The images that a text file names, one a line: absolute, or relative to what the profile's miniature builds."""
 
     kind: Literal["list"]
-    file: str
+    file: OnDisk
 
 
 class DrawnSubset(Config):
     """A uniform draw of so many ``images``, without replacement; a function of ``seed`` and of the set's lists."""
 
-    seed: int = Field(ge=0)
-    images: int = Field(gt=0)
+    seed: Seed
+    images: Positive
 
 
 SubsetConfig = Annotated[RandomSubset | ListedSubset, Field(discriminator="kind")]

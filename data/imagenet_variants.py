@@ -1,42 +1,67 @@
 """Data sets of some of ImageNet's classes (ImageNet-R, ImageNet-A): ``<synset>/*.jpg``, without splits."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import InputError
-from data.imagenet import files_of_synsets, read_synsets, table_of_synsets
-from data.images import ImageTable, require_folder
+from data import synsets
+from data.imagenet import files_of_synsets, folder_faults, read_synsets, table_of_synsets
+from data.images import ImageTable
+from data.misplaced import SYNSET, Layout, require_layout
+from data.paths import shown
 from data.shards import open_shards
+from data.synsets import Published
+
+LAYOUT = Layout(
+    "ImageNet-R or ImageNet-A", "data.imagenet_r.folder or data.imagenet_a.folder", (SYNSET, "shards/*.tar")
+)
+LAYOUTS: dict[Published, Layout] = {
+    "imagenet-r": Layout("ImageNet-R", "data.imagenet_r.folder", LAYOUT.marks),
+    "imagenet-a": Layout("ImageNet-A", "data.imagenet_a.folder", LAYOUT.marks),
+}
+
+
+def read_published(root: Path, name: Published) -> tuple[ImageTable, np.ndarray]:
+    """ImageNet-R or ImageNet-A: the images, labelled with ImageNet's class indices, and the sorted indices of its 200.
+
+    Raises:
+        InputError: the folder is missing or another, its synset folders are not exactly the published ones, or one of
+            them has no image.
+    """
+    require_layout(root, LAYOUTS[name])
+    known = synsets.variant(name)
+    return _read(root, len(known), known, LAYOUTS[name].name, synsets.imagenet())
 
 
 def read_variant(
     root: Path, classes: int | None, imagenet: Path, imagenet_classes: int
 ) -> tuple[ImageTable, np.ndarray]:
-    """The images, labelled with ImageNet's class indices, and the sorted indices of the classes that are present.
+    """The same for any data set of some of the classes of a folder like ImageNet's.
 
     Args:
         root: holds the synset folders.
-        classes: how many there must be (200 in ImageNet-R and ImageNet-A); None where any number will do.
-        imagenet: ImageNet's folder, whose ``val`` names all synsets: class i is the i-th of them, sorted.
-        imagenet_classes: how many ImageNet must have.
+        classes: how many there must be; None where any number will do.
+        imagenet: the folder like ImageNet's, whose ``val`` names all synsets: class i is the i-th of them, sorted.
+        imagenet_classes: how many it must have.
 
     Raises:
         InputError: a folder is missing, a synset folder is none of ImageNet's or has no image, or there is another
             number of them than ``classes``.
     """
-    require_folder(root, "ImageNet-R or ImageNet-A")
-    index_of = {synset: index for index, synset in enumerate(read_synsets(imagenet, "val", imagenet_classes))}
+    require_layout(root, LAYOUT)
+    names = read_synsets(imagenet, "val", imagenet_classes)
+    return _read(root, classes, names, shown(imagenet / "val"), names)
+
+
+def _read(
+    root: Path, count: int | None, known: Sequence[str], where: str, imagenet: Sequence[str]
+) -> tuple[ImageTable, np.ndarray]:
     shards = open_shards(root)
     files = files_of_synsets(root, shards)
-    for synset in files:
-        if synset not in index_of:
-            raise InputError(
-                f"{root / synset} is named after none of the {imagenet_classes} synsets in {imagenet / 'val'}: "
-                "remove the folder, or name the right ImageNet."
-            )
-    if len(files) != classes and (classes is not None or not files):
-        expected = "at least 1" if classes is None else classes
-        raise InputError(f"{root} holds {len(files)} synset folders, expected {expected}: complete the data set.")
+    for fault in folder_faults(root, files, count, known, where):
+        raise InputError(fault)
+    index_of = {synset: index for index, synset in enumerate(imagenet)}
     labels = [index_of[synset] for synset in files]
-    return table_of_synsets(root, files, labels, imagenet_classes, shards), np.array(labels)
+    return table_of_synsets(root, files, labels, len(imagenet), shards), np.array(labels)

@@ -1,7 +1,6 @@
 """A data set as a table: relative paths and labels, and the one place where an image file is opened."""
 
 import hashlib
-import io
 import os
 import struct
 import zlib
@@ -11,18 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import simplejpeg
 from PIL import Image
 
 from core.errors import InputError
 from core.files import read_whole
+from data import jpeg, rasters
+from data.image_errors import ImageContentError
 from data.paths import Paths
 from data.shards import Shards
 
-# What Pillow raises for a file that is no whole image, beside OSError.
-DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+# What Pillow raises for a file that is no whole image.
+DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, UserWarning)
 
 REMEDY = "fetch it again"
+PIXELS = 89_478_485  # a quarter of a gibibyte of RGB, from where on Pillow warns of a bomb; no photograph comes near
 REDUCTIONS = (1, 2, 4, 8)  # whose decoding libjpeg-turbo has fast code for
 
 
@@ -150,43 +151,41 @@ class ImageFile:
             InputError: it is not a whole image.
         """
         with _explained(self.place, self.source, self.remedy):
+            if not jpeg.is_jpeg(self.content):
+                return rasters.decode(self.content)
             factor = max(factor for factor in REDUCTIONS if factor <= max(1, reduction))
-            return _decode(self.content, -(-self.width // factor), -(-self.height // factor))
+            return jpeg.decode(self.content, -(-self.width // factor), -(-self.height // factor))
 
 
 @contextmanager
 def _explained(place: Path, source: Path, remedy: str) -> Iterator[None]:
     """Say of any error in the block that the image cannot be decoded."""
+    advice = None
     try:
         yield
         return
     except Image.UnidentifiedImageError:
-        reason = "it is no image"
+        reason = f"it is no image in JPEG, {', '.join(rasters.FORMATS)}"
+    except ImageContentError as refusal:
+        reason, advice = str(refusal), refusal.advice
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        reason, advice = f"its header claims more than the {PIXELS:,} pixels that are taken", "scale it down"
+    except MemoryError:
+        reason, advice = "there is not enough memory for its pixels", "load with fewer workers"
     except DECODING_ERRORS as error:
         reason = " ".join(str(error).split())
-    raise InputError(f"The image {place} (named in {source}) cannot be decoded ({reason}): {remedy}.")
+    remedies = f"{advice}, or {remedy}" if advice else remedy
+    raise InputError(f"The image {place} (named in {source}) cannot be decoded ({reason}): {remedies}.")
 
 
 def _size(content: bytes) -> tuple[int, int]:
-    """Width and height."""
-    try:
-        height, width, *_ = simplejpeg.decode_jpeg_header(content)
-        return width, height
-    except ValueError:
-        with Image.open(io.BytesIO(content)) as image:
-            return image.size
-
-
-def _decode(content: bytes, width: int, height: int) -> np.ndarray:
-    """JPEG through libjpeg-turbo, which refuses damaged data, at the smallest size that is as large as the given one.
-
-    What it does not know (PNG, ...) through Pillow, as it is.
-    """
-    try:
-        return simplejpeg.decode_jpeg(content, "RGB", strict=True, min_width=width, min_height=height, min_factor=1)
-    except ValueError:
-        with Image.open(io.BytesIO(content)) as image:
-            return np.array(image.convert("RGB"))
+    """Width and height, small enough to decode."""
+    width, height = jpeg.size(content) if jpeg.is_jpeg(content) else rasters.size(content)
+    if width * height > PIXELS:
+        raise ImageContentError(
+            f"its header claims {width:,} x {height:,} pixels, at most {PIXELS:,} are taken", "scale it down"
+        )
+    return width, height
 
 
 def require_folder(folder: Path, data_set: str) -> Path:

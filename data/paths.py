@@ -1,5 +1,9 @@
-"""Many relative paths in three arrays: no Python object for each, so nothing for reference counting to touch."""
+"""Many relative paths in three arrays: no Python object for each, so nothing for reference counting to touch.
 
+A path is bytes, as file systems have it, and need not be UTF-8.
+"""
+
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import overload
@@ -7,6 +11,12 @@ from typing import overload
 import numpy as np
 
 ROWS_AT_ONCE = 1 << 16
+
+
+def shown(path: str | bytes | os.PathLike) -> str:
+    """A path for a sentence: on one line, and printable: what is not becomes a code that begins with a backslash."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 @dataclass(frozen=True, eq=False)

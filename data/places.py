@@ -7,12 +7,14 @@ images under ``data/vision/torralba/deeplearning/images256/``.
 from pathlib import Path
 from typing import Literal
 
-from data.images import ImageTable, require_folder
+from data.images import ImageTable
 from data.lists import read_list
+from data.misplaced import Layout, require_layout
 from data.shards import open_shards
 
 LISTS = "trainvalsplit_places205"
 IMAGES = "data/vision/torralba/deeplearning/images256"
+LAYOUT = Layout("Places205", "data.places205.folder", (f"{LISTS}/train_places205.csv", f"{LISTS}/val_places205.csv"))
 
 
 def read_split(root: Path, split: Literal["train", "val"], classes: int) -> ImageTable:
@@ -21,7 +23,7 @@ def read_split(root: Path, split: Literal["train", "val"], classes: int) -> Imag
     Raises:
         InputError: the folder or the list is missing, a line is malformed, or a label lies outside ``[0, classes)``.
     """
-    require_folder(root, "Places205")
+    require_layout(root, LAYOUT)
     source = root / LISTS / f"{split}_places205.csv"
     paths, labels = read_list(source, classes)
     return ImageTable(root / IMAGES, paths, labels, classes, source, open_shards(root / IMAGES))

@@ -10,7 +10,7 @@ from core.workspace import Workspace
 from data import imagenet, webvision
 from data.images import ImageTable
 from pretrain.config import AccuracyConfig, EvaluationConfig
-from pretrain.evaluation import centred_images, pretrained_classifier
+from pretrain.evaluation import centred_images, pretrained_classifier, require_finite_outputs
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -35,11 +35,12 @@ def accuracy_on(
 
     A model must be in evaluation mode.
     """
-    counts = torch.zeros(3, dtype=torch.long, device=device)  # right at first, right among five, seen
+    counts = torch.zeros(4, dtype=torch.long, device=device)  # right at first, right among five, seen, broken
     with torch.inference_mode():
         for view, labels, _ in centred_images(images, config, workspace, device):
             counts += count_correct(model(view), labels.to(device))
-    top1, top5, seen = sum_over_ranks(counts).tolist()
+    top1, top5, seen, broken = sum_over_ranks(counts).tolist()
+    require_finite_outputs(broken, images, workspace)
     assert seen == len(images), f"{seen} of {len(images)} images were evaluated"
     return {
         "top1": {"value": 100 * top1 / seen, "unit": "%", "n": seen},
@@ -48,7 +49,7 @@ def accuracy_on(
 
 
 def count_correct(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """``[3]`` counts of a batch: label ranked first, label among the first five, samples.
+    """``[4]`` counts of a batch: label ranked first, label among the first five, samples, those with broken logits.
 
     Args:
         logits: ``[n, classes]``.
@@ -56,7 +57,8 @@ def count_correct(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """
     best = logits.topk(min(5, logits.shape[1]), dim=1).indices
     right = best == labels.unsqueeze(1)
-    return torch.stack([right[:, 0].sum(), right.sum(), torch.tensor(len(labels), device=labels.device)])
+    broken = ~logits.isfinite().all(dim=1)
+    return torch.stack([right[:, 0].sum(), right.sum(), torch.tensor(len(labels), device=labels.device), broken.sum()])
 
 
 def _read(constants: AccuracyConfig, workspace: Workspace) -> ImageTable:

@@ -5,47 +5,20 @@ The exported model is a dictionary of tensors with torchvision's names for the t
 read without executing pickled code.
 """
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from core.errors import InputError
-from core.files import written_atomically
 from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
+from pretrain.tensor_files import fault_of, load_tensors
 
-MODEL_FILE = "model.pt"
 NAMES = {"trunk.": "", "classifier.": "fc.", "projection.": "projection."}  # in an encoder, in its exported model
 BESIDE_A_CLASSIFIER = ("projection.", "prototypes")
-
-
-def save_tensors(path: Path, value: Any) -> None:
-    """Write nested dictionaries of tensors and numbers, atomically; equal values give equal bytes."""
-    with written_atomically(path) as file:
-        torch.save(value, file)
-
-
-def load_tensors(path: Path) -> Any:
-    """Read what :func:`save_tensors` wrote, onto the CPU.
-
-    Raises:
-        InputError: the file is missing, broken, or holds anything but tensors and plain values.
-    """
-    try:
-        if zipfile.is_zipfile(path) and (damaged := zipfile.ZipFile(path).testzip()):  # torch does not look at the sums
-            raise InputError(f"The checkpoint {path} is damaged in {damaged}: write it anew.")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"The checkpoint {path} does not exist: run its pretraining again.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"The checkpoint {path} is not a file of tensors ({reason}): write it anew.") from None
 
 
 def exported(method: nn.Module) -> dict[str, torch.Tensor]:
@@ -94,7 +67,7 @@ def load_encoder(path: Path, config: BackboneConfig, embedding_size: int) -> tup
     Raises:
         InputError: as :func:`load_classifier`; a model without projection or prototypes does not fit.
     """
-    tensors = load_tensors(path)
+    tensors = _tensors_of(path)
     classes = _classes(tensors, path)
     encoder = ProjectingEncoder(config, classes, embedding_size)
     prototypes = torch.empty(classes, embedding_size)
@@ -112,16 +85,34 @@ def convention_tensors(convention: Convention) -> dict[str, torch.Tensor]:
     }
 
 
+def _tensors_of(path: Path) -> dict[str, torch.Tensor]:
+    content = load_tensors(path)
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in content.items()
+    ):
+        raise InputError(f"The checkpoint {path} is no exported model, which holds tensors by name: name one that is.")
+    return content
+
+
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], Convention]:
     """The tensors of an exported model, and how its trunk takes images."""
-    tensors = load_tensors(path)
-    of_convention = {name: tensors.pop(name) for name in convention_tensors(OURS) if name in tensors}
-    if not of_convention:
+    tensors = _tensors_of(path)
+    expected = convention_tensors(OURS)
+    found = {name: tensors.pop(name) for name in expected if name in tensors}
+    if not found:
         return tensors, OURS
-    mean, deviation, is_bgr, pads_same = (value.tolist() for value in of_convention.values())
+    if [(name, *_kind(found[name])) for name in found] != [(name, *_kind(expected[name])) for name in expected]:
+        raise InputError(f"The checkpoint {path} does not say whole how its trunk takes images: export it anew.")
+    mean, deviation, is_bgr, pads_same = (value.tolist() for value in found.values())
+    if min(deviation) <= 0:
+        raise InputError(f"The checkpoint {path} divides images by {min(deviation)}: export it anew.")
     return tensors, Convention(
         tuple(mean), tuple(deviation), "BGR" if is_bgr else "RGB", "same" if pads_same else "symmetric"
     )
+
+
+def _kind(tensor: torch.Tensor) -> tuple[torch.Size, torch.dtype]:
+    return tensor.shape, tensor.dtype
 
 
 def _by_exported_name(encoder: nn.Module) -> dict[str, torch.Tensor]:
@@ -134,7 +125,7 @@ def _by_exported_name(encoder: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _classes(tensors: Mapping[str, torch.Tensor], path: Path) -> int:
-    if "fc.bias" not in tensors:
+    if "fc.bias" not in tensors or tensors["fc.bias"].ndim != 1:
         raise InputError(f"The checkpoint {path} holds no classifier (fc.weight, fc.bias): name one that does.")
     return len(tensors["fc.bias"])
 
@@ -145,7 +136,7 @@ def _fill(
     """Copy every tensor to the place of its name.
 
     Raises:
-        InputError: names or shapes differ.
+        InputError: names or shapes differ, whole numbers stand for real ones, or one is too large for its place.
     """
     expected = {name: tuple(place.shape) for name, place in places.items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
@@ -157,4 +148,11 @@ def _fill(
             "checkpoint."
         )
     for name, place in places.items():
+        if place.is_floating_point() != tensors[name].is_floating_point():
+            raise InputError(
+                f"The checkpoint {path} does not fit: {name} holds {tensors[name].dtype}, expected {place.dtype}; "
+                "name the right checkpoint."
+            )
         place.copy_(tensors[name])
+        if fault := fault_of(name, place):
+            raise InputError(f"The checkpoint {path} cannot be used in {place.dtype}: {fault}; name another one.")

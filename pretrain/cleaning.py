@@ -13,13 +13,13 @@ import torch
 from core.distributed import process_group, rank, wait_for_all
 from core.exhibits import write_exhibits
 from core.files import sha256_of
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.lists import write_list
 from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
 from pretrain.backbone import ProjectingEncoder
-from pretrain.checkpoints import MODEL_FILE, load_encoder
+from pretrain.checkpoints import load_encoder
 from pretrain.config import CleaningConfig
 from pretrain.features import fill_rows
 from pretrain.gallery import gallery

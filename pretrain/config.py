@@ -5,11 +5,26 @@ The paper's constants stand in profiles/paper.yaml, with their sources.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.config import Config
-from data.config import DrawnSubset, EvaluationView, Fraction, TrainingViews
+from core.config import (
+    Ascending,
+    Classes,
+    Config,
+    Fraction,
+    Momentum,
+    NotNegative,
+    NotNegativeNumber,
+    OnDisk,
+    Positive,
+    PositiveFraction,
+    PositiveNumber,
+    Seed,
+)
+from data.config import DrawnSubset, EvaluationView, TrainingViews
 from pretrain.layouts import NAMES
+
+Workers = Annotated[int, Field(ge=0, le=1024)]
 
 
 class BackboneConfig(Config):
@@ -23,8 +38,14 @@ class BackboneConfig(Config):
     """
 
     depth: Literal[10, 18, 34, 50]
-    width: int = Field(default=64, ge=8)
+    width: int = Field(default=64, ge=8, le=1024)
     stem: Literal["imagenet", "small"] = "imagenet"
+
+    @model_validator(mode="after")
+    def _bottlenecks_have_their_width(self) -> "BackboneConfig":
+        if self.depth == 50 and self.width != 64:
+            raise ValueError(f"depth 50 has width 64, found {self.width}: leave width out, or lower depth")
+        return self
 
 
 class CrossEntropyConfig(Config):
@@ -52,18 +73,18 @@ class MoProConfig(Config):
     """
 
     objective: Literal["mopro"]
-    embedding_size: int = Field(gt=0)
-    temperature: float = Field(gt=0)
-    encoder_momentum: Fraction
-    queue_size: int = Field(gt=0)
-    prototype_momentum: Fraction
+    embedding_size: Positive
+    temperature: PositiveNumber
+    encoder_momentum: Momentum
+    queue_size: Positive
+    prototype_momentum: Momentum
     alpha: Fraction
     threshold: Fraction
-    keep_above: float = Field(default=1.0, ge=0)
-    instance_weight: float = Field(ge=0)
-    prototypical_weight: float = Field(ge=0)
-    prototypical_from_epoch: int = Field(ge=0)
-    correction_from_epoch: int = Field(ge=0)
+    keep_above: NotNegativeNumber = 1.0
+    instance_weight: NotNegativeNumber
+    prototypical_weight: NotNegativeNumber
+    prototypical_from_epoch: NotNegative
+    correction_from_epoch: NotNegative
 
 
 MethodConfig = Annotated[CrossEntropyConfig | MoProConfig, Field(discriminator="objective")]
@@ -76,17 +97,28 @@ class ScheduleConfig(Config):
         epochs: passes over the training set.
         batch_size: of all processes together.
         learning_rate: at the start, for this batch size.
-        decay_at: epochs (from 0) at whose start the learning rate is multiplied by ``decay``.
+        decay_at: epochs (from 0, ascending, none of them the first) at whose start the learning rate is multiplied by
+            ``decay``.
         momentum, weight_decay: of SGD.
     """
 
-    epochs: int = Field(gt=0)
-    batch_size: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    decay_at: tuple[int, ...]
-    decay: float = Field(gt=0, le=1)
-    momentum: Fraction
-    weight_decay: float = Field(ge=0)
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: PositiveNumber
+    decay_at: Ascending[tuple[Positive, ...]]
+    decay: PositiveFraction
+    momentum: Momentum
+    weight_decay: NotNegativeNumber
+
+    @model_validator(mode="after")
+    def _decays_within(self) -> "ScheduleConfig":
+        late = [epoch for epoch in self.decay_at if epoch >= self.epochs]
+        if late:
+            raise ValueError(
+                f"decay_at names epoch {late[0]}, but of {self.epochs} epochs the last is {self.epochs - 1}: change "
+                "decay_at with epochs ([] never decays)"
+            )
+        return self
 
     def learning_rate_in(self, epoch: int) -> float:
         """The learning rate of an epoch (from 0)."""
@@ -114,9 +146,9 @@ class RuntimeConfig(Config):
         log_every: steps between two lines of the log.
     """
 
-    workers: int = Field(ge=0)
-    checkpoint_every: int = Field(gt=0)
-    log_every: int = Field(gt=0)
+    workers: Workers
+    checkpoint_every: Positive
+    log_every: Positive
 
 
 class TrainingConfig(Config):
@@ -129,7 +161,7 @@ class TrainingConfig(Config):
         runtime: how often state and log are written.
     """
 
-    seed: int = Field(ge=0)
+    seed: Seed
     schedule: ScheduleConfig
     arithmetic: ArithmeticConfig
     runtime: RuntimeConfig
@@ -145,10 +177,10 @@ class TrainingSetConfig(Config):
         exclusions: a list of relative paths, one a line, of images to leave out; None to leave out none.
     """
 
-    webvision: str
-    classes: int = Field(gt=1)
+    webvision: OnDisk
+    classes: Classes
     subset: DrawnSubset | None = None
-    exclusions: str | None = None
+    exclusions: OnDisk | None = None
 
 
 class PretrainConfig(TrainingConfig, TrainingSetConfig):
@@ -168,7 +200,7 @@ class PretrainConfig(TrainingConfig, TrainingSetConfig):
 class UntrainedConfig(Config):
     """A backbone that is initialised from a seed and never trained."""
 
-    seed: int = Field(ge=0)
+    seed: Seed
     backbone: BackboneConfig
 
 
@@ -185,7 +217,7 @@ class ReleasedFile(Config):
             say nothing.
     """
 
-    file: str
+    file: OnDisk
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     layout: str | None = None
     classifier: Literal["none", "web", "imagenet"] = "none"
@@ -216,8 +248,8 @@ class EvaluationConfig(Config):
 
     backbone: BackboneConfig
     view: EvaluationView
-    batch_size: int = Field(gt=0)
-    workers: int = Field(ge=0)
+    batch_size: Positive
+    workers: Workers
 
 
 class CleaningConfig(EvaluationConfig, TrainingSetConfig):
@@ -246,8 +278,8 @@ class RetrainingConfig(TrainingConfig):
         view: of the images: the centre, of which features are computed once, or pretraining's weak view.
     """
 
-    webvision: str
-    classes: int = Field(gt=1)
+    webvision: OnDisk
+    classes: Classes
     backbone: BackboneConfig
     view: EvaluationView | TrainingViews
 
@@ -256,5 +288,5 @@ class AccuracyConfig(EvaluationConfig):
     """Which validation set, in which layout."""
 
     layout: Literal["webvision", "imagenet"]
-    folder: str
-    classes: int
+    folder: OnDisk
+    classes: Classes

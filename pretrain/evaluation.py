@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import torch
 
 from core.distributed import rank, world_size
-from core.workspace import Workspace
+from core.errors import InputError
+from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.loading import EvaluationBatches, ViewedImages, batches
 from data.views import centre_view, normalise
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, load_classifier, load_trunk
+from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.config import EvaluationConfig
 
 
@@ -36,3 +37,22 @@ def centred_images(
     for done, ((view,), labels, indices) in enumerate(loader, start=1):
         yield normalise(view.to(device, non_blocking=True)), labels, indices
         workspace.progress(done, len(sampler), "batches")
+
+
+def require_finite_outputs(broken: int, images: ImageTable, workspace: Workspace) -> None:
+    """Refuse a model whose numbers are finite, but too large to compute with.
+
+    Args:
+        broken: how many images it gave an output that is not finite; the same on every rank.
+        images: the data set.
+        workspace: names the checkpoint.
+
+    Raises:
+        InputError: there is one.
+    """
+    if broken:
+        checkpoint = workspace.inputs.get("checkpoint", workspace.folder)
+        raise InputError(
+            f"The model of {checkpoint} gives {broken} of {len(images)} images in {images.root} outputs that are not "
+            "finite, so that its figures mean nothing: name another one, or train it with a lower learning rate."
+        )

@@ -1,17 +1,18 @@
 """What a model says of every image of a data set: one pass, row i for image i."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from core.distributed import rank, sum_over_ranks, wait_for_all
-from core.files import written_atomically
+from core.distributed import on_any_rank, rank, sum_over_ranks, wait_for_all
 from core.workspace import Workspace
 from data.images import ImageTable
 from pretrain.backbone import Classifier
 from pretrain.config import EvaluationConfig
-from pretrain.evaluation import centred_images
+from pretrain.evaluation import centred_images, require_finite_outputs
+from pretrain.tensor_files import DamagedFileError, load_tensors, save_tensors
 
 
 def pooled_features(
@@ -24,17 +25,31 @@ def pooled_features(
 ) -> np.ndarray:
     """Pooled features ``[n, feature_size]``, float32, row i for image i.
 
-    A later call by the same job reads what an earlier one wrote to ``features-<name>.npy``.
+    A later call by the same job reads what an earlier one wrote to ``features-<name>.pt``, if that is whole.
     """
-    path = workspace.folder / f"features-{name}.npy"
+    path = workspace.folder / f"features-{name}.pt"
+    shape = len(images), model.feature_size
+    written = _written(path, shape)
+    if not on_any_rank(written is None):
+        assert written is not None
+        return written.numpy()
+    features = torch.zeros(shape, device=device)
+    fill_rows(features, lambda view, _: model.features(view), images, config, workspace, device)
+    if rank() == 0:
+        save_tensors(path, features.cpu())
+    wait_for_all()
+    return features.cpu().numpy()
+
+
+def _written(path: Path, shape: tuple[int, int]) -> torch.Tensor | None:
     if not path.exists():
-        features = torch.zeros(len(images), model.feature_size, device=device)
-        fill_rows(features, lambda view, _: model.features(view), images, config, workspace, device)
-        if rank() == 0:
-            with written_atomically(path) as file:
-                np.save(file, features.cpu().numpy())
-        wait_for_all()
-    return np.load(path)
+        return None
+    try:
+        features = load_tensors(path, "the features are computed anew")
+    except DamagedFileError as error:
+        print(f"warning: {error.sentence}")
+        return None
+    return features if isinstance(features, torch.Tensor) and features.shape == shape else None
 
 
 def fill_rows(
@@ -63,3 +78,4 @@ def fill_rows(
             visits[indices] += 1
     sum_over_ranks(rows)
     assert (sum_over_ranks(visits) == 1).all(), "an image was skipped or seen twice"
+    require_finite_outputs(int((~rows.flatten(1).isfinite()).any(dim=1).sum()), images, workspace)

@@ -13,6 +13,7 @@ from core.errors import InputError
 from pretrain.conventions import OURS, SAME_PADDING, ZERO_TO_ONE, Convention
 
 FEATURES = 2048
+WRAPPER = "module."  # what DistributedDataParallel puts before every name, once for each time that it is applied
 COUNTERS = ".num_batches_tracked"  # of BatchNorm; older releases lack them, and evaluation doesn't use them
 
 Shape = tuple[int, ...]
@@ -186,11 +187,12 @@ def misfits_of(layout: Layout, content: Any, trunk: Mapping[str, Shape]) -> list
     expected |= layout.beside
     missing = [name for name in expected if name not in tensors and not name.endswith(COUNTERS)]
     strange = [name for name in tensors if name not in expected and not str(name).startswith(layout.ignored or ("\0",))]
-    shapes = {name: tuple(getattr(tensors[name], "shape", ())) for name in expected if name in tensors}
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items() if name in expected and _is_tensor(tensor)}
     return [
         *(f"{key} is missing" for key in (*around, *missing)),
         *(f"{key} lies beside {layout.container[0]}" for key in strangers),
         *(f"{name} is not of it" for name in strange),
+        *(f"{name} is no tensor" for name in expected if name in tensors and not _is_tensor(tensors[name])),
         *(
             f"{name} has shape {shape}, expected {_described(expected[name])}"
             for name, shape in shapes.items()
@@ -209,9 +211,28 @@ def tensors_of(layout: Layout, content: Any, trunk: Mapping[str, Shape]) -> dict
 
 
 def _inner(layout: Layout, content: Any) -> Mapping[str, Any] | None:
-    for key in layout.container:
-        content = content.get(key) if isinstance(content, Mapping) else None
-    return content if isinstance(content, Mapping) else None
+    """The tensors by name, under the layout's own number of DistributedDataParallel's prefixes, whatever the file's."""
+    if not _is_flat(layout, content):
+        for key in layout.container:
+            content = content.get(key) if isinstance(content, Mapping) else None
+    if not isinstance(content, Mapping) or layout.stands_alone:  # what tells such a layout is that nothing differs
+        return content if isinstance(content, Mapping) else None
+    bare = dict(content)
+    while bare and all(str(name).startswith(WRAPPER) for name in bare):
+        bare = {str(name).removeprefix(WRAPPER): tensor for name, tensor in bare.items()}
+    own = WRAPPER if layout.prefix.startswith(WRAPPER) else ""
+    return {f"{own}{name}": tensor for name, tensor in bare.items()}
+
+
+def _is_flat(layout: Layout, content: Any) -> bool:
+    """Whether the tensors lie where the layout has its container, as in a format that has no nesting."""
+    if layout.stands_alone or layout.needs or not isinstance(content, Mapping):
+        return False
+    return bool(content) and all(map(_is_tensor, content.values()))
+
+
+def _is_tensor(value: Any) -> bool:
+    return hasattr(value, "shape")
 
 
 def _fits(shape: Shape, pattern: Pattern) -> bool:

@@ -15,13 +15,15 @@ from core.errors import InputError
 from core.workspace import Workspace
 from data.loading import Order, TrainingBatches
 from pretrain.backbone import place
-from pretrain.checkpoints import load_tensors, save_tensors
 from pretrain.config import TrainingConfig
 from pretrain.curves import Curves
+from pretrain.divergence import LossWatch, require_finite_state
 from pretrain.objective import Objective, Outcome
+from pretrain.resumption import MISFITS, newest_whole, of_another_version
 from pretrain.sources import Source
+from pretrain.tensor_files import save_tensors
 
-STATE_FILE, PREVIOUS_STATE_FILE = "state.pt", "state.previous.pt"
+STATES = STATE_FILE, PREVIOUS_STATE_FILE = "state.pt", "state.previous.pt"
 
 
 @dataclass
@@ -32,6 +34,7 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     curves: Curves
+    losses: LossWatch
     step: int = 0
 
     @classmethod
@@ -46,20 +49,27 @@ class TrainingState:
             weight_decay=schedule.weight_decay,
         )
         scaler = torch.amp.GradScaler(device.type, enabled=constants.arithmetic.precision == "float16")
-        return cls(method, optimizer, scaler, Curves(device))
+        return cls(method, optimizer, scaler, Curves(device), LossWatch(device))
 
     def advance(self, outcome: Outcome, learning_rate: float) -> None:
         """One step of SGD on the sum of the losses."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.zero_grad()
-        self.scaler.scale(torch.stack(list(outcome.losses.values())).sum()).backward()
+        loss = torch.stack(list(outcome.losses.values())).sum()
+        self.losses.see(loss, self.step + 1, learning_rate)
+        self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.step += 1
 
     def save(self, folder: Path) -> None:
-        """Write the state, atomically, and keep the one before; called on every rank, of which the first writes."""
+        """Write the state, atomically, and keep the one before; called on every rank, of which the first writes.
+
+        Raises:
+            InputError: a loss since the last one, or a number in it, is not finite.
+        """
+        self.losses.require_finite()
         state = {
             "step": self.step,
             "method": self.method.state_dict(),
@@ -69,27 +79,31 @@ class TrainingState:
         }
         if rank() != 0:
             return
+        require_finite_state(state, self.step, self.optimizer.param_groups[0]["lr"])
         if (folder / STATE_FILE).exists():
             os.replace(folder / STATE_FILE, folder / PREVIOUS_STATE_FILE)
         save_tensors(folder / STATE_FILE, state)
 
     def restore(self, folder: Path) -> None:
-        """Continue from the newest state that can be read, if there is one; say so where it is not the newest."""
-        for path in (folder / STATE_FILE, folder / PREVIOUS_STATE_FILE):
-            if not path.exists():
-                continue
-            try:
-                saved = load_tensors(path)
-            except InputError as error:
-                print(f"warning: {error.sentence} Going on from the state before it.")
-                continue
-            self.step = saved["step"]
+        """Continue from the newest state that is whole, if there is one; say so where it is not the newest.
+
+        Raises:
+            InputError: a state cannot be read, or is whole but not of this training.
+        """
+        there = [number for number, name in enumerate(STATES) if (folder / name).exists()]
+        resumed = newest_whole(there, lambda number: folder / STATES[number], self.curves.device)
+        if resumed is None:
+            return
+        path, saved = resumed
+        try:
             self.method.load_state_dict(saved["method"])
             self.optimizer.load_state_dict(saved["optimizer"])
             self.scaler.load_state_dict(saved["scaler"])
             if "curves" in saved:  # earlier versions kept none
                 self.curves.restore(saved["curves"])
-            return
+            self.step = saved["step"]
+        except MISFITS as error:
+            raise of_another_version(path, error) from None
 
 
 def train(
@@ -103,7 +117,8 @@ def train(
 ) -> int:
     """Train to the end of the schedule, from wherever the workspace's state file says.
 
-    Losses are fetched from the device every ``log_every`` steps only, so that a step never waits for it.
+    Losses are fetched from the device every ``log_every`` steps only, so that a step never waits for it; one that is
+    not finite is noticed then, or before anything is written, and stops the training.
 
     Args:
         method: an objective as a module, initialised; trained in place.
@@ -119,7 +134,8 @@ def train(
         The number of steps.
 
     Raises:
-        InputError: the processes don't divide the batch, or there are fewer images than a batch needs.
+        InputError: the processes don't divide the batch, there are fewer images than a batch needs, a state cannot be
+            gone on from, or the loss stops being finite.
         Interrupted: a process of the job was asked to stop; all leave after the same step, with the state written.
     """
     schedule, runtime = constants.schedule, constants.runtime
@@ -145,14 +161,17 @@ def train(
         outcome = objective(views, labels, epoch=epoch, step=state.step)
         state.curves.add(outcome, labels)
         state.advance(outcome, learning_rate)
-        is_last = state.step == total
-        if board and (is_last or state.step % runtime.log_every == 0):
+        is_last, ends_epoch = state.step == total, state.step % steps_per_epoch == 0
+        is_logged = is_last or state.step % runtime.log_every == 0
+        if is_logged or ends_epoch:
+            state.losses.require_finite()
+        if board and is_logged:
             _log(board, outcome, learning_rate, state.step, f"epoch {epoch} step {state.step}/{total}")
-        if state.step % steps_per_epoch == 0:
+        if ends_epoch:
             state.curves.finish_epoch(epoch, learning_rate)
             if board:
                 state.curves.write(workspace.folder)
-        if after_epoch and state.step % steps_per_epoch == 0:
+        if after_epoch and ends_epoch:
             after_epoch(epoch + 1)
             method.train()
         is_stopping = not is_last and on_any_rank(bool(interruption.received()))

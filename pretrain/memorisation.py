@@ -17,19 +17,20 @@ from torch import nn
 from core.distributed import process_group, rank, wait_for_all
 from core.errors import InputError
 from core.files import sha256_of, write_json
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.imagenet import read_split
 from data.images import ImageTable
 from data.loading import ViewedImages, permutations
 from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
 from pretrain.accuracy import accuracy_on
-from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.checkpoints import exported
 from pretrain.config import MemorisationConfig, MoProConfig
 from pretrain.features import fill_rows
 from pretrain.loop import train
 from pretrain.sources import Images
 from pretrain.stage import build_method, views_of
+from pretrain.tensor_files import save_tensors
 from pretrain.training_set import training_images
 
 ACCURACIES_FILE = "clean_accuracies.json"
@@ -105,9 +106,9 @@ def _answers(
     """The class ``[n]`` that the classifier gives every training image."""
     method.eval()
     classify = _classifier_of(method)
-    rows = torch.zeros(len(images), dtype=torch.long, device=device)
-    fill_rows(rows, lambda view, _: classify(view).argmax(dim=1), images, constants, workspace, device)
-    return rows.cpu().numpy()
+    logits = torch.zeros(len(images), constants.classes, device=device)
+    fill_rows(logits, lambda view, _: classify(view), images, constants, workspace, device)
+    return logits.argmax(dim=1).cpu().numpy()
 
 
 def of_epochs(accuracies: Accuracies, constants: MemorisationConfig, n: int) -> dict[str, dict[str, Any]]:

@@ -3,8 +3,7 @@
 Whatever evaluates our checkpoints then evaluates it too. The file is read without executing pickled code.
 """
 
-import pickle
-import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,16 @@ import torch
 from core.distributed import process_group, rank, wait_for_all
 from core.errors import InputError
 from core.files import sha256_of
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, convention_tensors, save_tensors
+from pretrain.checkpoints import convention_tensors
 from pretrain.config import BackboneConfig, ReleasedConfig
 from pretrain.conventions import OURS
 from pretrain.layouts import COUNTERS, recognise, tensors_of
+from pretrain.tensor_files import read_tensors, require_sound, save_tensors
 
 IMAGENET_CLASSES = 1000
+REMEDY = "download it again, or correct its path"
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -36,7 +37,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     """
     constants = ReleasedConfig.model_validate(config)
     path, model_file = Path(constants.file), workspace.folder / MODEL_FILE
-    content = read_released(path)
+    extract = f"`python -m pretrain.extract_tensors {shlex.quote(str(path))} NEW_FILE` writes its tensors alone"
+    content, written = read_tensors(path, REMEDY, f"{extract}, without running its code: name that file")
     digest = sha256_of(path)
     if constants.sha256 not in (None, digest):
         raise InputError(
@@ -47,6 +49,10 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     shapes = {name: tuple(tensor.shape) for name, tensor in trunk.items()}
     layout = recognise(content, shapes, path, constants.layout)
     tensors = tensors_of(layout, content, shapes)
+    _check_kinds(tensors, path)
+    require_sound(tensors.items(), path, REMEDY)
+    if not written.has_sums and constants.sha256 is None:
+        print(f"note: {path} has no sums inside; the method's key sha256 would tell a damaged copy from a whole one.")
     _check_classifier(tensors, constants, path, layout.name)
     with process_group():
         if rank() == 0:
@@ -56,7 +62,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         wait_for_all()
     size = path.stat().st_size
     workspace.provenance |= {
-        "file": {"path": str(path), "sha256": digest, "bytes": size},
+        "file": {"path": str(path), "sha256": digest, "bytes": size, "has_sums": written.has_sums},
         "layout": {"name": layout.name, "releases": layout.releases, "source": layout.source},
         "convention": layout.convention._asdict(),
         "classes": len(tensors["fc.bias"]) if "fc.bias" in tensors else None,
@@ -65,37 +71,20 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     return {"size": {"value": size, "unit": "bytes", "n": 1}}
 
 
-def read_released(path: Path) -> Any:
-    """The content of a file of tensors and plain values, onto the CPU.
-
-    Raises:
-        InputError: it does not exist, is broken, or holds anything else, which is not executed.
-    """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"The released checkpoint {path} does not exist: download it, or correct its path.") from None
-    except pickle.UnpicklingError as error:
-        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
-        found = f"asks for {asked[1]}" if asked else "holds something else"
-        raise InputError(
-            f"The released checkpoint {path} is refused, and none of its code was run: it may hold tensors and plain "
-            f"values only, but {found}; save its state dict alone with torch.save where you trust it."
-        ) from None
-    except (RuntimeError, EOFError, ValueError, AttributeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The released checkpoint {path} cannot be read ({_first_line(error)}): download it again."
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
 def trunk_of(backbone: BackboneConfig) -> dict[str, torch.Tensor]:
     """The trunk's tensors by torchvision's names, without storage."""
     with torch.device("meta"):
         return dict(Classifier(backbone, IMAGENET_CLASSES).trunk.state_dict())
+
+
+def _check_kinds(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Refuse weights in whole numbers, such as a quantised network's, which would have to be scaled."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() == name.endswith(COUNTERS):
+            raise InputError(
+                f"The checkpoint {path} holds {name} as {tensor.dtype}, expected "
+                f"{'whole' if name.endswith(COUNTERS) else 'floating-point'} numbers: name one that is not quantised."
+            )
 
 
 def _check_classifier(tensors: Mapping[str, Any], constants: ReleasedConfig, path: Path, layout: str) -> None:

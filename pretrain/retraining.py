@@ -16,20 +16,21 @@ from torch import nn
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
 from core.seeds import generator
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.images import ImageTable
 from data.loading import Order, ViewedImages
 from data.views import weak_view
 from data.webvision import read_listed
 from pretrain.backbone import Classifier, place
-from pretrain.checkpoints import MODEL_FILE, exported, load_classifier, save_tensors
+from pretrain.checkpoints import exported, load_classifier
 from pretrain.cleaning import PSEUDO_LABELS_FILE
 from pretrain.config import EvaluationConfig, RetrainingConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.features import pooled_features
 from pretrain.loop import train
 from pretrain.sources import CachedFeatures, Images, Source, StreamedFeatures
+from pretrain.tensor_files import save_tensors
 
 COPIES = 10  # of an image of the largest class
 INITIAL_DEVIATION = 0.01  # of the weights, as the authors have it

@@ -8,17 +8,18 @@ from torch import nn
 
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.lists import write_list
 from data.loading import ViewedImages, permutations
 from data.views import View, strong_view, weak_view
 from pretrain.backbone import Classifier, ProjectingEncoder
-from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.checkpoints import exported
 from pretrain.config import CrossEntropyConfig, PretrainConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train
 from pretrain.mopro import MoPro
 from pretrain.sources import Images
+from pretrain.tensor_files import save_tensors
 from pretrain.training_set import training_images
 
 IMAGES_FILE = "training_images.txt"

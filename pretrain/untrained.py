@@ -6,11 +6,12 @@ from typing import Any
 import torch
 
 from core.files import sha256_of
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.checkpoints import exported
 from pretrain.config import UntrainedConfig
 from pretrain.cross_entropy import CrossEntropy
+from pretrain.tensor_files import save_tensors
 
 CLASSES = 2  # of a classifier that nobody uses
 

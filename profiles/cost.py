@@ -8,11 +8,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from core.config import Config
+from core.config import LARGEST, Config, Positive
 from core.errors import InputError
 from slurm.jobs import Job
 
@@ -22,6 +22,9 @@ MEASURED_FILE = "throughput.json"
 IMAGENET_TRAIN, IMAGENET_VAL, VALIDATION_IMAGES_OF_A_CLASS = 1_281_167, 50_000, 50
 VOC07, PLACES205_VAL = 5_011 + 4_952, 20_500
 VARIANTS = {"robustness-imagenet-r": 30_000, "robustness-imagenet-a": 7_500}
+
+
+Rate = Annotated[float, Field(ge=1e-3, le=LARGEST)]
 
 
 class Throughput(Config):
@@ -35,10 +38,10 @@ class Throughput(Config):
     """
 
     device: str
-    cross_entropy: float = Field(gt=0)
-    mopro: float = Field(gt=0)
-    evaluation: float = Field(gt=0)
-    detection: float | None = Field(default=None, gt=0)
+    cross_entropy: Rate
+    mopro: Rate
+    evaluation: Rate
+    detection: Rate | None = None
 
 
 class Measured(Throughput):
@@ -52,8 +55,8 @@ class Measured(Throughput):
 
     backbone: dict[str, Any]
     arithmetic: dict[str, Any]
-    size: int
-    batch_size: int
+    size: Positive
+    batch_size: Positive
 
     def is_for(self, pretraining: Mapping[str, Any]) -> bool:
         """Whether the profile's ``pretrain`` section is of this network and these images."""
@@ -132,8 +135,8 @@ def _seconds(job: Job, training_images: int | None, throughput: Throughput) -> f
     if kind.startswith("finetune-"):
         epochs, share = config["schedule"]["epochs"], _share(kind, config["subset"])
         evaluations = math.ceil(epochs / config["evaluate_every"])
-        trained = share and share * IMAGENET_TRAIN * epochs / throughput.cross_entropy
-        return trained and trained + evaluations * IMAGENET_VAL / evaluation
+        trained = share * IMAGENET_TRAIN * epochs / throughput.cross_entropy
+        return trained + evaluations * IMAGENET_VAL / evaluation
     if kind in VARIANTS:
         return VARIANTS[kind] / evaluation
     if kind.startswith("detection-"):
@@ -142,9 +145,8 @@ def _seconds(job: Job, training_images: int | None, throughput: Throughput) -> f
     return None
 
 
-def _share(kind: str, subset: Mapping[str, Any]) -> float | None:
+def _share(kind: str, subset: Mapping[str, Any]) -> float:
     """Of ImageNet; a list's is what its name says, such as ``1pct``."""
     if subset["kind"] == "random":
         return subset["fraction"]
-    name = kind.removeprefix("finetune-").removesuffix("pct")
-    return float(name) / 100 if name.replace(".", "", 1).isdigit() else None
+    return float(kind.removeprefix("finetune-").removesuffix("pct")) / 100

@@ -1,27 +1,34 @@
 """Reads a profile, applies overrides, and explains what is wrong with it in one sentence."""
 
 import difflib
+import itertools
+import reprlib
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from core.errors import InputError
+from profiles.plain_yaml import LARGEST_FILE, NotPlainError, plain_values
 from profiles.schema import Profile
 
 FOLDER = Path(__file__).parent
 OF_A_SITE = ("data", "resources", "slurm")
+YAML_SUFFIXES = (".yaml", ".yml")
+KEY = "[key]"  # pydantic's mark for a key that is at fault itself
 
 
-def load_profile(name_or_path: str, overrides: Sequence[str] = (), site: Path | None = None) -> Profile:
+def load_profile(
+    name_or_path: str, overrides: Sequence[str] = (), site: Path | None = None, seeds: Iterable[int] = ()
+) -> Profile:
     """A profile by name (``mini``) or path (``my/pilot.yaml``), with ``key.of.value=value`` overrides applied.
 
-    A profile with ``extends: mini`` holds only what differs from that one. A site's file holds what differs on its
-    machines: folders of data sets, resources, settings of the cluster; it changes no science.
+    A profile with ``extends: mini`` holds only what differs from that one; ``extends: ../lab.yaml`` names a file, from
+    the folder of the one that extends it. A site's file holds what differs on its machines: folders of data sets,
+    resources, settings of the cluster; it changes no science. ``seeds`` come on top of the profile's own.
 
     Raises:
         InputError: there is no such profile or site file, it is no YAML, or a key or value is not valid.
@@ -31,24 +38,52 @@ def load_profile(name_or_path: str, overrides: Sequence[str] = (), site: Path | 
         values = _merged(values, _of_site(site))
     for override in overrides:
         _apply(values, override)
+    own = values.get("seeds")
+    if isinstance(own, list):
+        values["seeds"] = own + [seed for seed in seeds if seed not in own]
+    return validated(values, f"The profile {path}")
+
+
+def validated(values: dict[str, Any], what: str) -> Profile:
+    """The one gate through which values become a profile, whatever way they came.
+
+    Raises:
+        InputError: a key or value is not valid; the sentence begins with ``what``.
+    """
     try:
         return Profile.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"The profile {path}: {_explanation(error)}") from None
+        raise InputError(f"{what}: {_explanation(error)}") from None
 
 
 def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
-    """The file of a profile, and its values on top of those of the profile that it extends."""
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        path = FOLDER / f"{name_or_path}.yaml"
+    """The file of a profile, and its values on top of those of the profile that it extends, and so on."""
+    first = path = _path_of(name_or_path, Path())
     known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
-    values = _parsed(path, f"There is no profile {path}: give one of {known}, or the path of a YAML file.")
-    extended = values.pop("extends", None)
-    if extended is None:
-        return path, values
-    _, base = _read(str(extended))
-    return path, _merged(base, values)
+    advice = f"give one of {known}, or the path of a YAML file"
+    values, layers = _parsed(path, f"There is no profile {path}: {advice}."), []
+    read = {path.resolve(): None}  # in order
+    while "extends" in values:
+        extended = values.pop("extends")
+        if not isinstance(extended, str):
+            raise InputError(f"{path}: extends is {extended!r}, expected a profile: {advice}.")
+        layers.append(values)
+        holder, path = path, _path_of(extended, path.parent)
+        if (place := path.resolve()) in read:
+            circle = [*itertools.dropwhile(lambda file: file != place, read), place]
+            raise InputError(f"{' extends '.join(map(str, circle))}: a circle, let one of them extend nothing.")
+        read[place] = None
+        values = _parsed(path, f"There is no profile {path}, which {holder} extends: {advice}.")
+    for layer in reversed(layers):
+        values = _merged(values, layer)
+    return first, values
+
+
+def _path_of(name_or_path: str, folder: Path) -> Path:
+    """A bare name is a profile of ours; a path is relative to a folder."""
+    if Path(name_or_path).suffix in YAML_SUFFIXES or "/" in name_or_path:
+        return folder / name_or_path
+    return FOLDER / f"{name_or_path}.yaml"
 
 
 def _of_site(path: Path) -> dict[str, Any]:
@@ -61,53 +96,92 @@ def _of_site(path: Path) -> dict[str, Any]:
 
 def _parsed(path: Path, if_missing: str) -> dict[str, Any]:
     try:
-        values = yaml.load(path.read_bytes(), yaml.CSafeLoader)  # safe_load in C
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(if_missing) from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+        if not path.is_file():
+            raise InputError(if_missing)
+        with open(path, "rb") as file:
+            values = plain_values(file.read(LARGEST_FILE + 1))
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{str(path)!r} cannot be read ({reason}): name another file, or make it readable.") from None
+    except NotPlainError as error:
+        raise InputError(f"{path} {error}.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no keys: see profiles/mini.yaml for an example.")
     return values
 
 
 def _merged(base: Any, values: Any) -> Any:
-    """``values`` on top of ``base``: key by key where both have keys, otherwise ``values``; null takes a key away."""
+    """``values`` on top of ``base``: key by key where both have keys, otherwise ``values``; null takes a key away.
+
+    Where there is nothing to take away, null stays: whether the key may have it, validation says.
+    """
     if not isinstance(base, dict) or not isinstance(values, dict):
         return values
-    merged = base | {key: _merged(base.get(key), value) for key, value in values.items()}
-    return {key: value for key, value in merged.items() if value is not None}
+    merged = dict(base)
+    for key, value in values.items():
+        if value is None and key in base:
+            del merged[key]
+        else:
+            merged[key] = _merged(base.get(key), value)
+    return merged
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
+    given = f"--set {override if override.isprintable() else ascii(override)}"
     key, equals, text = override.partition("=")
     if not equals:
-        raise InputError(f"--set {override}: expected key=value, such as pretrain.schedule.epochs=2.")
-    *parents, last = key.split(".")
+        raise InputError(f"{given}: expected key=value, such as pretrain.schedule.learning_rate=0.1.")
+    *parents, last = parts = key.split(".")
+    if not all(parts):
+        raise InputError(f"{given}: a part of the key is empty, expected one such as pretrain.schedule.learning_rate.")
+    if not text.strip():
+        raise InputError(f"{given}: the value is empty: give one, or null to take the key away.")
     for parent in parents:
-        values = values.setdefault(parent, {})
+        if values.get(parent) is None:
+            values[parent] = {}
+        values = values[parent]
+        if isinstance(values, list):
+            raise InputError(f"{given}: {parent!a} is a list: give the whole of it, as in seeds=[1, 2].")
         if not isinstance(values, dict):
-            raise InputError(f"--set {override}: {parent!r} is a single value and has no parts.")
+            raise InputError(f"{given}: {parent!a} is a single value and has no parts.")
     try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InputError(f"--set {override}: {text!r} is not a YAML value.") from None
-    if values[last] is None:
+        value = plain_values(text)
+    except NotPlainError as error:
+        raise InputError(f"{given}: the value {error}.") from None
+    if value is None and values.get(last) is not None:
         del values[last]
+    else:
+        values[last] = value
 
 
 def _explanation(error: ValidationError) -> str:
     """The first problem as a sentence; for an unknown key, with the nearest one that exists."""
     problem = error.errors()[0]
-    place = [str(part) for part in problem["loc"]]
+    place = [str(part) for part in problem["loc"] if part != KEY]
     if problem["type"] == "extra_forbidden":
         parents, model = _resolved(place[:-1])
         near = difflib.get_close_matches(place[-1], model.model_fields, n=1, cutoff=0.0)
-        return f"unknown key {'.'.join([*parents, place[-1]])!r}; did you mean {'.'.join([*parents, *near])!r}?"
+        return f"unknown key {'.'.join([*parents, place[-1]])!a}; did you mean {'.'.join([*parents, *near])!r}?"
     keys, _ = _resolved(place)
-    found = f", found {problem['input']!r}" if problem["type"] not in ("missing", "value_error") else ""
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(keys) or 'the whole'}: {message[0].lower()}{message[1:]}{found}."
+    if problem["type"] == "union_tag_not_found":
+        key = problem["ctx"]["discriminator"].strip("'")
+        return f"{'.'.join(keys)}: it has no key {key}, by which its kind is told; is the name {keys[-1]!a} misspelt?"
+    found = f", found {_shown(problem['input'])}" if problem["type"] not in ("missing", "value_error") else ""
+    message = (
+        problem["msg"]
+        .removeprefix("Value error, ")
+        .replace("valid tuple", "list")
+        .replace("tuple should", "the list should")
+    )
+    sentence = f"{message[0].lower()}{message[1:]}{found}."
+    return f"{'.'.join(keys)}: {sentence}" if keys else sentence
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML has it, shortened."""
+    short = reprlib.Repr()
+    short.maxstring, short.maxlevel = 80, 3
+    return short.repr(list(value) if isinstance(value, tuple) else value)
 
 
 def _resolved(place: Sequence[str]) -> tuple[list[str], Any]:
@@ -119,10 +193,12 @@ def _resolved(place: Sequence[str]) -> tuple[list[str], Any]:
     annotation: Any = Profile
     for part in place:
         options = _tagged_models(annotation)
+        if typing.get_origin(annotation) in (types.UnionType, typing.Union):  # of simple types
+            break
         if part in options:
             annotation = options[part]
             continue
-        keys.append(part)
+        keys.append(part if part.isprintable() else ascii(part))
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             annotation = annotation.model_fields[part].annotation if part in annotation.model_fields else None
         elif typing.get_origin(annotation) is dict:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from core.ending import ended
 from core.errors import InputError
-from results.plan import read_results
 
 DEFAULT = Path("runs/mini")
 COMMANDS = ("tables", "report", "picture", "trace", "diff")
@@ -22,19 +22,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Gives the exit status: 0, or 2 if something given cannot be used."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        if given and given[0] in COMMANDS:
-            _command(given)
-        else:
-            from results.writing import write_results
-
-            print(write_results(_parser().parse_args(given).runs))
-    except InputError as error:
-        print(f"error: {error.sentence}", file=sys.stderr)
-        return 2
-    return 0
+    """Gives the exit status: 0 if all is well; the others are :mod:`core.ending`'s."""
+    return ended(lambda: _command(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,7 +55,17 @@ def _takes_runs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _command(given: Sequence[str]) -> None:
+def _command(given: Sequence[str]) -> int:
+    if given and given[0] in COMMANDS:
+        _one_thing(given)
+    else:
+        from results.writing import write_results
+
+        print(write_results(_parser().parse_args(given).runs))
+    return 0
+
+
+def _one_thing(given: Sequence[str]) -> None:
     name = given[0]
     parser = _Parser(prog=f"python -m results {name}")
     if name == "trace":
@@ -79,6 +78,8 @@ def _command(given: Sequence[str]) -> None:
     else:
         _takes_runs(parser)
     arguments = parser.parse_args(given[1:])
+    from results.plan import read_results
+
     if name == "diff":
         from results.difference import difference
 

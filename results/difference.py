@@ -35,7 +35,7 @@ def _of_configuration(first: Results, second: Results) -> list[dict[str, str]]:
 
 
 def _of_code(first: Results, second: Results) -> list[dict[str, str]]:
-    sides = [sorted({code_of(record) for record in results.records}) for results in (first, second)]
+    sides = [sorted({code_of(record) for record in results.records.values()}) for results in (first, second)]
     if sides[0] == sides[1]:
         return []
     return [{"A": ", ".join(sides[0]) or ABSENT, "B": ", ".join(sides[1]) or ABSENT}]
@@ -66,13 +66,13 @@ def _of_figures(first: Results, second: Results) -> tuple[list[dict[str, str]], 
 def _shown(summary: Summary | None) -> str:
     if summary is None:
         return ABSENT
-    return f"{summary.mean:.2f}" + (f" ± {summary.half_width:.2f}" if summary.n > 1 else "") + f" ({summary.n})"
+    return f"{summary.mean:.2f}" + (f" ± {summary.half_width():.2f}" if summary.n > 1 else "") + f" ({summary.n})"
 
 
 def _verdict(one: Summary, other: Summary) -> str:
     if one.n == 1 or other.n == 1:
         return "unknown, of one seed"
-    apart = one.interval[0] > other.interval[1] or other.interval[0] > one.interval[1]
+    apart = one.interval()[0] > other.interval()[1] or other.interval()[0] > one.interval()[1]
     return "apart" if apart else "overlap"
 
 

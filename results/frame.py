@@ -8,24 +8,28 @@ from core.errors import InputError
 from results.long_form import long_form
 from results.plan import read_results
 
+NOT_COUNTED = {"fitted": None, "not_converged": None}
+
 
 def read_frame(runs: Path) -> pandas.DataFrame:
     """One row for every figure of the plan's records in ``runs``.
 
-    Columns: ``job``, ``method``, ``set``, ``evaluation``, ``seed``, ``metric``, ``value``, ``unit``, ``n``, ``spread``.
+    Columns: ``job``, ``method``, ``set``, ``evaluation``, ``seed``, ``metric``, ``value``, ``unit``, ``n``, ``spread``,
+    and of the classifiers behind it how many were ``fitted`` and how many ``not_converged``.
 
     Raises:
         InputError: there is no plan in the folder.
     """
     rows = [
         {
-            "job": record.name,
-            **{tag: record.tags.get(tag) for tag in ("method", "set", "evaluation")},
-            "seed": record.seed,
+            "job": job.name,
+            **{tag: job.tags.get(tag) for tag in ("method", "set", "evaluation")},
+            "seed": int(job.tags["seed"]) if "seed" in job.tags else None,
             "metric": name,
-            **metric.model_dump(),
+            **metric.model_dump(exclude={"convergence"}),
+            **(metric.convergence.model_dump() if metric.convergence else NOT_COUNTED),
         }
-        for record in read_results(runs).records
+        for job, record in read_results(runs).done
         for name, metric in record.metrics.items()
     ]
     return pandas.DataFrame(rows)
@@ -35,13 +39,16 @@ def read_table(runs: Path, name: str) -> pandas.DataFrame:
     """A table in long form, one row a figure; ``claims`` gives one row a claim.
 
     Columns: ``table``, ``method``, ``set``, ``figure``, ``paper``, ``paper_other`` (where sources disagree),
-    ``status``, ``mean``, ``spread``, ``n``, ``low`` and ``high`` (the 95% confidence interval), ``verdict``; of claims
-    ``table``, ``set``, ``claim``, ``figure``, ``difference``, ``n``, ``low``, ``high``, ``verdict``.
+    ``status``, ``mean``, ``spread``, ``n``, ``low`` and ``high`` (the 95% confidence interval), ``verdict``,
+    ``addition`` (such as the seeds that would decide), ``fitted`` and ``not_converged`` (of the classifiers behind the
+    figure, over all seeds); of claims ``table``, ``set``, ``claim``, ``figure``, ``difference``, ``n``, ``low``,
+    ``high``, ``verdict``.
 
     Raises:
         InputError: there is no plan in the folder, or it has no such table.
     """
     tables = long_form(read_results(runs))
     if name not in tables:
-        raise InputError(f"{runs} has no table {name}: choose one of {', '.join(tables)}.")
+        known = f"choose one of {', '.join(tables)}" if tables else "its plan measures nothing"
+        raise InputError(f"{runs} has no table {name}: {known}.")
     return pandas.DataFrame(tables[name])

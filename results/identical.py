@@ -40,7 +40,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def digests_of(results: Results) -> Digests:
     """Those of all models that were trained."""
-    return {record.identity: record.provenance[DIGEST] for record in results.records if DIGEST in record.provenance}
+    records = results.records.values()
+    return {record.identity: record.provenance[DIGEST] for record in records if DIGEST in record.provenance}
 
 
 def read_shipped(path: Path = SHIPPED) -> Digests:

@@ -21,6 +21,7 @@ ESCAPED = {
     "<": r"\ensuremath{<}",
     ">": r"\ensuremath{>}",
     "|": r"\ensuremath{|}",
+    "†": r"\ensuremath{\dagger}",
     "±": r"\ensuremath{\pm}",
     "–": "--",
     "→": r"\ensuremath{\rightarrow}",
@@ -39,12 +40,13 @@ COMMON = "Pretraining set"
 BETWEEN = r"\par\medskip\noindent"
 
 
-def latex(title: str, cells: Sequence[dict[str, str]]) -> str:
+def latex(title: str, cells: Sequence[dict[str, str]], marks: Sequence[str] = ()) -> str:
     """One ``tabular`` for the rows of each pretraining set, which is said above it; a comment above all has the title.
 
     Args:
         title: of the table.
         cells: its rows, which have the same headers.
+        marks: what marks in the cells mean, below all.
     """
     lines = ["% " + " ".join(title.split())]
     for common, group in _groups(cells):
@@ -58,6 +60,7 @@ def latex(title: str, cells: Sequence[dict[str, str]]) -> str:
                 lines.append(BETWEEN)
             lines.append("{" + size + r"\setlength{\tabcolsep}{3pt}%")
             lines += _tabular(header, body[first : first + ROWS_OF_A_PAGE], above)
+    lines += [line for mark in marks for line in (BETWEEN, r"{\footnotesize " + escaped(mark) + r"\par}")]
     return "\n".join(lines) + "\n"
 
 

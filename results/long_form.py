@@ -16,7 +16,7 @@ def long_form(results: Results) -> dict[str, list[Row]]:
     rows: dict[str, list[Row]] = {}
     for figure in figures(results):
         ours, paper = figure.ours, figure.published.values
-        low, high = ours.interval if ours is not None and ours.n > 1 else (None, None)
+        low, high = ours.interval() if ours is not None and ours.n > 1 else (None, None)
         rows.setdefault(figure.table.name, []).append(
             {
                 "table": figure.table.name,
@@ -25,18 +25,21 @@ def long_form(results: Results) -> dict[str, list[Row]]:
                 "figure": figure.column.title,
                 "paper": paper[0] if paper else None,
                 "paper_other": paper[1] if len(paper) > 1 else None,
-                "status": figure.published.status if figure.verdict else None,
+                "status": figure.published.status if figure.outcome else None,
                 "mean": ours.mean if ours is not None else None,
                 "spread": figure.spread,
                 "n": ours.n if ours is not None else 0,
                 "low": low,
                 "high": high,
-                "verdict": figure.verdict,
+                "verdict": figure.outcome.word if figure.outcome else None,
+                "addition": figure.outcome.addition or None if figure.outcome else None,
+                "fitted": figure.convergence.fitted if figure.convergence else None,
+                "not_converged": figure.convergence.not_converged if figure.convergence else None,
             }
         )
     for claim in tested_claims(results):
         difference = claim.difference
-        low, high = difference.interval if difference is not None and difference.n > 1 else (None, None)
+        low, high = difference.interval() if difference is not None and difference.n > 1 else (None, None)
         rows.setdefault(CLAIMS, []).append(
             {
                 "table": claim.table.name,

@@ -1,25 +1,30 @@
-"""A written plan and the records that are there for it."""
+"""A written plan and the records that are there for it: the plan says what figures are of, a record what they are."""
 
 import hashlib
 import json
-from collections.abc import Callable
+import math
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
 from core.errors import InputError
-from core.files import read_whole
-from results.records import RECORD_FILE, Record, UnusableRecordError, parse_record
+from results.records import RECORD_FILE, UnusableRecordError, parse_record, read_content
+from results.schema import Metric, Record, first_fault, in_a_sentence
+from results.seal import KEY, fits, is_as_written, opened
 
 PLAN_FILE = "plan.json"
 ERROR_FILE = "error.json"  # what a failed job leaves in its folder, {"kind": ..., "sentence": ...}
+OF_A_FIGURE = ("method", "set", "evaluation", "seed")  # tags that every job of a figure has
+SEED = re.compile(r"[0-9]{1,19}")
 
 
-# (method, set, evaluation, metric) -> seed -> (value, spread over the measurement's own repetitions)
-Measured = dict[tuple[str, str, str, str], dict[str, tuple[float, float | None]]]
+# (method, set, evaluation, metric) -> seed -> figure
+Measured = dict[tuple[str, str, str, str], dict[str, Metric]]
 
 
 class PlannedJob(BaseModel):
@@ -44,7 +49,12 @@ class PlannedJob(BaseModel):
         """What it measures: method, set, evaluation and seed; None where that is no figure of a table."""
         if "evaluation" not in self.tags:
             return None
-        return tuple(self.tags.get(tag, "") for tag in ("method", "set", "evaluation", "seed"))
+        return tuple(self.tags[tag] for tag in OF_A_FIGURE)
+
+    @property
+    def kind(self) -> str:
+        """What its name begins with, such as ``pretrain``."""
+        return self.name.split("/")[0]
 
 
 class Plan(BaseModel):
@@ -54,6 +64,51 @@ class Plan(BaseModel):
     arguments: list[str] = []
     jobs: list[PlannedJob]
 
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "Plan":
+        _check_profile(self.profile)
+        names: set[str] = set()
+        folders: set[str] = set()
+        for job in self.jobs:
+            _check_job(job, names)
+            if job.name in names or job.folder in folders:
+                raise ValueError(f"{job.name} or its folder {job.folder} stands there twice")
+            names.add(job.name)
+            folders.add(job.folder)
+        return self
+
+
+def _check_profile(profile: dict[str, Any]) -> None:
+    """Whether the profile says what tables ask it."""
+    if not isinstance(profile.get("name"), str):
+        raise ValueError("the profile has no name")
+    if profile.get("compares_with") not in ("paper", "claims"):
+        raise ValueError("the profile's compares_with is neither paper nor claims")
+    tolerance = profile.get("tolerance")
+    numbers = list(tolerance.values()) if isinstance(tolerance, dict) else [tolerance]
+    if profile["compares_with"] == "paper" and not all(_is_amount(number) for number in numbers):
+        raise ValueError("the profile's tolerance is no number, and no number for each table")
+
+
+def _is_amount(number: object) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < math.inf
+
+
+def _check_job(job: PlannedJob, before: set[str]) -> None:
+    if not all(text and text.isprintable() for text in (job.name, job.identity, job.folder, *job.tags.values())):
+        raise ValueError(
+            f"a name, folder, identity or tag of the job {in_a_sentence(job.name)!r} is empty or cannot be printed"
+        )
+    if job.folder.startswith("/") or not {"", ".", ".."}.isdisjoint(job.folder.split("/")):
+        raise ValueError(f"the folder {job.folder} of {job.name} is not one below the plan's")
+    if "evaluation" in job.tags and not all(tag in job.tags for tag in OF_A_FIGURE):
+        raise ValueError(f"the tags of {job.name} do not say of which method, set and seed its figure is")
+    if "seed" in job.tags and not SEED.fullmatch(job.tags["seed"]):
+        raise ValueError(f"the seed {job.tags['seed']} of {job.name} is no number")
+    for needed in job.needs.values():
+        if needed not in before:
+            raise ValueError(f"{job.name} needs {in_a_sentence(needed)}, which does not stand before it")
+
 
 @dataclass(frozen=True)
 class Results:
@@ -61,41 +116,51 @@ class Results:
 
     Attributes:
         profile: resolved, as it was planned last.
-        records: of the finished jobs of that plan; records of earlier plans are left out.
-        missing: names of the jobs that have no record.
-        tags: of all jobs of the plan.
-        jobs: all of them, in the plan's order.
-        problems: a sentence for every record that is there and was left out.
+        jobs: of that plan, in its order.
+        records: by the names of the finished ones among them; records of earlier plans are left out.
+        left_out: for every job whose record is there and was left out, why.
         arguments: of run_all.py, that gave the profile.
         digest: of the plan and of every record, byte by byte.
     """
 
     profile: dict[str, Any]
-    records: list[Record]
-    missing: list[str]
-    tags: list[dict[str, str]]
-    jobs: list[PlannedJob] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    jobs: list[PlannedJob]
+    records: dict[str, Record]
+    left_out: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     digest: str = ""
 
     @cached_property
-    def by_name(self) -> dict[str, Record]:
-        """The records by their jobs' names."""
-        return {record.name: record for record in self.records}
+    def done(self) -> list[tuple[PlannedJob, Record]]:
+        """The finished jobs with their records."""
+        return [(job, self.records[job.name]) for job in self.jobs if job.name in self.records]
+
+    @cached_property
+    def missing(self) -> list[str]:
+        """Names of the jobs that have no record, or none that can be used."""
+        return [job.name for job in self.jobs if job.name not in self.records]
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """Why records were left out, each reason once."""
+        return list(dict.fromkeys(self.left_out.values()))
 
     @cached_property
     def measured(self) -> Measured:
         """All figures, by (method, set, evaluation, metric) and seed."""
         measured: Measured = {}
-        for record in self.records:
-            tags = record.tags
-            if "evaluation" not in tags:
+        for job, record in self.done:
+            if job.figure is None:
                 continue
+            method, training_set, evaluation, seed = job.figure
             for name, metric in record.metrics.items():
-                key = (tags["method"], tags["set"], tags["evaluation"], name)
-                measured.setdefault(key, {})[tags["seed"]] = (metric.value, metric.spread)
+                measured.setdefault((method, training_set, evaluation, name), {})[seed] = metric
         return measured
+
+    @cached_property
+    def evaluated(self) -> set[tuple[str, ...]]:
+        """(method, set, evaluation) of the finished jobs of figures."""
+        return {job.figure[:3] for job, _ in self.done if job.figure}
 
     @cached_property
     def planned(self) -> dict[str, PlannedJob]:
@@ -106,82 +171,81 @@ class Results:
 def read_results(runs: Path) -> Results:
     """Read the plan in ``runs`` and every record that belongs to it.
 
-    A record that cannot be used is named and left out; so are two that claim to be the same figure.
+    A record that cannot be used is named and left out; so are two that are of the same figure.
 
     Raises:
-        InputError: there is no plan, or it is damaged.
+        InputError: there is no plan, or it is damaged or was edited.
     """
     content = _plan_in(runs)
     digest = hashlib.sha256(content)
-    plan = _parsed(content, runs)
-    found, problems = _usable(plan.jobs, runs, digest.update)
-    _leave_out_duplicates(plan.jobs, found, problems)
-    return Results(
-        profile=plan.profile,
-        records=list(found.values()),
-        missing=[job.name for job in plan.jobs if job.name not in found],
-        tags=[job.tags for job in plan.jobs],
-        jobs=plan.jobs,
-        problems=problems,
-        arguments=plan.arguments,
-        digest=digest.hexdigest(),
-    )
+    plan = _parsed(content, runs / PLAN_FILE)
+    found, left_out = _usable(plan.jobs, runs, digest.update)
+    _leave_out_duplicates(plan.jobs, found, left_out)
+    return Results(plan.profile, plan.jobs, found, left_out, plan.arguments, digest.hexdigest())
 
 
 def read_failure(runs: Path, job: PlannedJob) -> str | None:
     """The sentence that a failed job left in its folder, or None."""
     try:
         return str(json.loads((runs / job.folder / ERROR_FILE).read_text())["sentence"])
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
 def _plan_in(runs: Path) -> bytes:
+    path = runs / PLAN_FILE
     try:
-        return (runs / PLAN_FILE).read_bytes()
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{runs} holds no {PLAN_FILE}: run the profile first, with python run_all.py.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): make it a readable file.") from None
 
 
-def _parsed(content: bytes, runs: Path) -> Plan:
+def _parsed(content: bytes, path: Path) -> Plan:
+    """The plan in a file; one without a digest, as earlier versions wrote it, is taken as it is."""
+    anew = "write it anew, with the command python run_all.py that wrote it"
     try:
+        if not is_as_written(content):
+            found = opened(content)
+            if KEY in found and not fits(found):
+                raise InputError(f"{path} was edited after it was written: {anew}.")
         return Plan.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "not JSON"
-        raise InputError(
-            f"{runs / PLAN_FILE} is damaged ({place}): write it anew, with the command python run_all.py."
-        ) from None
+        raise InputError(f"{path} is damaged ({first_fault(error)}): {anew}.") from None
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}): {anew}.") from None
 
 
-def _usable(jobs: list[PlannedJob], runs: Path, seen: Callable[[bytes], None]) -> tuple[dict[str, Record], list[str]]:
+def _usable(
+    jobs: Sequence[PlannedJob], runs: Path, seen: Callable[[bytes], None]
+) -> tuple[dict[str, Record], dict[str, str]]:
     """Records by job, and what is wrong with the others; ``seen`` is called with every record's bytes."""
-    found, problems = {}, []
+    found, left_out = {}, {}
     for job in jobs:
         place = f"{runs}/{job.folder}/{RECORD_FILE}"
         try:
-            content = read_whole(place)
-        except FileNotFoundError:
-            continue
-        seen(content)
-        try:
-            found[job.name] = parse_record(content, place, job.identity)
+            content = read_content(place)
+            if content is not None:
+                seen(content)
+                found[job.name] = parse_record(content, place, job.identity)
         except UnusableRecordError as error:
-            problems.append(str(error))
-    return found, problems
+            left_out[job.name] = error.sentence
+    return found, left_out
 
 
-def _leave_out_duplicates(jobs: list[PlannedJob], found: dict[str, Record], problems: list[str]) -> None:
-    """Take out all records of a figure that more than one job claims to have measured."""
+def _leave_out_duplicates(jobs: Sequence[PlannedJob], found: dict[str, Record], left_out: dict[str, str]) -> None:
+    """Take out all records of a figure that more than one job of the plan measures."""
     by_figure: dict[tuple[str, ...], list[PlannedJob]] = {}
     for job in jobs:
         if job.figure and job.name in found:
             by_figure.setdefault(job.figure, []).append(job)
     for figure, claiming in by_figure.items():
         if len(claiming) > 1:
-            problems.append(
+            problem = (
                 f"The records {' and '.join(f'{job.folder}/{RECORD_FILE}' for job in claiming)} are both of "
-                f"{'/'.join(figure)}: remove all but one."
+                f"{'/'.join(figure)}: change the profile so that it plans one job for it."
             )
             for job in claiming:
-                found.pop(job.name, None)
+                del found[job.name]
+                left_out[job.name] = problem

@@ -1,117 +1,131 @@
-"""The record of a finished job: the figures, and all that produced them."""
+"""The record of a finished job on disk: written once, sealed; read only as it was written.
 
-import json
+There are three answers to "is it done?": a usable record, none, or one that cannot be used (damaged, edited, of another
+job or of another version). The last is neither done nor to be done again, until the user says which: hours of a GPU may
+lie behind it.
+"""
+
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from core.files import write_text
+from core.errors import InputError
+from core.files import read_whole, write_text
+from results.schema import SCHEMA_VERSION, Record, first_fault, in_a_sentence
+from results.seal import KEY, fits, is_as_written, opened, sealed
+from results.version1 import Version1
 
 RECORD_FILE = "record.json"
-SCHEMA_VERSION = 1
+NOT_FINITE = re.compile(b"NaN|Infinity")
+WAYS_OUT = (
+    "restore it from a backup, or remove it and give the command of run_all.py again, which runs the job anew, from "
+    "its last training state where it left one"
+)
 
 
-class Metric(BaseModel):
-    """One figure.
-
-    Attributes:
-        value: the figure; fractions are given in percent.
-        unit: what it counts, ``%`` for percentages.
-        n: how many samples (images, draws) it rests on.
-        spread: sample standard deviation over the ``n`` samples, where the figure is a mean of repeated measurements.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    value: float
-    unit: str
-    n: int
-    spread: float | None = None
+class UnusableRecordError(InputError):
+    """A record that is there, but is damaged, edited, of another version or of another job."""
 
 
-class Cost(BaseModel):
-    """What the job took; the only part of a record that differs between two equal runs.
+@dataclass(frozen=True)
+class Found:
+    """What a job's folder holds: a usable record, or why the one that is there is not usable, or neither."""
 
-    Attributes:
-        started: of the last start, ISO 8601 in UTC.
-        seconds: wall time of the last start.
-        gpu_hours: wall time times GPUs, of the last start.
-    """
-
-    started: str
-    seconds: float
-    gpu_hours: float
+    record: Record | None = None
+    problem: str | None = None
 
 
-class Record(BaseModel):
-    """The content of ``record.json``; its presence means that the job is done."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    schema_version: Literal[1]
-    name: str
-    identity: str
-    stage: str
-    tags: dict[str, str]
-    seed: int | None
-    config: dict[str, Any]
-    inputs: dict[str, str]
-    metrics: dict[str, Metric]
-    provenance: dict[str, Any]
-    code: dict[str, Any]
-    packages: dict[str, str]
-    hardware: dict[str, Any]
-    cost: Cost
-
-    def write(self, folder: Path) -> None:
-        """Write the record, atomically, into the job's folder."""
-        write_text(folder / RECORD_FILE, self.model_dump_json(indent=2) + "\n")
+def write_record(record: Record, folder: Path) -> None:
+    """Write the record, sealed and atomically, into the job's folder."""
+    write_text(folder / RECORD_FILE, sealed(record.model_dump(mode="json", exclude={KEY})))
 
 
-class UnusableRecordError(Exception):
-    """A record that is there, but is damaged, of another version or of another job; the message is one sentence."""
+def find_record(folder: Path, identity: str) -> Found:
+    """What a job's folder holds; ``identity`` is the job's."""
+    try:
+        return Found(read_record(folder, identity))
+    except UnusableRecordError as error:
+        return Found(problem=error.sentence)
 
 
 def read_record(folder: Path, identity: str) -> Record | None:
-    """The record in a job's folder, or None where there is no valid one of this identity."""
+    """The record in a job's folder, or None where there is none.
+
+    Raises:
+        UnusableRecordError: there is one, but it is not this job's whole record as it was written.
+    """
+    place = f"{folder}/{RECORD_FILE}"
+    content = read_content(place)
+    return None if content is None else parse_record(content, place, identity)
+
+
+def read_content(place: str) -> bytes | None:
+    """The bytes of a record's file, or None where there is no such file.
+
+    Raises:
+        UnusableRecordError: there is one, but it cannot be read.
+    """
     try:
-        return parse_record((folder / RECORD_FILE).read_bytes(), str(folder / RECORD_FILE), identity)
-    except (FileNotFoundError, UnusableRecordError):
+        return read_whole(place)
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise UnusableRecordError(
+            f"The record {place} cannot be read ({error.strerror}): make it a readable file, or {WAYS_OUT}."
+        ) from None
 
 
 def parse_record(content: bytes, place: str, identity: str) -> Record:
     """The record that a file holds; ``place`` is its path, for errors.
 
     Raises:
-        UnusableRecordError: it is not this job's whole record, in the form of this version.
+        UnusableRecordError: it is not this job's whole record as it was written.
     """
     try:
-        record = Record.model_validate_json(content)
+        record = _as_written(content) or _by_content(content)
     except ValidationError as error:
-        raise UnusableRecordError(f"The record {place} {_damage(content, error)}.") from None
+        raise UnusableRecordError(f"The record {place} is damaged ({first_fault(error)}): {WAYS_OUT}.") from None
+    except ValueError as error:
+        raise UnusableRecordError(f"The record {place} {error}: {WAYS_OUT}.") from None
     if record.identity != identity:
-        raise UnusableRecordError(
-            f"The record {place} is of another job ({record.name}, {record.identity[:10]}): "
-            "remove it, and run this one again."
-        )
+        other = f"{in_a_sentence(record.name)}, {in_a_sentence(record.identity[:10])}"
+        raise UnusableRecordError(f"The record {place} is of another job ({other}): {WAYS_OUT}.")
     return record
 
 
-def _damage(content: bytes, error: ValidationError) -> str:
+def _as_written(file: bytes) -> Record | None:
+    """The record in a file that is as it was written; None where a closer look has to say what it is."""
+    if not is_as_written(file) or NOT_FINITE.search(file):
+        return None
     try:
-        found = json.loads(content)
-    except ValueError:
-        return "is damaged (not JSON): remove it, and run its job again"
-    if not isinstance(found, dict):
-        return "is damaged (not a JSON object): remove it, and run its job again"
-    version = found.get("schema_version", "none")
-    if version != SCHEMA_VERSION:
-        return (
-            f"has schema version {version}, this code reads {SCHEMA_VERSION}: run its job again, or read it with the "
-            "version that wrote it"
+        return Record.model_validate_json(file)
+    except ValidationError:
+        return None
+
+
+def _by_content(file: bytes) -> Record:
+    """The record in a file that is not as it was written, or of version 1, if it still says the same.
+
+    Raises:
+        ValueError: it does not; the message continues "The record ...".
+    """
+    try:
+        content = opened(file)
+        version = content.get("schema_version", "none")
+        if version == 1 and KEY not in content:
+            return Version1.model_validate(content).converted()
+        is_sealed = fits(content)
+    except ValidationError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"is damaged ({error})") from None
+    if is_sealed and version == SCHEMA_VERSION:
+        return Record.model_validate_json(sealed({name: it for name, it in content.items() if name != KEY}))
+    if is_sealed or (KEY not in content and version != SCHEMA_VERSION):
+        raise ValueError(
+            f"has schema version {in_a_sentence(version)}, and this code reads 1 and {SCHEMA_VERSION}: read it with "
+            "the version of the code that wrote it"
         )
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"is damaged ({place}: {first['msg'].lower()}): remove it, and run its job again"
+    raise ValueError("was edited after it was written (its digest does not fit its content)")

@@ -1,4 +1,4 @@
-"""Means over seeds, their spread, and paired differences."""
+"""Means over seeds, their spread, intervals and tests of a mean; SciPy's distributions, imported when needed."""
 
 import math
 import statistics
@@ -24,16 +24,33 @@ class Summary:
     n: int
 
     @property
-    def half_width(self) -> float:
-        """Half the width of the mean's 95% confidence interval (Student's t); infinite for a single measurement."""
-        if self.deviation is None:
-            return math.inf
-        return students_t(self.n - 1, CONFIDENCE) * self.deviation / math.sqrt(self.n)
+    def error(self) -> float:
+        """The mean's standard error; infinite for a single measurement, which tells nothing of its spread."""
+        return math.inf if self.deviation is None else self.deviation / math.sqrt(self.n)
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95% confidence interval of the mean."""
-        return self.mean - self.half_width, self.mean + self.half_width
+    def half_width(self, confidence: float = CONFIDENCE) -> float:
+        """Half the width of the mean's confidence interval (Student's t); infinite for a single measurement."""
+        return math.inf if self.deviation is None else students_t(self.n - 1, confidence) * self.error
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """The confidence interval of the mean."""
+        half = self.half_width(confidence)
+        return self.mean - half, self.mean + half
+
+    def p_beyond(self, distance: float) -> float:
+        """The two-sided p-value of the hypothesis that the true mean is no further than ``distance`` from 0.
+
+        It is below 0.05 where the 95% interval lies wholly outside [-distance, distance]; with a distance of 0 this is
+        Student's t test. 1 for a single measurement.
+        """
+        beyond = abs(self.mean) - distance
+        if self.deviation is None or beyond <= 0:
+            return 1.0
+        if self.error == 0:
+            return 0.0
+        from scipy.special import stdtr
+
+        return min(1.0, 2 * float(stdtr(self.n - 1, -beyond / self.error)))
 
 
 def summarise(values: Sequence[float]) -> Summary:
@@ -49,30 +66,53 @@ def summarise(values: Sequence[float]) -> Summary:
 def students_t(degrees: int, confidence: float) -> float:
     """The t within which Student's distribution has the given probability, to both sides of 0.
 
-    For whole degrees of freedom the probability is a finite sum over powers of a cosine (Abramowitz and Stegun, 26.7.3
-    and 26.7.4); it is inverted by bisection. SciPy has the same, but takes half a second to import.
-
     Args:
         degrees: of freedom, at least 1.
         confidence: the probability, in (0, 1).
     """
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        angle = (low + high) / 2
-        if _probability_within(angle, degrees) < confidence:
-            low = angle
-        else:
-            high = angle
-    return math.sqrt(degrees) * math.tan((low + high) / 2)
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
-def _probability_within(angle: float, degrees: int) -> float:
-    """The probability of abs(t) < sqrt(degrees) tan(angle)."""
-    odd = degrees % 2
-    term, total = (math.cos(angle), 0.0) if odd else (1.0, 0.0)
-    for power in range(odd, degrees - 1, 2):
-        total += term
-        term *= (power + 1) / (power + 2) * math.cos(angle) ** 2
-    if odd:
-        return 2 / math.pi * (angle + math.sin(angle) * total)
-    return math.sin(angle) * total
+def holm(p_values: Sequence[float], level: float) -> list[bool]:
+    """Which hypotheses Holm's procedure rejects: that any of these is true has at most probability ``level``.
+
+    Args:
+        p_values: of the hypotheses, one each.
+        level: in (0, 1).
+    """
+    rejected = [False] * len(p_values)
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        if p_values[place] > level / (len(p_values) - rank):
+            break
+        rejected[place] = True
+    return rejected
+
+
+def power(effect: float, n: int, level: float) -> float:
+    """The probability that Student's two-sided t test of n measurements rejects a mean of 0 on the true side.
+
+    Args:
+        effect: the true mean in standard deviations, at least 0.
+        n: at least 2.
+        level: of the test, in (0, 1).
+    """
+    from scipy.special import nctdtr
+
+    return 1 - float(nctdtr(n - 1, effect * math.sqrt(n), students_t(n - 1, 1 - level)))
+
+
+def effect_interval(summary: Summary, confidence: float) -> tuple[float, float]:
+    """The confidence interval of the true mean in standard deviations, from the noncentral t distribution.
+
+    It is that of the size: of a mean below 0 as of one above. The lower end is at least 0.
+    """
+    if summary.deviation is None or summary.error == 0:
+        return 0.0, math.inf
+    from scipy.special import nctdtrinc
+
+    t, tail = abs(summary.mean) / summary.error, (1 - confidence) / 2
+    ends = (float(nctdtrinc(summary.n - 1, probability, t)) for probability in (1 - tail, tail))
+    low, high = (end / math.sqrt(summary.n) for end in ends)
+    return max(0.0, low), max(0.0, high)

@@ -1,34 +1,49 @@
 """Tables as a pure function of records: ours alone, ours beside the paper's, and the paper's claims."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from core.errors import InputError
+from results import claims, reproduced
+from results.claims import Claim
 from results.definitions import (
-    BASELINE,
-    CLAIMED_BETTER,
     METHOD_TITLES,
+    NOT_APPLICABLE,
+    NOT_MEASURED,
+    NOT_RUN,
     PUBLISHED_METHODS,
+    PUBLISHED_ONLY,
     SET_TITLES,
     TABLES,
     Column,
     Table,
 )
+from results.outcome import Outcome
 from results.plan import Measured, Results
 from results.published import UNKNOWN, Figures, Published, combined, read_published
+from results.schema import Convergence, Metric
 from results.statistics import Summary, summarise
 
-NOT_RUN = "not run"
-NOT_APPLICABLE = "not applicable"
-PUBLISHED_ONLY = "published only"
+NOT_CONVERGED = "†"  # marks a figure
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A finished table: one string a cell, rows that all have the same headers."""
+    """A finished table.
+
+    Attributes:
+        name: of its files.
+        title: printed above.
+        cells: its rows, one string a cell, which all have the same headers.
+        notes: printed below.
+        marks: what marks in cells mean, printed below wherever the cells are.
+    """
 
     name: str
     title: str
     cells: list[dict[str, str]]
     notes: tuple[str, ...]
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,9 @@ class Figure:
         published: the paper's; unknown where the profile does not compare with the paper.
         ours: over seeds; None where nothing was run.
         own_spread: sample standard deviation over a single measurement's own repetitions, where it has any.
-        verdict: of the comparison with the paper, where there is one.
+        absent: why there is none of ours, where there is none.
+        convergence: of the classifiers behind it, over all seeds; None where none were fitted, or nobody counted.
+        outcome: of the comparison with the paper, where there is one.
     """
 
     table: Table
@@ -52,7 +69,14 @@ class Figure:
     published: Published
     ours: Summary | None
     own_spread: float | None
-    verdict: str | None
+    absent: str | None
+    convergence: Convergence | None
+    outcome: Outcome | None
+
+    @property
+    def has_not_converged(self) -> bool:
+        """Whether it rests on a classifier that stopped at its limit of iterations."""
+        return self.convergence is not None and self.convergence.not_converged > 0
 
     @property
     def spread(self) -> float | None:
@@ -62,39 +86,6 @@ class Figure:
         return self.ours.deviation
 
 
-@dataclass(frozen=True)
-class Claim:
-    """The paper's claim that MoPro is better than CE in some figure.
-
-    Attributes:
-        table: where the figure stands.
-        column: what it is.
-        training_set: of both methods' checkpoints.
-        difference: of runs that share a seed, MoPro minus CE; None where there is no pair.
-    """
-
-    table: Table
-    column: Column
-    training_set: str
-    difference: Summary | None
-
-    @property
-    def title(self) -> str:
-        """The claim in words."""
-        return f"MoPro {'below' if self.column.lower_is_better else 'above'} CE on {self.column.title}"
-
-    @property
-    def verdict(self) -> str:
-        """``holds``, ``does not hold``, ``undecided``, ``too few seeds`` or ``not run``."""
-        if self.difference is None:
-            return NOT_RUN
-        if self.difference.n == 1:
-            return "too few seeds"
-        low, high = self.difference.interval
-        worst, best = (-high, -low) if self.column.lower_is_better else (low, high)
-        return "holds" if worst > 0 else "does not hold" if best < 0 else "undecided"
-
-
 def build_tables(results: Results) -> list[Rendered]:
     """The tables of the plan: with the paper's figures or with its claims, as the profile says."""
     measured = results.measured
@@ -102,14 +93,18 @@ def build_tables(results: Results) -> list[Rendered]:
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
     tables = [table for table in (_of_plan(table, planned) for table in TABLES) if table.columns]
     if results.profile["compares_with"] == "paper":
-        figures = read_published()
+        published, every = read_published(), figures(results)
         return [
-            _beside_the_paper(table, rows, planned, measured, figures, _tolerance(results, table))
+            _beside_the_paper(table, rows, [one for one in every if one.table.name == table.name], results, published)
             for table in tables
             if table.published
         ]
     shown = [table for table in tables if table.published or _is_measured(table, rows, measured)]
-    return [*(_ours(table, rows, planned, measured) for table in shown), _claims(shown, rows, measured)]
+    rendered = [_ours(table, rows, planned, results) for table in shown]
+    tested = claims.tested(shown, rows, measured)
+    if tested:
+        rendered.append(Rendered("claims", claims.TITLE, [claims.line(claim) for claim in tested], claims.NOTES))
+    return rendered
 
 
 Rows = list[tuple[str, str]]  # (method, pretraining set)
@@ -117,8 +112,7 @@ Planned = dict[tuple[str, str, str], None]  # (method, pretraining set, evaluati
 
 
 def _planned(results: Results) -> Planned:
-    jobs = [tags for tags in results.tags if "evaluation" in tags]
-    return dict.fromkeys((tags["method"], tags["set"], tags["evaluation"]) for tags in jobs)
+    return dict.fromkeys(job.figure[:3] for job in results.jobs if job.figure)  # type: ignore[misc]
 
 
 def _of_plan(table: Table, planned: Planned) -> Table:
@@ -133,17 +127,51 @@ def _is_measured(table: Table, rows: Rows, measured: Measured) -> bool:
 
 def _summary(measured: Measured, row: tuple[str, str], column: Column) -> Summary | None:
     values = measured.get((*row, column.evaluation, column.metric))
-    return summarise([value for value, _ in values.values()]) if values else None
+    return summarise([metric.value for metric in values.values()]) if values else None
 
 
-def _cell(measured: Measured, row: tuple[str, str], column: Column) -> str:
+def _convergence(metrics: Iterable[Metric]) -> Convergence | None:
+    """Of all classifiers behind some figures."""
+    counted = [metric.convergence for metric in metrics if metric.convergence]
+    if not counted:
+        return None
+    return Convergence(
+        fitted=sum(one.fitted for one in counted), not_converged=sum(one.not_converged for one in counted)
+    )
+
+
+def _absent(results: Results, row: tuple[str, str], column: Column) -> str:
+    """Why there is no figure: nothing was run, or what was run does not measure it."""
+    return NOT_MEASURED if (*row, column.evaluation) in results.evaluated else NOT_RUN
+
+
+def _cell(results: Results, row: tuple[str, str], column: Column) -> str:
     """Mean ± standard deviation over seeds (their number); of a single seed, the spread over its own repetitions."""
-    summary = _summary(measured, row, column)
+    summary = _summary(results.measured, row, column)
     if summary is None:
-        return NOT_RUN
-    ((_, own_spread), *_) = measured[(*row, column.evaluation, column.metric)].values()
-    spread = summary.deviation if summary.deviation is not None else own_spread
-    return f"{summary.mean:.2f}" + (f" ± {spread:.2f}" if spread is not None else "") + f" ({summary.n})"
+        return _absent(results, row, column)
+    metrics = list(results.measured[(*row, column.evaluation, column.metric)].values())
+    spread = summary.deviation if summary.deviation is not None else metrics[0].spread
+    convergence = _convergence(metrics)
+    mark = f" {NOT_CONVERGED}" if convergence and convergence.not_converged else ""
+    return f"{summary.mean:.2f}" + (f" ± {spread:.2f}" if spread is not None else "") + f" ({summary.n}){mark}"
+
+
+def marks(table: Table, rows: Iterable[tuple[str, str]], measured: Measured) -> tuple[str, ...]:
+    """What the marks in a table's cells mean, figure by figure."""
+    found = []
+    for row, column in ((row, column) for row in rows for column in table.columns):
+        convergence = _convergence(measured.get((*row, column.evaluation, column.metric), {}).values())
+        if convergence and convergence.not_converged:
+            method, training_set = _titles(row).values()
+            counts = f"{convergence.not_converged} of {convergence.fitted}"
+            found.append(f"{method}, {training_set}, {column.title}: {counts}")
+    if not found:
+        return ()
+    return (
+        f"{NOT_CONVERGED} SVMs behind the figure stopped at their limit of iterations before they converged "
+        f"({'; '.join(found)}).",
+    )
 
 
 def _titles(row: tuple[str, str]) -> dict[str, str]:
@@ -154,19 +182,30 @@ def _titles(row: tuple[str, str]) -> dict[str, str]:
     }
 
 
-def _ours(table: Table, rows: Rows, planned: Planned, measured: Measured) -> Rendered:
+def _ours(table: Table, rows: Rows, planned: Planned, results: Results) -> Rendered:
     def cell(row: tuple[str, str], column: Column) -> str:
-        return _cell(measured, row, column) if (*row, column.evaluation) in planned else NOT_APPLICABLE
+        return _cell(results, row, column) if (*row, column.evaluation) in planned else NOT_APPLICABLE
 
     cells = [_titles(row) | {column.title: cell(row, column) for column in table.columns} for row in rows]
     notes = ("Mean ± sample standard deviation over seeds (number of seeds).", *table.definitions)
-    return Rendered(table.name, table.title, cells, notes)
+    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results.measured))
 
 
 def _tolerance(results: Results, table: Table) -> float:
-    """The profile's tolerance for a table; one number stands for all."""
+    """The profile's tolerance for a table; one number stands for all.
+
+    Raises:
+        InputError: there is none for this table.
+    """
     tolerance = results.profile["tolerance"]
-    return tolerance[table.name] if isinstance(tolerance, dict) else tolerance
+    if not isinstance(tolerance, dict):
+        return tolerance
+    if table.name not in tolerance:
+        raise InputError(
+            f"The plan's profile {results.profile['name']} has no tolerance for the table {table.name}: add it to the "
+            "profile's key tolerance, and give the command python run_all.py again."
+        )
+    return tolerance[table.name]
 
 
 def _published_rows(table: Table, row: tuple[str, str]) -> list[tuple[str, str]]:
@@ -186,37 +225,46 @@ def _published(figures: Figures, table: Table, row: tuple[str, str], column: Col
     return combined([figure for figure in found if figure])
 
 
-def _beside_the_paper(
-    table: Table, rows: Rows, planned: Planned, measured: Measured, figures: Figures, tolerance: float
-) -> Rendered:
+def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Results, published: Figures) -> Rendered:
     """One line for each figure that the plan measures, then the published rows that no job of the plan reproduces."""
     cells = []
-    reproduced: set[tuple[str, str]] = set()
+    reproduced_rows: set[tuple[str, str]] = set()
     for row in rows:
-        columns = [column for column in table.columns if (*row, column.evaluation) in planned]
-        for column in columns:
-            published = _published(figures, table, row, column)
-            summary = _summary(measured, row, column)
-            outcome = verdict(published, summary, tolerance, column.lower_is_better)
-            ours = _cell(measured, row, column)
-            cells.append(_line(_titles(row), column.title, published, ours, _difference(summary, published), outcome))
-        if columns:
-            reproduced.update(_published_rows(table, row))
+        of_row = [figure for figure in ours if (figure.method, figure.training_set) == row]
+        cells += [_line_of(figure, results) for figure in of_row]
+        if of_row:
+            reproduced_rows.update(_published_rows(table, row))
         else:
             cells.append(_line(_titles(row), "all", None, NOT_APPLICABLE, "", NOT_APPLICABLE))
-    cells += _published_only(table, reproduced, figures)
+    cells += _published_only(table, reproduced_rows, published)
+    tolerance = _tolerance(results, table)
     notes = (
         "Ours: mean ± sample standard deviation over seeds (number of seeds); of one seed, over its own draws. Not "
         "applicable: the method has nothing that could be measured, such as a classifier of ImageNet's classes.",
         "Source of the paper's figure: verified (official repository or the method's paper), secondary (quoted "
         "elsewhere), conflict (sources disagree), missing (not found; it is left unknown).",
         "Difference: ours minus the paper's.",
-        f"Verdict: reproduced if the paper's figure lies within {tolerance:g} of our 95% interval (of our figure, for "
-        "one seed), else better or worse. Published only: a row of the literature that this profile has no method for.",
+        f"Verdict: reproduced if the 90% interval of the difference over seeds lies within {tolerance:g} (two "
+        f"one-sided tests at 5%), better or worse if the 95% interval lies wholly beyond {tolerance:g} (Holm's "
+        "correction within the table), else undecided, with the seeds that would decide if mean and deviation stayed. "
+        "One seed has no interval: it lies within the tolerance, or outside. Published only: a row of the literature "
+        "that this profile has no method for.",
         *table.definitions,
         *table.notes,
     )
-    return Rendered(table.name, table.title, cells, notes)
+    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results.measured))
+
+
+def _line_of(figure: Figure, results: Results) -> dict[str, str]:
+    row = (figure.method, figure.training_set)
+    return _line(
+        _titles(row),
+        figure.column.title,
+        figure.published,
+        _cell(results, row, figure.column),
+        _difference(figure.ours, figure.published),
+        str(figure.outcome),
+    )
 
 
 def _line(
@@ -251,83 +299,52 @@ def _shown(published: Published) -> str:
     return " or ".join(f"{value:g}" for value in published.values) or "unknown"
 
 
-def verdict(published: Published, ours: Summary | None, tolerance: float, lower_is_better: bool = False) -> str:
-    """``reproduced``, ``better``, ``worse``, ``not run``, ``paper's figure unknown`` or ``paper's figure disputed``.
-
-    Reproduced means that the paper's figure lies within ``tolerance`` of our 95% confidence interval; a single
-    measurement stands for itself.
-    """
-    if ours is None:
-        return NOT_RUN
-    if len(published.values) != 1:
-        return "paper's figure disputed" if published.values else "paper's figure unknown"
-    (paper,) = published.values
-    low, high = ours.interval if ours.n > 1 else (ours.mean, ours.mean)
-    if low - tolerance <= paper <= high + tolerance:
-        return "reproduced"
-    return "better" if (ours.mean < paper) == lower_is_better else "worse"
-
-
-def _claims(tables: list[Table], rows: Rows, measured: Measured) -> Rendered:
-    """The paper's claim for every figure: MoPro above CE, by the difference of runs that share a seed."""
-    cells = [{"Claim": claim.title} | _claim(claim) for claim in _tested(tables, rows, measured)]
-    notes = (
-        "Difference: mean over seeds of MoPro minus CE with the same seed, in percentage points, and its 95% "
-        "confidence interval (Student's t).",
-        "A claim holds if the whole interval lies on its side of 0, does not hold if it lies on the other, and is "
-        "undecided otherwise.",
-    )
-    return Rendered("claims", "The paper's claims, tested", cells, notes)
-
-
-def _tested(tables: list[Table], rows: Rows, measured: Measured) -> list[Claim]:
-    tested = []
-    for training_set in dict.fromkeys(on for method, on in rows if method in (CLAIMED_BETTER, BASELINE)):
-        for table, column in ((it, column) for it in tables for column in it.columns if column.is_claimed):
-            better, baseline = (
-                measured.get((method, training_set, column.evaluation, column.metric), {})
-                for method in (CLAIMED_BETTER, BASELINE)
-            )
-            differences = [better[seed][0] - baseline[seed][0] for seed in sorted(better.keys() & baseline.keys())]
-            tested.append(Claim(table, column, training_set, summarise(differences) if differences else None))
-    return tested
-
-
-def _claim(claim: Claim) -> dict[str, str]:
-    summary, outcome = claim.difference, claim.verdict
-    if summary is None:
-        return {"Difference": NOT_RUN, "95% interval": "", "n": "0", "Verdict": outcome}
-    low, high = summary.interval
-    return {
-        "Difference": f"{summary.mean:+.2f}",
-        "95% interval": f"[{low:+.2f}, {high:+.2f}]" if summary.n > 1 else "",
-        "n": str(summary.n),
-        "Verdict": outcome,
-    }
-
-
 def figures(results: Results) -> list[Figure]:
     """Every figure that the plan measures, measured or not, table by table."""
     published = read_published()
-    measured, planned = results.measured, _planned(results)
+    planned = _planned(results)
     compares = results.profile["compares_with"] == "paper"
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
-    found = []
-    for table, column in ((it, column) for it in TABLES for column in it.columns):
-        for row in (row for row in rows if (*row, column.evaluation) in planned):
-            values = measured.get((*row, column.evaluation, column.metric), {})
-            summary = _summary(measured, row, column)
-            own_spread = next((spread for _, spread in values.values()), None)
-            paper = _published(published, table, row, column) if compares else UNKNOWN
-            outcome = None
-            if compares and table.published:
-                outcome = verdict(paper, summary, _tolerance(results, table), column.lower_is_better)
-            found.append(Figure(table, column, *row, paper, summary, own_spread, outcome))
+    found: list[Figure] = []
+    for table in TABLES:
+        of_table = [
+            _figure(results, published if compares else {}, table, row, column)
+            for column in table.columns
+            for row in rows
+            if (*row, column.evaluation) in planned
+        ]
+        if of_table and compares and table.published:
+            tolerance = _tolerance(results, table)
+            compared = [
+                reproduced.Compared(it.published, it.ours, tolerance, it.column.lower_is_better, it.absent or NOT_RUN)
+                for it in of_table
+            ]
+            outcomes = reproduced.outcomes(compared)
+            of_table = [replace(it, outcome=outcome) for it, outcome in zip(of_table, outcomes, strict=True)]
+        found += of_table
     return found
+
+
+def _figure(results: Results, published: Figures, table: Table, row: tuple[str, str], column: Column) -> Figure:
+    """Without the comparison with the paper, which rests on all figures of a table."""
+    values = results.measured.get((*row, column.evaluation, column.metric), {})
+    summary = _summary(results.measured, row, column)
+    return Figure(
+        table=table,
+        column=column,
+        method=row[0],
+        training_set=row[1],
+        published=_published(published, table, row, column),
+        ours=summary,
+        own_spread=next((metric.spread for metric in values.values()), None),
+        absent=_absent(results, row, column) if summary is None else None,
+        convergence=_convergence(values.values()),
+        outcome=None,
+    )
 
 
 def tested_claims(results: Results) -> list[Claim]:
     """The paper's claims of every table that the plan measures, with what became of them."""
     planned = _planned(results)
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
-    return _tested([_of_plan(table, planned) for table in TABLES], rows, results.measured)
+    return claims.tested([_of_plan(table, planned) for table in TABLES], rows, results.measured)

@@ -2,13 +2,16 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Set
 from pathlib import Path
-from typing import Any
 
 from results.addresses import find, measurements
 from results.plan import PlannedJob, Results, read_failure
-from results.records import RECORD_FILE, Record
+from results.provenance import digests
+from results.records import RECORD_FILE
+from results.schema import SCHEMA_VERSION, Part, Record
+
+UNKNOWN = "unknown"
 
 
 def trace(results: Results, runs: Path, address: str) -> str:
@@ -21,10 +24,10 @@ def trace(results: Results, runs: Path, address: str) -> str:
     figure = measurement.figure
     lines = [f"{measurement.address}: {figure.column.title}, {figure.method}, {figure.training_set}"]
     if figure.ours is not None:
-        interval = ", 95% interval [{:.2f}, {:.2f}]".format(*figure.ours.interval) if figure.ours.n > 1 else ""
+        interval = ", 95% interval [{:.2f}, {:.2f}]".format(*figure.ours.interval()) if figure.ours.n > 1 else ""
         lines.append(f"mean {figure.ours.mean:.4f} over {figure.ours.n} seeds{interval}")
     for job in measurement.jobs:
-        record = results.by_name.get(job.name)
+        record = results.records.get(job.name)
         if record is None:
             lines += ["", f"{job.name}: {not_run_because(results, runs, job)}"]
         else:
@@ -35,20 +38,43 @@ def trace(results: Results, runs: Path, address: str) -> str:
 def _of_record(results: Results, runs: Path, job: PlannedJob, record: Record, metric: str) -> Iterable[str]:
     if metric in record.metrics:
         found = record.metrics[metric]
-        yield f"{job.name}: {found.value:.4f} {found.unit} (n = {found.n})"
+        fits = found.convergence
+        stopped = f"; {fits.not_converged} of {fits.fitted} SVMs did not converge" if fits else ""
+        yield f"{job.name}: {found.value:.4f} {found.unit} (n = {found.n}{stopped})"
     else:
         yield f"{job.name}: its record has no {metric}"
-    yield f"  record       {runs / job.folder / RECORD_FILE}"
-    yield f"  seed         {record.seed}"
+    version = "" if record.schema_version == SCHEMA_VERSION else f" (version {record.schema_version})"
+    yield f"  record       {runs / job.folder / RECORD_FILE}{version}"
+    yield f"  seed         {job.tags.get('seed', 'none')}"
     for parent in ancestors(results, job):
-        state = "" if parent.name in results.by_name else " (no record)"
+        state = "" if parent.name in results.records else " (no record)"
         yield f"  needs        {parent.name} {parent.identity[:10]}{state}"
     yield f"  code         {code_of(record)}"
-    yield f"  packages     {', '.join(f'{name} {version}' for name, version in record.packages.items())}"
-    for name, fingerprint in fingerprints(record.provenance):
-        yield f"  data         {name} {fingerprint}"
+    for name, part in parts_of(record).items():
+        yield f"  {name:<12} {part}"
+    for name, digest in digests(record):
+        yield f"  data         {name} {digest}"
     yield f"  config       {json.dumps(record.config)}"
     yield f"  again        {command_of(results, job)}"
+
+
+def parts_of(record: Record) -> dict[str, str]:
+    """Packages, environment, arithmetic, hardware and cost, each in a line."""
+    starts = record.cost.starts
+    packages = ", ".join(f"{name} {version}" for name, version in record.environment.packages.items())
+    return {
+        "packages": packages or UNKNOWN,
+        "environment": described(record.environment, {"packages"}),
+        "arithmetic": described(record.arithmetic),
+        "hardware": described(record.hardware),
+        "cost": f"{described(record.cost, {'starts'})}, starts {UNKNOWN if starts is None else len(starts)}",
+    }
+
+
+def described(part: Part, without: Set[str] = frozenset()) -> str:
+    """Names and values in a line; what was not recorded is unknown."""
+    values = {name: value for name, value in part.model_dump().items() if name not in without}
+    return ", ".join(f"{name.replace('_', ' ')} {UNKNOWN if it is None else it}" for name, it in values.items())
 
 
 def ancestors(results: Results, job: PlannedJob) -> list[PlannedJob]:
@@ -68,15 +94,13 @@ def ancestors(results: Results, job: PlannedJob) -> list[PlannedJob]:
 
 def not_run_because(results: Results, runs: Path, job: PlannedJob) -> str:
     """Why a job has no record, in a sentence."""
-    folder = f"{job.folder}/"
-    spoilt = next((problem for problem in results.problems if folder in problem), None)
-    if spoilt:
-        return spoilt
+    if job.name in results.left_out:
+        return results.left_out[job.name]
     failure = read_failure(runs, job)
     if failure:
         return f"failed: {failure}"
     for parent in ancestors(results, job):
-        failure = None if parent.name in results.by_name else read_failure(runs, parent)
+        failure = None if parent.name in results.records else read_failure(runs, parent)
         if failure:
             return f"not started, because {parent.name} failed: {failure}"
     if (runs / job.folder).is_dir():
@@ -84,30 +108,18 @@ def not_run_because(results: Results, runs: Path, job: PlannedJob) -> str:
     return "not started"
 
 
-def code_of(record: Record) -> str:
-    """The version of the code that wrote a record."""
-    commit = record.code.get("commit") or "unknown"
-    return f"{commit}{' with changes' if record.code.get('dirty') else ''}"
-
-
-def fingerprints(provenance: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Every data set's size and digest, and every other file's digest, by name."""
-    found = []
-    for name, value in provenance.items():
-        if isinstance(value, Mapping) and "sha256" in value:
-            found.append((prefix + name, f"{value.get('images', '')} images, sha256 {value['sha256']}".lstrip()))
-        elif isinstance(value, Mapping):
-            found += fingerprints(value, f"{prefix}{name}.")
-        elif name.endswith("sha256"):
-            found.append((prefix + name.removesuffix("_sha256"), f"sha256 {value}"))
-    return found
+def code_of(record: Record, digits: int = 40) -> str:
+    """The versions of the code that ran, by so many digits of their commits."""
+    return ", then ".join(
+        f"{(code.commit or UNKNOWN)[:digits]}{' with changes' if code.differs else ''}" for code in record.code
+    )
 
 
 def command_of(results: Results, *jobs: PlannedJob) -> str:
     """The command that runs jobs of one kind and method, and what they need, unless they are done."""
     job = jobs[0]
     arguments = results.arguments or ["--profile", str(results.profile["name"])]
-    parts = ["python", "run_all.py", *arguments, "--only", job.name.split("/")[0]]
+    parts = ["python", "run_all.py", *arguments, "--only", job.kind]
     if "method" in job.tags:
         parts += ["--methods", job.tags["method"]]
     if "seed" in job.tags:

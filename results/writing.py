@@ -2,20 +2,23 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from tabulate import tabulate
 
 from core.files import write_text
+from results.definitions import TABLES
 from results.identical import comparison, digests_of, read_shipped
 from results.latex import latex
-from results.long_form import Row, long_form
+from results.long_form import CLAIMS, Row, long_form
 from results.plan import Results, read_results
 from results.report.writing import write_report
 from results.tables import Rendered, build_tables
+from results.trail import code_of
 
 FOLDER = "tables"
+FORMS = (".md", ".csv", ".tex")
 
 
 def write_results(runs: Path) -> str:
@@ -37,16 +40,24 @@ def write_tables(results: Results, runs: Path) -> str:
     tables = build_tables(results)
     rows = long_form(results)
     footer = _footer(results)
+    _remove_others(runs / FOLDER, {table.name for table in tables})
     for table in tables:
         stem = runs / FOLDER / table.name
         write_text(stem.with_suffix(".md"), f"{_markdown(table)}\n{footer}\n")
         write_text(stem.with_suffix(".csv"), _csv(rows[table.name]))
-        write_text(stem.with_suffix(".tex"), latex(table.title, table.cells))
+        write_text(stem.with_suffix(".tex"), latex(table.title, table.cells, table.marks))
     return "\n".join([*(_markdown(table) for table in tables), footer])
 
 
+def _remove_others(folder: Path, names: Set[str]) -> None:
+    """Take away tables of an earlier plan that this one does not have."""
+    for name in ({table.name for table in TABLES} | {CLAIMS}) - names:
+        for form in FORMS:
+            (folder / name).with_suffix(form).unlink(missing_ok=True)
+
+
 def _markdown(table: Rendered) -> str:
-    notes = "".join(f"- {note}\n" for note in table.notes)
+    notes = "".join(f"- {note}\n" for note in (*table.notes, *table.marks))
     escaped = [{_in_markdown(header): _in_markdown(cell) for header, cell in row.items()} for row in table.cells]
     tabulated = tabulate(escaped, headers="keys", tablefmt="github", disable_numparse=True)
     return f"## {table.title}\n\n{tabulated}\n\n{notes}"
@@ -66,13 +77,11 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _footer(results: Results) -> str:
-    planned = len(results.records) + len(results.missing)
-    versions = {(record.code["commit"], record.code["dirty"]) for record in results.records}
-    described = sorted(f"{(commit or 'unknown')[:10]}{' with changes' if dirty else ''}" for commit, dirty in versions)
-    done = f"Profile {results.profile['name']}: {len(results.records)} of {planned} jobs done; code {_list(described)}."
+    described = sorted({code_of(record, digits=10) for record in results.records.values()})
+    done = f"{len(results.records)} of {len(results.jobs)} jobs done; code {_list(described)}"
+    first = f"Profile {results.profile['name']}: {done}."
     of_models = comparison(digests_of(results), read_shipped())
-    problems = [f"Left out: {problem}" for problem in results.problems]
-    return "\n".join([done, *([of_models] if of_models else []), *problems])
+    return "\n".join([first, *([of_models] if of_models else []), *(f"Left out: {it}" for it in results.problems)])
 
 
 def _list(parts: Sequence[str]) -> str:

@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field
-
-from core.config import Config
+from core.config import Classes, Config, OnDisk, Positive
 from data.config import TrainingViews
+from data.synsets import Published
 from pretrain.config import BackboneConfig, EvaluationConfig, ScheduleConfig, TrainingConfig
 
 
@@ -15,18 +14,19 @@ class RobustnessConfig(EvaluationConfig):
     Attributes:
         folder: the data set's.
         role: of the job that the folder is relative to, if it is relative.
-        classes: how many the data set must have; None where any number will do.
-        imagenet: ImageNet's folder, which says what class a synset is.
-        imagenet_classes: how many ImageNet has.
+        classes: how many the data set must have, None where any number will do; or which of the published sets it is,
+            whose synsets are known.
+        imagenet: the folder like ImageNet's, which says what class a synset is; None for a published set.
+        imagenet_classes: how many classes ImageNet has.
         bin_size: samples in each bin of the calibration error.
     """
 
-    folder: str
+    folder: OnDisk
     role: Literal["data", "hard"]
-    classes: int | None
-    imagenet: str
-    imagenet_classes: int = Field(gt=1)
-    bin_size: int = Field(gt=0)
+    classes: Classes | Published | None
+    imagenet: OnDisk | None = None
+    imagenet_classes: Classes
+    bin_size: Positive
 
 
 class ReferenceModel(Config):
@@ -40,7 +40,7 @@ class ReferenceModel(Config):
 
     backbone: BackboneConfig
     schedule: ScheduleConfig
-    pool: str
+    pool: OnDisk
 
 
 class HardImagesConfig(TrainingConfig, EvaluationConfig):
@@ -53,7 +53,7 @@ class HardImagesConfig(TrainingConfig, EvaluationConfig):
         pool: folder of the images to choose from.
     """
 
-    imagenet: str
-    classes: int = Field(gt=1)
+    imagenet: OnDisk
+    classes: Classes
     views: TrainingViews
-    pool: str
+    pool: OnDisk

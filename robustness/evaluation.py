@@ -8,11 +8,11 @@ import torch
 
 from core.distributed import process_group, sum_over_ranks
 from core.workspace import Workspace
-from data.imagenet_variants import read_variant
+from data.imagenet_variants import read_published, read_variant
 from data.images import ImageTable
 from pretrain.backbone import Classifier
 from pretrain.config import EvaluationConfig
-from pretrain.evaluation import centred_images, pretrained_classifier
+from pretrain.evaluation import centred_images, pretrained_classifier, require_finite_outputs
 from robustness.calibration import Bins, calibration_error, calibration_error_without_last_bin, equal_mass_bins
 from robustness.config import RobustnessConfig
 
@@ -27,12 +27,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: the data set or the checkpoint cannot be read.
     """
     constants = RobustnessConfig.model_validate(config)
-    images, present = read_variant(
-        workspace.dataset(constants.folder, constants.role),
-        constants.classes,
-        workspace.dataset(constants.imagenet),
-        constants.imagenet_classes,
-    )
+    images, present = _images(constants, workspace)
     with process_group() as device:
         model = pretrained_classifier(workspace, constants, device)
         confidence, predicted = judge(model, images, present, constants, workspace, device)
@@ -42,6 +37,15 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     workspace.provenance["reliability"] = {name: column.tolist() for name, column in bins._asdict().items()}
     values = {"accuracy": float(correct.mean())} | _calibration_errors(bins)
     return {name: {"value": 100 * value, "unit": "%", "n": len(images)} for name, value in values.items()}
+
+
+def _images(constants: RobustnessConfig, workspace: Workspace) -> tuple[ImageTable, np.ndarray]:
+    folder = workspace.dataset(constants.folder, constants.role)
+    if isinstance(constants.classes, str):
+        return read_published(folder, constants.classes)
+    assert constants.imagenet is not None, "synsets that were not published are those of a folder"
+    imagenet = workspace.dataset(constants.imagenet)
+    return read_variant(folder, constants.classes, imagenet, constants.imagenet_classes)
 
 
 def judge(
@@ -72,6 +76,7 @@ def judge(
     for of_each_image in (confidence, predicted, visits):
         sum_over_ranks(of_each_image)
     assert (visits == 1).all(), "an image was skipped or seen twice"
+    require_finite_outputs(int((~confidence.isfinite()).sum()), images, workspace)
     return confidence.cpu().numpy(), predicted.cpu().numpy()
 
 

@@ -4,6 +4,7 @@ The real data set was made so, with torchvision's ResNet-50 as the reference. He
 on the miniature's clean images for this purpose and never evaluated.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,10 +23,11 @@ from data.images import ImageTable
 from data.loading import ViewedImages, permutations
 from data.views import weak_view
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import exported, load_classifier, save_tensors
+from pretrain.checkpoints import exported, load_classifier
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train
 from pretrain.sources import Images
+from pretrain.tensor_files import save_tensors
 from robustness.config import HardImagesConfig
 from robustness.evaluation import judge
 
@@ -81,6 +83,6 @@ def _reference_model(
 def _copy(images: ImageTable, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
     for row, path in enumerate(images.paths):
-        target = folder / path.decode()
+        target = folder / os.fsdecode(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(images.content(row))

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,12 +12,14 @@ import submitit
 
 from core.errors import InputError
 from core.instructions import variables_of
+from slurm.allocations import options_of_sbatch, outside_allocations
 from slurm.config import SlurmConfig
-from slurm.jobs import Job, Resources
+from slurm.environment import REPOSITORY
+from slurm.jobs import Job, Resources, standing
 from slurm.queue import Entry, cancel, last_line, read_queue
 from slurm.submissions import FOLDER, Submission, queued_jobs
 from slurm.submitted import SubmittedTables, SubmittedTask
-from slurm.task import REPOSITORY, Task, forget_last_attempt
+from slurm.task import Task, forget_last_attempt
 
 PATIENCE = 600  # seconds in which a process dies whose machine the scheduler has given up
 OF_TABLES = Resources(hours=0.25)
@@ -35,7 +38,7 @@ class SlurmExecutor:
         self.config = config
 
     def submit(self, jobs: Sequence[Job]) -> dict[str, str]:
-        """Submit what is neither done nor queued, and last of all a job that writes the tables.
+        """Submit what is to do and not queued, and last of all a job that writes the tables.
 
         A queued job stays if all it needs is done or queued as well; another would wait for ever, or be ended by the
         scheduler, and is submitted anew.
@@ -47,13 +50,20 @@ class SlurmExecutor:
             The scheduler's id of every queued job, by name: those submitted now and those that were there.
 
         Raises:
-            InputError: there is no SLURM, it does not answer, or it refuses a job.
+            InputError: there is no SLURM, it does not answer, or it refuses a job; or a path cannot stand in a script.
         """
+        _require_plain(self.runs)
         queued = queued_jobs(read_queue(), self.runs)  # before the records: what ends in between counts as done
-        open_jobs = [job for job in jobs if job.record(self.runs) is None]
+        open_jobs = standing(jobs, self.runs).to_do
         ids = _lasting(open_jobs, queued)
         cancel(queued[job.identity].id for job in open_jobs if job.identity in queued and job.name not in ids)
         to_submit = [job for job in open_jobs if job.name not in ids]
+        if to_submit and (unused := options_of_sbatch()):
+            print(
+                f"warning: {', '.join(unused)} of the environment do not reach the jobs: give options of sbatch in "
+                "slurm.sbatch of a site file.",
+                file=sys.stderr,
+            )
         for group in _groups(to_submit):
             ids |= self._submit_together(group, ids)
         if to_submit:
@@ -93,7 +103,7 @@ class SlurmExecutor:
         """
         said = io.StringIO()
         try:
-            with contextlib.redirect_stderr(said), executor.batch():
+            with outside_allocations(), contextlib.redirect_stderr(said), executor.batch():
                 jobs = [executor.submit(task) for task in tasks]
         except submitit.core.utils.FailedJobError as error:
             for leftover in (self.runs / FOLDER).glob("?" * 32 + ".pkl"):
@@ -120,7 +130,7 @@ class SlurmExecutor:
             "slurm_array_parallelism": self.config.parallel,
             "slurm_signal_delay_s": self.config.warning,
             "slurm_setup": [
-                f"export PYTHONPATH={REPOSITORY}:${{PYTHONPATH:-}}",
+                f"export PYTHONPATH={shlex.quote(str(REPOSITORY))}${{PYTHONPATH:+:$PYTHONPATH}}",
                 *(f"export {name}={value}" for name, value in variables.items()),
                 *self.config.setup,
             ],
@@ -141,6 +151,21 @@ class SlurmExecutor:
             parameters["slurm_dependency"] = ":".join([condition, *needed])
         executor.update_parameters(**parameters)
         return executor
+
+
+def _require_plain(runs: Path) -> None:
+    """Refuse paths that a submission script cannot hold, or in which SLURM finds patterns of its own.
+
+    Raises:
+        InputError: one of runs folder, checkout and Python is such a path.
+    """
+    for path, separators in ((runs, "%\\"), (REPOSITORY, ":"), (Path(sys.executable), "")):
+        found = [character for character in str(path) if character in separators or not character.isprintable()]
+        if found:
+            raise InputError(
+                f"A job of SLURM cannot be given the path {str(path)!r}, because of its character {found[0]!r}: rename "
+                "the folder, or name another one (--runs for the folder of runs)."
+            )
 
 
 def _lasting(jobs: Sequence[Job], queued: Mapping[str, Entry]) -> dict[str, str]:

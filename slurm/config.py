@@ -1,10 +1,14 @@
 """Settings of a cluster: what every job is submitted with."""
 
+from typing import Annotated
+
 from pydantic import Field, field_validator
 
-from core.config import Config
+from core.config import Config, FromList, NotNegative, Positive
 
-SbatchOptions = dict[str, str | int | bool]
+OptionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+OneLine = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]  # a second one would be a line of the script
+SbatchOptions = dict[OptionName, OneLine | int | bool]
 
 # Others would break how jobs find each other, or contradict the resources.
 OURS = (
@@ -19,9 +23,11 @@ def checked(options: SbatchOptions) -> SbatchOptions:
     Raises:
         ValueError: one of them is set by the program itself.
     """
-    for name in options:
+    for name, value in options.items():
         if name.replace("_", "-") in OURS:
             raise ValueError(f"sbatch option {name!r} is set from the resources or by the program: leave it out")
+        if value is False:
+            raise ValueError(f"sbatch option {name!r} is false: options are switched on, leave it out")
     return options
 
 
@@ -38,9 +44,9 @@ class SlurmConfig(Config):
     """
 
     sbatch: SbatchOptions = Field(default_factory=dict)
-    setup: tuple[str, ...] = ()
-    parallel: int = Field(default=32, gt=0)
-    warning: int = Field(default=120, gt=0)
-    timeouts: int = Field(default=30, ge=0)
+    setup: FromList[tuple[Annotated[str, Field(pattern=r"^[^\x00]*$")], ...]] = ()
+    parallel: Positive = 32
+    warning: Positive = 120
+    timeouts: NotNegative = 30
 
     _checked = field_validator("sbatch")(checked)

@@ -9,6 +9,13 @@ from slurm.jobs import Job
 from slurm.local import Failure
 
 
+class _Console(Console):
+    """Leaves it to the command what happens when nobody reads its output any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 class TerminalDisplay:
     """Bars on a terminal, plain lines elsewhere; a context manager.
 
@@ -17,7 +24,7 @@ class TerminalDisplay:
     """
 
     def __init__(self, jobs: int) -> None:
-        self._console = Console(soft_wrap=True, highlight=False)
+        self._console = _Console(soft_wrap=True, highlight=False)
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

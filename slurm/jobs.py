@@ -2,18 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from core.config import Config
 from core.instructions import Instructions
-from results.records import Record, read_record
+from results.records import Found, find_record, read_record
+from results.schema import Record
 from slurm.config import SbatchOptions, checked
+
+HOURS_OF_A_YEAR = 8760
 
 
 class Resources(Config):
@@ -25,16 +28,18 @@ class Resources(Config):
         cpus: processor cores for each task.
         gpus: GPUs for each task, 0 or 1.
         memory: GiB on each node, on a cluster; None for its default.
+        cpu_will_do: whether a machine without any GPU may run the job on its CPU, where it is otherwise refused.
         hours: expected length, for cost estimates; the time limit on a cluster, after which a training goes on anew.
         sbatch: further options of sbatch for these jobs alone.
     """
 
-    tasks: int = Field(default=1, gt=0)
-    nodes: int = Field(default=1, gt=0)
-    cpus: int = Field(default=1, gt=0)
+    tasks: int = Field(default=1, gt=0, le=1 << 16)
+    nodes: int = Field(default=1, gt=0, le=1 << 16)
+    cpus: int = Field(default=1, gt=0, le=1 << 12)
     gpus: int = Field(default=0, ge=0, le=1)
-    memory: float | None = Field(default=None, gt=0)
-    hours: float = Field(default=1.0, gt=0)
+    cpu_will_do: bool = False
+    memory: float | None = Field(default=None, gt=0, le=1 << 20)
+    hours: float = Field(default=1.0, gt=0, le=HOURS_OF_A_YEAR)
     sbatch: SbatchOptions = Field(default_factory=dict)
 
     _checked = field_validator("sbatch")(checked)
@@ -56,6 +61,21 @@ class Resources(Config):
         return self.all_gpus * self.hours
 
 
+@dataclass(frozen=True)
+class Source:
+    """Something on the user's disk that a job reads.
+
+    Attributes:
+        key: of the profile, that names it.
+        path: absolute, or relative to what the job needs in the role ``data`` (without such: to where it runs).
+        kind: ``folder``, ``list`` or ``checkpoint``; the latter two are files.
+    """
+
+    key: str
+    path: str
+    kind: Literal["folder", "list", "checkpoint"] = "folder"
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One call of a stage.
@@ -68,6 +88,8 @@ class Job:
         needs: jobs whose folders the stage reads, by role.
         resources: what it occupies.
         tags: what tables group by; copied into the record.
+        reads: what has to be on disk for it, beside what it needs.
+        packages: what has to be installed for it, beside what every job uses.
         instructions: those of the processor that the numerical libraries are held to; None for all it has.
     """
 
@@ -78,6 +100,8 @@ class Job:
     needs: Mapping[str, "Job"] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     tags: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[Source, ...] = ()
+    packages: tuple[str, ...] = ()
     instructions: Instructions | None = None
 
     @property
@@ -103,8 +127,52 @@ class Job:
         return runs / f"{self.name}-{self.identity[:10]}"
 
     def record(self, runs: Path) -> Record | None:
-        """Its record, if it is done."""
+        """Its record, if it is done.
+
+        Raises:
+            UnusableRecordError: there is one that cannot be used: the job is neither done nor to be done.
+        """
         return read_record(self.folder(runs), self.identity)
+
+    def found(self, runs: Path) -> Found:
+        """Its record, or why the one that is there cannot be used."""
+        return find_record(self.folder(runs), self.identity)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where jobs stand, each in one of three ways.
+
+    Attributes:
+        done: those with a record.
+        to_do: those that can be run.
+        held_back: neither, each with the reason: a record that cannot be used, its own or of one that it needs.
+    """
+
+    done: Sequence[Job]
+    to_do: Sequence[Job]
+    held_back: Sequence[tuple[Job, str]]
+
+
+def standing(jobs: Iterable[Job], runs: Path) -> Standing:
+    """Where the jobs stand; they come in an order in which nothing stands before what it needs."""
+    done: list[Job] = []
+    to_do: list[Job] = []
+    held_back: list[tuple[Job, str]] = []
+    names: set[str] = set()  # of those held back
+    for job in jobs:
+        found = job.found(runs)
+        reason = found.problem or next(
+            (f"needs {need.name}, which is held back" for need in job.needs.values() if need.name in names), None
+        )
+        if found.record is not None:
+            done.append(job)
+        elif reason is not None:
+            held_back.append((job, reason))
+            names.add(job.name)
+        else:
+            to_do.append(job)
+    return Standing(done, to_do, held_back)
 
 
 def in_order(jobs: Iterable[Job]) -> list[Job]:

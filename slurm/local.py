@@ -5,20 +5,31 @@ import multiprocessing.connection
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Protocol
 
 from core.errors import InputError
+from core.files import write_json
 from core.instructions import variables_of
-from core.processes import end_with_parent, free_port
+from core.processes import deaf_to_interrupts, end_with_parent, free_port, kill_children
 from core.workspace import read_progress
-from slurm.jobs import Job
-from slurm.task import EXIT_INPUT_ERROR, LOG_FILE, REPOSITORY, Task, forget_last_attempt, read_error
+from results.plan import ERROR_FILE
+from slurm.environment import REPOSITORY
+from slurm.jobs import Job, standing
+from slurm.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt, read_error
 
 SECONDS_BETWEEN_LOOKS = 0.2
+LONGEST_PLACE_OF_SOCKETS = 70  # bytes; the system allows for 107, names and a folder between take 37 of them at most
+PROBABLY = {
+    signal.SIGKILL: ": the system probably had no memory left; let fewer jobs run side by side (--jobs), or use a "
+    "machine with more",
+    signal.SIGBUS: ": shared memory (/dev/shm) or the disk is probably full; make room there",
+}
 
 
 @dataclass(frozen=True)
@@ -66,14 +77,14 @@ class LocalExecutor:
         self.parallel = parallel
         self.display = display
         self._context = multiprocessing.get_context("forkserver")
-        self._free_gpus = _visible_gpus()
+        self._free_gpus = visible_gpus()
         self._waiting: list[Job] = []
         self._running: list[_Running] = []
         self._done: set[str] = set()
         self._failures: dict[str, Failure] = {}
 
     def run(self, jobs: Sequence[Job]) -> list[Failure]:
-        """Run the jobs that are not done; when one fails, those that need it are not started, and the rest goes on.
+        """Run the jobs that are to do; when one fails, those that need it are not started, and the rest goes on.
 
         Args:
             jobs: in an order in which nothing stands before what it needs.
@@ -82,10 +93,13 @@ class LocalExecutor:
             What failed or could not be started, empty if all is done.
 
         Raises:
-            InputError: a job needs more GPUs than the machine has.
+            InputError: a job needs more GPUs than the machine has; the folder for temporary files has too long a name,
+                or the one for the jobs a name that is no text.
         """
-        self._waiting = [job for job in jobs if job.record(self.runs) is None]
-        self._done = {job.name for job in jobs} - {job.name for job in self._waiting}
+        _require_text(self.runs)
+        found = standing(jobs, self.runs)
+        self._waiting, self._done = list(found.to_do), {job.name for job in found.done}
+        self._failures = {job.name: Failure(job, reason, None, True) for job, reason in found.held_back}
         for job in self._waiting:
             if job.resources.all_gpus > len(self._free_gpus):
                 raise InputError(
@@ -100,8 +114,7 @@ class LocalExecutor:
                 multiprocessing.connection.wait(sentinels, timeout=SECONDS_BETWEEN_LOOKS)
                 self._collect_what_has_ended()
         finally:
-            for run in self._running:
-                run.kill()
+            kill_children()  # also one that was started right before an interruption
         return list(self._failures.values())
 
     def _start_what_is_ready(self) -> None:
@@ -146,6 +159,7 @@ class _Running:
     runs: Path
     gpus: list[str]
     processes: list[ForkServerProcess]
+    status: int = 0  # exit status of the process that failed first
 
     @classmethod
     def start(
@@ -158,30 +172,50 @@ class _Running:
             context.Process(target=_work, args=(Task(job, runs), rank, port, gpus), name=f"{job.name} rank {rank}")
             for rank in range(tasks)
         ]
-        for process in processes:
-            process.start()
+        try:
+            with deaf_to_interrupts():
+                for process in processes:
+                    process.start()
+        except (ConnectionError, EOFError):
+            raise InputError(
+                "The process from which jobs are started was ended, probably because the system had no memory left: "
+                "give the same command again, and let fewer jobs run side by side (--jobs)."
+            ) from None
         return cls(job, runs, gpus, processes)
 
     def has_ended(self) -> bool:
         """Whether all ranks have; when one fails, the others, which would wait for it, are killed."""
-        if any(process.exitcode for process in self.processes):
-            self.kill()
+        failed = [process.exitcode for process in self.processes if process.exitcode]
+        if failed and not self.status:
+            self.status = failed[0]
+            for process in self.processes:
+                process.kill()
+                process.join()
         return not any(process.is_alive() for process in self.processes)
 
-    def kill(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.join()
-
     def failure(self) -> Failure | None:
-        if self.job.record(self.runs) is not None:
+        """Why there is no record, as the job says it or else as its end tells; the job's folder keeps it."""
+        found = self.job.found(self.runs)
+        if found.record is not None:
             return None
+        if found.problem is not None:
+            return Failure(self.job, found.problem, None, is_input_error=True)
         folder = self.job.folder(self.runs)
-        statuses = [process.exitcode or 0 for process in self.processes]
-        signals = [signal.Signals(-status).name for status in statuses if status < 0]
-        ended = f"ended by {signals[0]}" if signals else f"ended without a record, exit status {max(statuses)}"
-        reason = read_error(folder).get("sentence", ended)
-        return Failure(self.job, reason, folder / LOG_FILE, is_input_error=EXIT_INPUT_ERROR in statuses)
+        error = read_error(folder)
+        if not error:
+            error = self._as_its_end_tells(folder)
+            with suppress(OSError):  # the summary says it even if the folder cannot keep it
+                write_json(folder / ERROR_FILE, error)
+        return Failure(self.job, error["sentence"], folder / LOG_FILE, is_input_error=error["kind"] == "input")
+
+    def _as_its_end_tells(self, folder: Path) -> dict[str, str]:
+        if self.status == EXIT_UNWRITABLE:
+            sentence = f"{folder} could not be written: make room there, or have it permitted"
+            return {"kind": "input", "sentence": sentence}
+        if self.status < 0:
+            number = signal.Signals(-self.status)
+            return {"kind": "failure", "sentence": f"ended by {number.name}{PROBABLY.get(number, '')}"}
+        return {"kind": "failure", "sentence": f"ended without a record, exit status {self.status}"}
 
     def show_progress(self, display: Display) -> None:
         progress = read_progress(self.job.folder(self.runs))
@@ -189,18 +223,37 @@ class _Running:
             display.progress(self.job, progress["done"], progress["total"], progress["unit"])
 
 
+def _require_text(runs: Path) -> None:
+    try:
+        str(runs).encode()
+    except UnicodeEncodeError:  # TensorBoard and mmdet would raise it within jobs
+        raise InputError(
+            f"The folder {runs} has bytes in its name that are no UTF-8 text, and not every library writes files "
+            "there: name another one with --runs."
+        ) from None
+
+
 def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, jobs: Sequence[Job]) -> None:
     """Let a server import the stages once, so that a job's process starts in milliseconds.
 
     What the libraries must find in their environment is set before; a plan's jobs all have the same instructions.
+
+    Raises:
+        InputError: the sockets by which it is spoken to would have too long names.
     """
+    place = tempfile.gettempdir()
+    if len(os.fsencode(place)) > LONGEST_PLACE_OF_SOCKETS:
+        raise InputError(
+            f"The folder for temporary files, {place}, has too long a name for sockets: set TMPDIR to one of at most "
+            f"{LONGEST_PLACE_OF_SOCKETS} bytes, such as /tmp."
+        )
     for job in jobs:
         os.environ |= variables_of(job.instructions)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     context.set_forkserver_preload(["slurm.task", *sorted({job.stage.split(":")[0] for job in jobs})])
 
 
-def _visible_gpus() -> list[str]:
+def visible_gpus() -> list[str]:
     """Identifiers of this machine's GPUs, as CUDA_VISIBLE_DEVICES names them."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.files import write_json
+from core.files import write_text
 from results.plan import PLAN_FILE
+from results.seal import plain, sealed
 from slurm.jobs import Job
 
 
 def write_plan(jobs: Sequence[Job], profile: dict[str, Any], runs: Path, arguments: Sequence[str] = ()) -> None:
-    """Write the resolved profile, the command's arguments that gave it and the list of its jobs into ``runs``."""
+    """Write the resolved profile, the command's arguments that gave it and the jobs into ``runs``, sealed."""
     entries = [
         {
             "name": job.name,
@@ -21,4 +22,5 @@ def write_plan(jobs: Sequence[Job], profile: dict[str, Any], runs: Path, argumen
         }
         for job in jobs
     ]
-    write_json(runs / PLAN_FILE, {"profile": profile, "arguments": list(arguments), "jobs": entries})
+    content = plain({"profile": profile, "arguments": list(arguments), "jobs": entries})
+    write_text(runs / PLAN_FILE, sealed(content))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
+from slurm.allocations import outside_allocations
 
 SECONDS_TO_ANSWER = 60
 ACTIVE_STATES = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT")
@@ -89,7 +90,10 @@ def last_line(text: str) -> str:
 
 def _ask(*command: str) -> str:
     try:
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER)
+        with outside_allocations():
+            done = subprocess.run(
+                command, check=True, capture_output=True, text=True, errors="replace", timeout=SECONDS_TO_ANSWER
+            )
     except FileNotFoundError:
         raise InputError(
             f"There is no {command[0]} on this machine: go to a login node of a SLURM cluster, or leave out "

@@ -8,10 +8,12 @@ from typing import Any
 
 from core.files import is_held
 from core.workspace import read_progress
-from slurm.jobs import Job
+from slurm.jobs import Job, standing
 from slurm.queue import Entry, ended_states
 from slurm.submissions import FOLDER, last_ids
 from slurm.task import LOG_FILE, read_error
+
+TOLD = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
 
 
 class State(StrEnum):
@@ -22,6 +24,8 @@ class State(StrEnum):
     PENDING = "pending"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    HELD_BACK = "held back"
     NOT_STARTED = "not started"
 
 
@@ -32,7 +36,8 @@ class JobState:
     Attributes:
         job: which one.
         state: what became of it.
-        detail: its last step and rate, the scheduler's reason to let it wait, the last line of its error.
+        detail: its last step and rate, the scheduler's reason to let it wait, the last line of its error, what is wrong
+            with its record.
         log: where more is written, if anything is.
         id: the scheduler's, if it has one.
         progress: as it was last reported, of a running job.
@@ -55,19 +60,23 @@ def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) ->
         queued: jobs in the scheduler's queue by identity, read before this call; empty where there is no scheduler.
     """
     ids = last_ids(runs)
-    open_jobs = [job for job in jobs if job.record(runs) is None]
+    found = standing(jobs, runs)
+    done = {job.name for job in found.done}
+    held_back = dict(found.held_back)
+    open_jobs = [job for job in jobs if job.name not in done]
     ended = ended_states([ids[job.identity] for job in open_jobs if job.identity in ids])
-    is_open = {job.name for job in open_jobs}
     states: dict[str, JobState] = {}
     for job in jobs:
         identity = ids.get(job.identity)
-        if job.name not in is_open:
+        if job.name in done:
             states[job.name] = JobState(job, State.DONE)
         elif job.identity in queued and not queued[job.identity].is_active:
             entry = queued[job.identity]
             states[job.name] = JobState(job, State.PENDING, entry.reason, None, entry.id)
         elif job.identity in queued or is_held(job.folder(runs)):
             states[job.name] = _running(job, runs, identity)
+        elif job in held_back:
+            states[job.name] = JobState(job, State.HELD_BACK, held_back[job])
         else:
             states[job.name] = _at_rest(job, runs, identity, ended.get(identity or "", ""), states)
     return list(states.values())
@@ -95,12 +104,16 @@ def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Map
         return JobState(job, State.NOT_STARTED, next(iter(lost), ""))
     if ended == "CANCELLED" or not has_begun:  # without accounting: it left the queue before it began
         return JobState(job, State.CANCELLED, next(iter(lost), ""), log, identity)
-    return JobState(job, State.FAILED, error.get("sentence", ended or "ended without a record"), log, identity)
+    if not error and identity is None:  # the command on this machine would have noted how a job failed
+        return JobState(job, State.INTERRUPTED, "goes on when the command is given again", log)
+    told = TOLD.get(ended, ended) or "ended without a record"
+    return JobState(job, State.FAILED, error.get("sentence", told), log, identity)
 
 
 def _is_lost(state: JobState) -> bool:
     """Whether it will not come to an end by itself."""
-    return state.state in (State.FAILED, State.CANCELLED) or (state.state is State.NOT_STARTED and bool(state.detail))
+    has_ended = state.state in (State.FAILED, State.CANCELLED, State.HELD_BACK)
+    return has_ended or (state.state is State.NOT_STARTED and bool(state.detail))
 
 
 def _log(job: Job, runs: Path, identity: str | None) -> Path | None:

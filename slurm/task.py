@@ -2,33 +2,37 @@
 
 import contextlib
 import importlib
-import importlib.metadata
 import json
 import os
-import platform
-import subprocess
 import sys
-import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.errors import InputError
-from core.files import held_alone, sha256_of, write_json
-from core.instructions import require, variables_of
+from pydantic import ValidationError
+
+from core.errors import InputError, sentence_about
+from core.files import SECONDS_OF_A_LOOK, held_alone, remove_parts, sha256_of, write_json
+from core.instructions import require
 from core.interruption import Interrupted
-from core.workspace import PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
+from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
-from results.records import Cost, Record
+from results.provenance import identities
+from results.records import RECORD_FILE, write_record
+from results.schema import SCHEMA_VERSION, Record, first_fault
+from slurm.environment import arithmetic, environment, hardware
 from slurm.jobs import Job
+from slurm.starts import Attempt, attempt, keep_sign_of_life
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
-REPOSITORY = Path(__file__).resolve().parent.parent
-PACKAGES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
-EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED = 1, 2, 3
+EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED, EXIT_UNWRITABLE = 1, 2, 3, 4
+
+
+class UnrecordableError(Exception):
+    """What a stage gave cannot stand in a record; the message is one sentence."""
 
 
 class Task:
@@ -41,7 +45,7 @@ class Task:
             lost to the scheduler but not dead.
     """
 
-    def __init__(self, job: Job, runs: Path, patience: float = 0) -> None:
+    def __init__(self, job: Job, runs: Path, patience: float = SECONDS_OF_A_LOOK) -> None:
         self.job = job
         self.runs = runs
         self.patience = patience
@@ -55,97 +59,115 @@ class Task:
         """Run the stage; rank 0 writes the record.
 
         Returns:
-            The exit status: 0, 1 (failed), 2 (unusable input) or 3 (stopped on request, to go on when called again).
+            The exit status: 0, 1 (failed), 2 (unusable input, or a place that cannot be written), 3 (stopped on
+            request, to go on when called again) or 4 (the job's folder cannot even take what the job has to report).
         """
         leads = int(os.environ.get("RANK", "0")) == 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _output_to(self.folder / (LOG_FILE if leads else f"log.rank{os.environ['RANK']}.txt")):
+                print(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {self.job.name}", flush=True)
+                return self._reporting(leads)
+        except OSError:
+            return EXIT_UNWRITABLE
+
+    def _reporting(self, leads: bool) -> int:
         folder = self.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        with _output_to(folder / (LOG_FILE if leads else f"log.rank{os.environ['RANK']}.txt")):
-            print(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {self.job.name}", flush=True)
-            try:
-                with held_alone(folder, self.patience) if leads else contextlib.nullcontext():
-                    if self.job.record(self.runs) is None:
-                        self._run_stage(folder, leads)
-            except InputError as error:
-                return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
-            except Interrupted:
-                print("stopped on request; the state is written")
-                return EXIT_INTERRUPTED
-            except Exception as error:
-                traceback.print_exc()
-                return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
+        try:
+            with held_alone(folder, self.patience) if leads else contextlib.nullcontext():
+                if self.job.record(self.runs) is None:
+                    self._run_stage(folder, leads)
+        except InputError as error:
+            return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
+        except UnrecordableError as error:
+            return _report(folder, "failure", str(error), EXIT_FAILED)
+        except Interrupted:
+            print("stopped on request; the state is written")
+            return EXIT_INTERRUPTED
+        except Exception as error:
+            if isinstance(error, OSError) and (sentence := sentence_about(error)):
+                return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
+            traceback.print_exc()
+            return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
         return 0
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
         job = self.job
         require(job.instructions)
         for needed in job.needs.values():
-            if needed.record(self.runs) is None:
+            record = needed.record(self.runs)
+            if record is None:
                 raise InputError(f"{job.name} needs {needed.name}, which has no record: give the same command again.")
+            _require_own_model(needed.folder(self.runs), record)
         if leads:
-            write_json(folder / CONFIG_FILE, job.configuration)
+            remove_parts(folder)
         module, function = job.stage.split(":")
         stage = getattr(importlib.import_module(module), function)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
         workspace = Workspace(folder, inputs, reports_progress=leads)
-        started, clock = datetime.now(UTC), time.monotonic()
-        with _threads(job.resources.cpus):
-            metrics = stage(job.configuration, workspace)
-        if leads:
-            seconds = time.monotonic() - clock
-            seed = job.tags.get("seed")
-            Record(
-                schema_version=1,
-                name=job.name,
-                identity=job.identity,
-                stage=job.stage,
-                tags=dict(job.tags),
-                seed=None if seed is None else int(seed),
-                config=job.configuration,
-                inputs={role: needed.identity for role, needed in job.needs.items()},
-                metrics=metrics,
-                provenance=workspace.provenance | _verification(self.runs),
-                code=code_version(),
-                packages={name: importlib.metadata.version(name) for name in PACKAGES},
-                hardware=_hardware(job),
-                cost=Cost(
-                    started=started.isoformat(), seconds=seconds, gpu_hours=job.resources.all_gpus * seconds / 3600
-                ),
-            ).write(folder)
+        if not leads:
+            with _threads(job.resources.cpus):
+                stage(job.configuration, workspace)
+            return
+        with attempt(folder, job.resources) as start:
+            write_json(folder / CONFIG_FILE, job.configuration)
+            with _threads(job.resources.cpus):
+                metrics = stage(job.configuration, workspace)
+            start.end("done")
+            write_record(_record(job, metrics, workspace.provenance | _verification(self.runs), start), folder)
+
+
+def _require_own_model(folder: Path, record: Record) -> None:
+    """Refuse a model that is not the one that its job wrote; whether there is one is for the stage to say."""
+    written, path = record.provenance.get("model_sha256"), folder / MODEL_FILE
+    if written is not None and path.exists() and sha256_of(path) != written:
+        raise InputError(
+            f"The model {path} is not the one that {record.name} wrote: restore it from a backup, or remove "
+            f"{folder / RECORD_FILE}, and the same command as before writes it anew."
+        )
+
+
+def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start: Attempt) -> Record:
+    """The record of a finished job; ``said`` is what the stage says about its inputs.
+
+    Raises:
+        UnrecordableError: a figure, or something that the stage says, cannot be right.
+    """
+    seed = job.tags.get("seed")
+    try:
+        data, provenance = identities(said)
+        operators = provenance.pop("operators", None)
+        return Record.model_validate(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "name": job.name,
+                "identity": job.identity,
+                "stage": job.stage,
+                "tags": dict(job.tags),
+                "seed": None if seed is None else int(seed),
+                "config": job.configuration,
+                "inputs": {role: needed.identity for role, needed in job.needs.items()},
+                "metrics": metrics,
+                "data": data,
+                "provenance": provenance,
+                "code": start.code,
+                "arithmetic": arithmetic(job.configuration, job.instructions),
+                "environment": environment(operators),
+                "hardware": hardware(job.resources),
+                "cost": start.cost,
+            }
+        )
+    except ValidationError as error:
+        raise UnrecordableError(
+            f"The stage {job.stage} gave what cannot be right ({first_fault(error)}), and the job has no record: look "
+            "at its checkpoint and data, and if they are well, report a defect of the stage."
+        ) from None
 
 
 def _verification(runs: Path) -> dict[str, Any]:
     """The digests of what ``verify`` wrote about the data sets, where it was run."""
     digests = {path.stem: sha256_of(path) for path in sorted((runs / VERIFICATION_FOLDER).glob("*.json"))}
     return {"verification": digests} if digests else {}
-
-
-def code_version() -> dict[str, Any]:
-    """The commit of the running code, and whether tracked files differ from it; None outside a git checkout."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(REPOSITORY), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
-
-
-def _hardware(job: Job) -> dict[str, Any]:
-    import torch
-
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "held_to": dict(variables_of(job.instructions)),
-        "gpu": gpu,
-        "tasks": job.resources.tasks,
-        "cpus_per_task": job.resources.cpus,
-    }
 
 
 @contextlib.contextmanager
@@ -164,7 +186,7 @@ def _output_to(path: Path) -> Iterator[None]:
     """Send all output of this process, also that of compiled code, to the end of a file."""
     sys.stdout.flush()
     sys.stderr.flush()
-    with open(path, "a", buffering=1) as log:
+    with open(path, "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
@@ -181,6 +203,7 @@ def read_error(folder: Path) -> dict[str, str]:
 
 def forget_last_attempt(folder: Path) -> None:
     """Before a job is started anew: what it reported when it ran before."""
+    keep_sign_of_life(folder)
     for name in (PROGRESS_FILE, ERROR_FILE):
         (folder / name).unlink(missing_ok=True)
 

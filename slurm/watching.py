@@ -60,5 +60,5 @@ def _show(state: JobState, shown: dict[str, State], runs: Path, display: Display
 
 
 def _failure(state: JobState, runs: Path) -> Failure:
-    kind = read_error(state.job.folder(runs)).get("kind")
-    return Failure(state.job, state.detail or str(state.state), state.log, is_input_error=kind == "input")
+    is_input_error = state.state is State.HELD_BACK or read_error(state.job.folder(runs)).get("kind") == "input"
+    return Failure(state.job, state.detail or str(state.state), state.log, is_input_error)

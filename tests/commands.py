@@ -13,7 +13,6 @@ REDUCED = {
     "seeds": "[0]",
     "methods.ce-strong-view": "null",
     "methods.no-correction": "null",
-    "claims.baselines": "[ce]",
     "miniature.webvision.images": "400",
     "miniature.webvision.validation_images": "101",
     "miniature.imagenet.images": "200",
@@ -36,10 +35,12 @@ REDUCED = {
     "methods.mopro.correction_from_epoch": "2",
     "retrain.schedule.epochs": "3",
     "retrain.schedule.batch_size": "20",
+    "retrain.schedule.decay_at": "[]",
     "evaluate.lowshot_voc07.shots": "[1, 4]",
     "evaluate.lowshot_places205.shots": "[1, 4]",
     "evaluate.finetune.schedule.epochs": "2",
     "evaluate.finetune.schedule.batch_size": "10",
+    "evaluate.finetune.schedule.decay_at": "[]",
     "miniature.coco.images": "8",
     "miniature.coco.validation_images": "5",
     "evaluate.detection.schedules.short.iterations": "4",
@@ -73,6 +74,6 @@ def records(runs: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(runs.rglob("record.json")):
         record = json.loads(path.read_text())
-        del record["cost"]
+        del record["cost"], record["digest"]
         found[str(path.parent.relative_to(runs))] = record
     return found

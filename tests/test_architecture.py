@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "pretrain": {"core", "data"},
     "transfer": {"core", "data", "pretrain"},
     "robustness": {"core", "data", "pretrain"},
-    "profiles": {"core", "data", "pretrain", "transfer", "robustness", "slurm"},
+    "profiles": {"core", "data", "pretrain", "transfer", "robustness", "results", "slurm"},
     "commands": {"core", "data", "profiles", "results", "slurm"},
     "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles", "results", "slurm"},
 }
@@ -24,7 +24,7 @@ LIGHT = (
     "run_all",
     "commands.reproduce",
     "commands.selection",
-    "commands.data_folders",
+    "commands.requirements",
     "commands.status",
     "commands.cancel",
     "commands.verify",

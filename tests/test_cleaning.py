@@ -17,11 +17,12 @@ from data.miniature.truth import read_hidden_truth
 from data.webvision import read_train
 from pretrain import cleaning
 from pretrain.backbone import ProjectingEncoder
-from pretrain.checkpoints import exported, save_tensors
+from pretrain.checkpoints import exported
 from pretrain.config import CleaningConfig
 from pretrain.gallery import class_names, gallery
 from pretrain.judgement import Judgement
 from pretrain.mopro import MoPro
+from pretrain.tensor_files import save_tensors
 from tests.test_checkpoints import SMALL
 from tests.toy_world import CONSTANTS
 

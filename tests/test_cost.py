@@ -63,13 +63,13 @@ def test_what_cannot_be_told_falls_back_to_the_time_limit():
     ]
 
 
-@pytest.mark.parametrize(("name", "share"), [("1pct", 0.01), ("small", None)])
+@pytest.mark.parametrize(("name", "share"), [("1pct", 0.01), ("30pct", 0.3)])
 def test_a_listed_subset_is_as_large_as_its_name_says(name, share):
     subset = f"evaluate.finetune.subsets={{{name}: {{kind: list, file: names.txt}}}}"
     jobs = jobs_of(load_profile("paper", [subset]))
     hours = gpu_hours(next(job for job in jobs if job.name.startswith(f"finetune-{name}/")), {}, ROUND)
-    expected = share and share * 1_281_167 * 40 / 1000 + 8 * 50_000 / 3000
-    assert hours == (expected and pytest.approx(expected / 3600))
+    expected = share * 1_281_167 * 40 / 1000 + 8 * 50_000 / 3000
+    assert hours == pytest.approx(expected / 3600)
 
 
 def test_a_training_set_of_unknown_size_has_no_estimate():

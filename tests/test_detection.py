@@ -1,4 +1,4 @@
-"""Detection: where the trunk comes from, what is refused, what an interruption or more ranks change, its score."""
+"""Detection: where the trunk comes from, what is refused, what an interruption or more ranks change."""
 
 import contextlib
 import io
@@ -16,11 +16,12 @@ import torch
 from core import interruption
 from core.errors import InputError
 from core.exhibits import EXHIBITS_FILE
-from core.workspace import Workspace
-from data.coco import ANNOTATIONS, IMAGES, read_coco
+from core.workspace import MODEL_FILE, Workspace
+from data.coco import ANNOTATIONS, IMAGES
 from data.miniature.classes import COCO_CLASSES
 from pretrain import untrained
-from pretrain.checkpoints import MODEL_FILE, load_tensors, save_tensors
+from pretrain.tensor_files import load_tensors, save_tensors
+from tests.killing import assert_equal_ends, flip_a_byte, killed, states
 from tests.processes import in_two_processes, run_stage
 from transfer import detection, mmdetection
 from transfer.config import DetectionConfig
@@ -28,7 +29,6 @@ from transfer.config import DetectionConfig
 mmdetection.load()
 from transfer import detection_training  # noqa: E402  (mmdet is importable only after the line above)
 from transfer.detection_data import AspectBatches  # noqa: E402
-from transfer.detection_evaluation import average_precision  # noqa: E402
 from transfer.detection_model import build_detector  # noqa: E402
 
 SMALL = {"depth": 10, "width": 8, "stem": "small"}
@@ -170,7 +170,17 @@ def edited(data: Path, split: str, edit) -> None:
         (lambda coco: next((coco / IMAGES["train"]).iterdir()).unlink(), r"names the image .*train2017/.* not exist"),
         (
             lambda coco: edited(coco.parent, "train", lambda values: values["categories"].pop()),
-            r"annotations with category_id 10, which is none of its categories",
+            r"annotations with a category_id which is none of its categories \(id \d+: 10",
+        ),
+        (
+            lambda coco: edited(
+                coco.parent, "train", lambda values: [note.update(iscrowd=1) for note in values["annotations"]]
+            ),
+            r"train2017\.json has no annotation to train on \(\d+ crowds\)",
+        ),
+        (
+            lambda coco: edited(coco.parent, "val", lambda values: values["annotations"].clear()),
+            r"val2017\.json has no annotation to evaluate with",
         ),
         (
             lambda coco: edited(
@@ -212,28 +222,18 @@ def test_masks_are_what_was_painted(miniature):
         assert (mask.sum(), box) == (annotation["area"], annotation["bbox"])
 
 
-def test_killed_in_training_and_started_again(finished, tmp_path, miniature, checkpoint, monkeypatch):
-    """Ends with the iterations it should have, and with the very same model and figures."""
-    hook = detection_training.ReportProgress
-    report = hook.after_train_iter
-
-    def interrupt(self, runner, *arguments, **values) -> None:
-        if runner.iter == 2:
-            raise KeyboardInterrupt
-        report(self, runner, *arguments, **values)
-
-    monkeypatch.setattr(hook, "after_train_iter", interrupt)
-    place = workspace(tmp_path / "job", miniature, checkpoint)
-    with pytest.raises(KeyboardInterrupt):
-        detection.run(configuration(), place)
-    seen = []
-    monkeypatch.setattr(hook, "after_train_iter", lambda self, runner, *_, **__: seen.append(runner.iter))
+def test_killed_with_damaged_states_and_moved_it_ends_as_undisturbed(finished, tmp_path, miniature, checkpoint):
+    """With the iterations it should have, and with the very same model and figures."""
     undisturbed, metrics = finished
+    place = workspace(tmp_path / "job", miniature, checkpoint)
+    killed(2, 0, configuration(), place)
+    flip_a_byte(states(place)[0])
+    killed(3, 0, configuration(), place)
+    (place.folder / detection_training.TRAINING / "last_checkpoint").write_text("")
+    place = workspace(place.folder.rename(tmp_path / "moved"), miniature, checkpoint)
     assert detection.run(configuration(), place) == metrics
-    assert seen == [2, 3]
     assert place.provenance == undisturbed.provenance
-    again, before = trained(place.folder), trained(undisturbed.folder)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in again.items())
+    assert_equal_ends(place, undisturbed)
 
 
 def test_asked_to_stop_it_goes_on_where_it_was(finished, tmp_path, miniature, checkpoint):
@@ -296,53 +296,3 @@ def test_two_processes_train_and_evaluate(tmp_path, miniature, checkpoint):
     assert others == (metrics, provenance)
     assert provenance["iterations"] == 2 and provenance["batch_norm"]["synchronised"] is False
     assert metrics["box_ap"]["n"] == 7
-
-
-def some_detections(split, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """The annotations, moved at random, with random scores, and some of them with another category."""
-    values = json.loads(split.annotations.read_text())
-    found = []
-    for note in values["annotations"]:
-        shift = rng.integers(-3, 4, 2)
-        counts = note["segmentation"]["counts"]
-        from pycocotools import mask as run_lengths
-
-        code = run_lengths.frPyObjects({"size": note["segmentation"]["size"], "counts": counts}, 0, 0)
-        moved = np.roll(run_lengths.decode(code), tuple(shift), (0, 1))
-        code = run_lengths.encode(np.asfortranarray(moved))
-        found.append(
-            {
-                "image_id": note["image_id"],
-                "category_id": int(note["category_id"] if rng.random() < 0.8 else rng.integers(1, 11)),
-                "bbox": [note["bbox"][0] + float(shift[1]), note["bbox"][1] + float(shift[0]), *note["bbox"][2:]],
-                "score": float(rng.random()),
-                "segmentation": {"size": code["size"], "counts": code["counts"].decode()},
-            }
-        )
-    return found
-
-
-def test_figures_are_those_of_pycocotools(miniature):
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    split = read_coco(miniature / "coco", 10)["val"]
-    for seed in range(3):
-        detections = some_detections(split, np.random.default_rng(seed))
-        ours = average_precision(split, detections)
-        for name, kind in (("box", "bbox"), ("mask", "segm")):
-            unused = "segmentation" if kind == "bbox" else "bbox"
-            results = [{key: value for key, value in one.items() if key != unused} for one in detections]
-            with contextlib.redirect_stdout(io.StringIO()):
-                truth = COCO(str(split.annotations))
-                evaluation = COCOeval(truth, truth.loadRes(results), kind)
-                for step in (evaluation.evaluate, evaluation.accumulate, evaluation.summarize):
-                    step()
-            for place, figure in enumerate(("ap", "ap50", "ap75", "ap_small", "ap_medium")):
-                assert ours[f"{name}_{figure}"]["value"] == pytest.approx(100 * evaluation.stats[place], abs=1e-9)
-        assert 5 < ours["box_ap"]["value"] < 95
-
-
-def test_no_detection_at_all_is_an_average_precision_of_0(miniature):
-    metrics = average_precision(read_coco(miniature / "coco", 10)["val"], [])
-    assert {metric["value"] for metric in metrics.values()} == {0.0} and len(metrics) == 12

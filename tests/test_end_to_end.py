@@ -1,5 +1,6 @@
 """The command on a reduced miniature: from images to tables, twice, interrupted, changed, and with mistakes in it."""
 
+import json
 import os
 import random
 import shutil
@@ -9,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from commands.arguments import CommandParser
+from commands.plan_to_write import plan_to_write
+from commands.selection import selection_of
 from core.files import held_alone
+from run_all import main
+from slurm.plan import write_plan
 from tests.commands import command, environment, records, run_all
 
 JOBS = 28  # the miniature, its hard images, two methods with ten jobs each, MoPro's cleaning and re-training with two,
@@ -39,7 +45,7 @@ def test_figures_have_units_and_counts(finished):
         if name.startswith("mini/accuracy"):
             assert {metric["n"] for metric in record["metrics"].values()} == {101}
             assert all(0 <= metric["value"] <= 100 for metric in record["metrics"].values())
-            (fingerprint,) = (value for key, value in record["provenance"].items() if key in ("webvision", "imagenet"))
+            (fingerprint,) = (value for key, value in record["data"].items() if key in ("webvision", "imagenet"))
             assert fingerprint["images"] == 101
         if name.startswith("mini/robustness-imagenet-r"):
             assert {metric["n"] for metric in record["metrics"].values()} == {211}
@@ -55,6 +61,55 @@ def test_again_nothing_is_computed(finished):
     assert again.returncode == 0
     assert f"{JOBS} jobs, {JOBS} of them done" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("record.json")} == before
+
+
+@pytest.fixture
+def reproduced(finished, tmp_path) -> Path:
+    """A finished reproduction of a test's own."""
+    return shutil.copytree(finished[0], tmp_path / "runs")
+
+
+def planned(runs: Path) -> set[str]:
+    """Names of the jobs of the plan."""
+    return {job["name"] for job in json.loads((runs / "mini/plan.json").read_text())["jobs"]}
+
+
+def plan_again(runs: Path, *arguments: str, **changes: str) -> set[str]:
+    """Names of the jobs of the plan that such a command writes."""
+    selection = selection_of(CommandParser("", None).parse_args(command(runs, *arguments, **changes)[2:]))
+    write_plan(*plan_to_write(selection), selection.runs)
+    return planned(runs)
+
+
+def test_asking_for_less_hides_nothing_that_was_measured(reproduced):
+    def tables() -> dict[str, str]:
+        return {path.name: path.read_text() for path in (reproduced / "mini/tables").glob("*.csv")}
+
+    jobs, before = planned(reproduced), tables()
+    assert main(command(reproduced, "--methods", "ce", "--seeds", "0")[2:]) == 0
+    assert planned(reproduced) == jobs and tables() == before
+
+
+@pytest.mark.parametrize("less", [("--methods", "random"), ("--methods", "mopro", "--seeds", "7"), ("--seeds", "8")])
+def test_a_plan_for_less_keeps_what_was_measured(reproduced, less):
+    before = planned(reproduced)
+    after = plan_again(reproduced, *less)
+    assert after >= before and all(name.endswith(("/seed7", "/seed8")) for name in after - before)
+    assert plan_again(reproduced) == before
+
+
+def test_what_is_kept_of_an_earlier_plan_would_be_the_same_now(reproduced):
+    """A new value makes other jobs of some; of those, neither another method's nor another seed's old figure stays."""
+    before = planned(reproduced)
+    of_mopro = {"lowshot-voc07/mopro/webvision/seed0"}
+    assert before - plan_again(reproduced, "--methods", "ce", evaluate__lowshot_voc07__draws="3") == of_mopro
+    assert plan_again(reproduced, "--methods", "ce") == before
+
+
+def test_what_was_not_measured_is_not_kept(reproduced):
+    before = planned(reproduced)
+    shutil.rmtree(reproduced / "mini/accuracy-imagenet/mopro")
+    assert before - plan_again(reproduced, "--methods", "ce") == {"accuracy-imagenet/mopro/webvision/seed0"}
 
 
 def test_status_asks_no_scheduler_where_nothing_was_submitted(finished, tmp_path, monkeypatch):

@@ -8,10 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.errors import InputError
+from core.files import PART, sha256_of
+from results.records import UnusableRecordError
+from slurm import environment
+from slurm.environment import REPOSITORY
 from slurm.jobs import Job, Resources, in_order
 from slurm.local import Failure, LocalExecutor
+from slurm.states import State, read_states
+from tests.commands import records
 
 
 class Events:
@@ -33,7 +40,7 @@ class Events:
         self.ended.append((failure.job.name, "failed"))
 
 
-def toy(name: str, stage: str = "add", number: int = 1, needs=(), **resources) -> Job:
+def toy(name: str, stage: str = "add", number=1, needs=(), **resources) -> Job:
     inputs = {job.name: job for job in needs}
     return Job(name, f"tests.toy_stages:{stage}", {"number": number}, needs=inputs, resources=Resources(**resources))
 
@@ -80,9 +87,16 @@ def test_a_record_says_where_it_comes_from(tmp_path):
     assert record.inputs == {"first": first.identity}
     assert record.identity == second.identity
     assert record.provenance == {"note": "added"}
-    assert record.code["commit"] is None or len(record.code["commit"]) == 40
-    assert {"torch", "numpy"} <= record.packages.keys()
-    assert record.cost.seconds >= 0
+    assert all(code.commit is None or len(code.commit) == 40 for code in record.code)
+    assert {"torch", "numpy", "scipy", "scikit-learn"} <= record.environment.packages.keys()
+    assert record.environment.lock_sha256 == sha256_of(REPOSITORY / "requirements.lock")
+    assert record.environment.cuda == (torch.version.cuda or "none")
+    if not torch.cuda.is_available():
+        assert (record.hardware.gpu, record.hardware.gpu_memory) == ("none", 0)
+    assert record.environment.blas and record.arithmetic.instruction_set
+    assert record.cost.peak_memory > 10**7
+    (start,) = record.cost.starts
+    assert (start.end, start.seconds, start.code) == ("done", record.cost.seconds, 0)
 
 
 def test_a_failure_stops_what_needs_it_and_nothing_else(tmp_path):
@@ -110,20 +124,175 @@ def test_unusable_input_gives_its_sentence_without_a_traceback(tmp_path):
 def test_a_killed_job_is_named_and_runs_again(tmp_path):
     job = toy("killed", "be_killed")
     ((failure,), _) = run([job], tmp_path)
-    assert failure.reason == "ended by SIGKILL"
+    assert failure.reason.startswith("ended by SIGKILL: the system probably had no memory left; let fewer jobs run")
+    assert read_states([job], tmp_path, {})[0].state is State.FAILED
     assert job.record(tmp_path) is None
+    part = job.folder(tmp_path) / f".state.pt.12345678{PART}"
+    part.touch()
     assert run([job], tmp_path)[0] == []
+    assert not part.exists(), "what was half written when it was killed"
 
 
-def test_a_record_of_another_identity_or_half_a_record_is_no_record(tmp_path):
-    job = toy("first")
-    run([job], tmp_path)
-    path = job.folder(tmp_path) / "record.json"
+@pytest.mark.parametrize(("number", "reason"), [(7, "ended by SIGBUS: shared memory"), (15, "ended by SIGTERM")])
+def test_every_signal_is_named(tmp_path, number, reason):
+    ((failure,), _) = run([toy("ended", "end_by_signal", number)], tmp_path)
+    assert failure.reason.startswith(reason)
+
+
+def test_two_equal_runs_differ_in_their_cost_alone(tmp_path):
+    """One of them is killed first: that too is a matter of cost."""
+    job = toy("killed", "be_killed")
+    for runs in (tmp_path / "disturbed", tmp_path / "disturbed", tmp_path / "other"):
+        (job.folder(tmp_path / "other")).mkdir(parents=True, exist_ok=True)
+        (job.folder(tmp_path / "other") / "mark").touch()
+        run([job], runs)
+    first, second = (records(tmp_path / name) for name in ("disturbed", "other"))
+    assert first == second and len(first) == 1
+
+
+def test_the_cost_of_a_killed_start_counts_too(tmp_path):
+    job = toy("killed", "be_killed")
+    for _ in range(2):
+        run([job], tmp_path)
+    first, second = job.record(tmp_path).cost.starts
+    assert (first.end, second.end) == ("killed", "done")
+    assert job.record(tmp_path).cost.seconds == first.seconds + second.seconds
+
+
+@pytest.mark.parametrize(("hours", "end"), [(1, "preempted"), (1e-9, "time limit")])
+def test_a_start_that_was_stopped_on_request_says_why(tmp_path, hours, end):
+    job = toy("paused", "ask_for_a_pause", hours=hours)
+    for _ in range(2):
+        run([job], tmp_path)
+    assert [start.end for start in job.record(tmp_path).cost.starts] == [end, "done"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        ({"value": float("nan")}, "metrics.figure.value: input should be a finite number, found nan"),
+        ({"value": float("-inf")}, "metrics.figure.value: input should be a finite number, found -inf"),
+        ({"value": 250}, "metrics: figure is 250 %, and a percentage lies between 0 and 100"),
+        ({"value": -0.5}, "metrics: figure is -0.5 %, and"),
+        ({"value": 50, "spread": -1}, "metrics.figure.spread: input should be greater than or equal to 0, found -1.0"),
+        ({"value": 50, "spread": float("inf")}, "metrics.figure.spread: input should be a finite number"),
+    ],
+)
+def test_a_figure_that_cannot_be_right_is_no_record(tmp_path, figure, said):
+    job = toy("measured", "measure", number={name: str(value) for name, value in figure.items()})
+    ((failure,), _) = run([job], tmp_path)
+    assert failure.reason.startswith(f"The stage tests.toy_stages:measure gave what cannot be right ({said}")
+    assert "Traceback" not in failure.log.read_text()
+    assert not (job.folder(tmp_path) / "record.json").exists()
+    (start,) = json.loads((job.folder(tmp_path) / "starts.json").read_text())["starts"]
+    assert start["end"] == "failed"
+
+
+def test_what_a_stage_says_is_finite_too(tmp_path):
+    job = Job("measured", "tests.toy_stages:measure", {"number": {"value": "1"}, "said": "inf"})
+    ((failure,), _) = run([job], tmp_path)
+    assert "(provenance: said is inf, which is no finite number)" in failure.reason
+    assert not (job.folder(tmp_path) / "record.json").exists()
+
+
+SPOILT = {
+    "edited": lambda text: text.replace('"value": 1.0', '"value": 99.9'),
+    "damaged": lambda text: text[: len(text) // 2],
+    "of another job": lambda text: text.replace("first", "other"),
+    "empty": lambda text: "",
+}
+
+
+@pytest.mark.parametrize("change", SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_record_is_kept_and_holds_back_what_needs_it(tmp_path, change):
+    first = toy("first")
+    second = toy("second", needs=[first])
+    third = toy("third", needs=[second])
+    run([first], tmp_path)
+    path = first.folder(tmp_path) / "record.json"
     whole = path.read_text()
-    path.write_text(whole[: len(whole) // 2])
-    assert job.record(tmp_path) is None
-    path.write_text(json.dumps(json.loads(whole) | {"identity": "other"}))
-    assert job.record(tmp_path) is None
+    path.write_text(change(whole))
+    spoilt = path.read_text()
+    failures, ended = run([third, toy("independent", number=7)], tmp_path)
+    assert ended == [("independent", "done")]
+    assert {failure.job.name: failure.is_input_error for failure in failures} == dict.fromkeys(
+        ("first", "second", "third"), True
+    )
+    assert failures[0].reason.startswith(f"The record {path} ")
+    assert "restore it from a backup, or remove it and give the command" in failures[0].reason
+    assert failures[1].reason == "needs first, which is held back"
+    assert path.read_text() == spoilt
+    states = {state.job.name: state.state for state in read_states(in_order([third]), tmp_path, {})}
+    assert states == dict.fromkeys(("first", "second", "third"), State.HELD_BACK)
+    with pytest.raises(UnusableRecordError):
+        first.record(tmp_path)
+    path.write_text(whole)
+    assert not run([third], tmp_path)[0]
+    assert calls(first, tmp_path) == 1
+    path.unlink()
+    assert not run([third], tmp_path)[0]
+    assert calls(first, tmp_path) == 2
+
+
+def test_a_model_that_its_job_did_not_write_is_not_used(tmp_path):
+    """Whole in itself, as from another run: its sums are right."""
+    first, second = toy("first", "write_a_model", number=1), toy("second", "write_a_model", number=2)
+    third = toy("third", needs=[first])
+    run([first, second], tmp_path)
+    path = first.folder(tmp_path) / "model.pt"
+    path.write_bytes((second.folder(tmp_path) / "model.pt").read_bytes())
+    ((failure,), _) = run([third], tmp_path)
+    assert failure.is_input_error and failure.reason.startswith(f"The model {path} is not the one that first wrote:")
+    (first.folder(tmp_path) / "record.json").unlink()  # as the sentence advises
+    assert run([third], tmp_path)[0] == []
+
+
+def test_a_folder_that_cannot_be_read_as_a_record_holds_back_too(tmp_path):
+    job = toy("first")
+    (job.folder(tmp_path) / "record.json").mkdir(parents=True)
+    ((failure,), _) = run([job], tmp_path)
+    assert "cannot be read (Is a directory)" in failure.reason
+
+
+DRIVERS = {
+    "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\nGCC version: 12.3.0\n": (
+        "535.104.05"
+    ),
+    "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  550.54.14  Release Build  (root@x)\n": "550.54.14",
+    "": "none",
+}
+
+
+@pytest.mark.parametrize(("text", "version"), DRIVERS.items())
+def test_the_driver_is_named(tmp_path, monkeypatch, text, version):
+    (tmp_path / "version").write_text(text)
+    monkeypatch.setattr(environment, "DRIVER_FILE", tmp_path / "version")
+    assert environment.environment(None).driver == version
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "none"),
+        ({"SLURM_JOB_ID": "12"}, "12"),
+        ({"SLURM_JOB_ID": "14", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "1"}, "12_1"),
+    ],
+)
+def test_the_schedulers_number_is_the_one_its_commands_take(monkeypatch, variables, expected):
+    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert environment.scheduler_id() == expected
+
+
+def test_a_damaged_note_of_starts_is_said_before_anything_is_computed(tmp_path):
+    job = toy("first")
+    (job.folder(tmp_path)).mkdir(parents=True)
+    (job.folder(tmp_path) / "starts.json").write_text('{"starts": [')
+    ((failure,), _) = run([job], tmp_path)
+    assert "starts.json, the note of what the job has cost so far, is damaged: restore it" in failure.reason
+    assert not (job.folder(tmp_path) / "calls").exists()
 
 
 def test_processes_of_a_job_find_each_other(tmp_path):

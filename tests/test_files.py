@@ -1,11 +1,13 @@
 """Files are whole or not there."""
 
+import fcntl
 import hashlib
+import threading
 
 import pytest
 
 from core.errors import InputError
-from core.files import held_alone, sha256_of, write_json, write_text, written_atomically
+from core.files import LOCK_FILE, held_alone, is_held, sha256_of, write_json, write_text, written_atomically
 
 
 def test_an_exception_leaves_the_old_content(tmp_path):
@@ -38,6 +40,19 @@ def test_one_process_holds_a_folder(tmp_path):
         pass
     with held_alone(folder):
         pass
+
+
+def test_looking_keeps_nobody_out(tmp_path):
+    """Several may look at once, and a folder that is only looked at can be held."""
+    with held_alone(tmp_path):
+        assert is_held(tmp_path)
+    with open(tmp_path / LOCK_FILE) as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        assert not is_held(tmp_path)
+        threading.Timer(0.2, look.close).start()
+        with held_alone(tmp_path):
+            assert is_held(tmp_path)
+    assert not is_held(tmp_path / "nowhere")
 
 
 def test_the_sentence_survives_a_workers_traceback():

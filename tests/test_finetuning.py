@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from core.errors import InputError
-from core.workspace import PROGRESS_FILE, Workspace
+from core.workspace import MODEL_FILE, PROGRESS_FILE, Workspace
 from data.images import ImageTable
 from pretrain import loop
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
+from pretrain.tensor_files import save_tensors
 from tests.processes import in_two_processes, run_stage
 from transfer import finetuning
 from transfer.finetuning import HISTORY_FILE

@@ -10,7 +10,7 @@ import pytest
 
 from core.instructions import variables_of
 from results.identical import comparison
-from slurm.task import REPOSITORY
+from slurm.environment import REPOSITORY
 
 GOLDEN = REPOSITORY / "tests/golden/model.json"
 PROGRAM = """

@@ -9,9 +9,9 @@ import pytest
 
 from core.errors import InputError
 from core.instructions import VARIABLES, require, variables_of
+from slurm.environment import REPOSITORY
 from slurm.jobs import Job
 from slurm.local import LocalExecutor
-from slurm.task import REPOSITORY
 from tests.test_executor import Events
 
 CAPABILITY = "import torch; print(torch.backends.cpu.get_cpu_capability())"
@@ -53,7 +53,7 @@ def test_a_job_starts_with_them_and_its_record_names_them(tmp_path):
 def run_held_job(runs: str) -> None:
     job = Job("held", "tests.toy_stages:add", {"number": 1}, instructions="avx2")
     assert LocalExecutor(Path(runs), 1, Events()).run([job]) == []
-    assert job.record(Path(runs)).hardware["held_to"] == dict(variables_of("avx2"))
+    assert job.record(Path(runs)).arithmetic.held_to == "avx2"
 
 
 def test_instructions_are_part_of_the_identity_where_they_are_named():

@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from core import interruption
-from core.workspace import Workspace
+from core.errors import InputError
+from core.workspace import MODEL_FILE, Workspace
 from pretrain import loop, stage
-from pretrain.checkpoints import MODEL_FILE, load_tensors
+from pretrain.divergence import LossWatch
+from pretrain.resumption import newest_whole
+from pretrain.tensor_files import load_tensors, save_tensors
 from tests.processes import in_two_processes
 from tests.test_pretraining import CONFIG, pretrain
 
@@ -51,17 +54,32 @@ def test_a_request_is_followed_at_the_next_step_in_mid_epoch(miniature, tmp_path
     assert equal(load_tensors(folder / MODEL_FILE), undisturbed)
 
 
-def leave_together(miniature, folder) -> int:
-    """Rank 1 alone gets the signal; gives the step after which this rank left."""
+def leave_together(miniature, folder) -> tuple[int, str, str]:
+    """Rank 1 alone gets the signal; gives the step after which this rank left, and the state that it would choose.
+
+    And what it says of a loss that is broken on rank 1 alone.
+    """
     interruption.note([signal.SIGUSR2])
     workspace = (Asks if os.environ["RANK"] == "1" else Workspace)(folder, {"data": miniature})
     with pytest.raises(interruption.Interrupted):
         stage.run(CONFIG.model_dump(mode="json"), workspace)
-    return load_tensors(folder / loop.STATE_FILE)["step"]
+    listed = [3, 2] if os.environ["RANK"] == "0" else []  # rank 1 sees an old listing of the folder
+    chosen = newest_whole(listed, lambda number: folder / f"iter_{number}.pth", torch.device("cpu"))
+    losses = LossWatch(torch.device("cpu"))
+    losses.see(torch.tensor(1.0 if os.environ["RANK"] == "0" else torch.nan), 3, 0.1)
+    with pytest.raises(InputError) as error:
+        losses.require_finite()
+    return load_tensors(folder / loop.STATE_FILE)["step"], chosen.path.name, error.value.sentence
 
 
-def test_all_processes_leave_at_the_same_step(miniature, tmp_path):
-    assert in_two_processes(leave_together, miniature, tmp_path) == [Asks.at, Asks.at]
+def test_all_processes_leave_at_the_same_step_and_choose_the_same_state_and_see_the_same_divergence(
+    miniature, tmp_path
+):
+    save_tensors(tmp_path / "iter_2.pth", {"step": 2})
+    (tmp_path / "iter_3.pth").write_bytes(b"PK\x03\x04")
+    first, second = in_two_processes(leave_together, miniature, tmp_path)
+    assert first == second and first[:2] == (Asks.at, "iter_2.pth")
+    assert first[2].startswith("The training diverged: the loss of step 3 is nan, with the learning rate 0.1; ")
 
 
 def cut_in_half(content: bytes) -> bytes:
@@ -84,3 +102,13 @@ def test_a_damaged_state_gives_way_to_the_one_before(miniature, tmp_path, capsys
     stage.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
     assert equal(load_tensors(tmp_path / "job" / MODEL_FILE), undisturbed)
     assert f"warning: The checkpoint {newest}" in capsys.readouterr().out
+
+
+def test_a_damaged_model_is_written_anew_where_its_job_runs_again(miniature, tmp_path):
+    undisturbed = pretrain(miniature, tmp_path / "job")
+    model = tmp_path / "job" / MODEL_FILE
+    model.write_bytes(with_a_wrong_byte(model.read_bytes()))
+    with pytest.raises(InputError, match=r"model\.pt is damaged .*: delete .*job/record\.json, and the same command"):
+        load_tensors(model)
+    stage.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
+    assert equal(load_tensors(model), undisturbed)

@@ -2,30 +2,33 @@
 
 import hashlib
 import json
+import warnings
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from core.errors import InputError
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.images import ImageTable
 from data.places import read_split
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.evaluation import pretrained_classifier
 from pretrain.features import pooled_features
+from pretrain.tensor_files import save_tensors
 from tests.processes import in_two_processes, run_stage
 from transfer import places205, voc07
 from transfer.config import LowShotConfig, OneVsRestSVMConfig, SVMConfig
 from transfer.features import unit_rows
-from transfer.lowshot import draw_shots, measure_draws
+from transfer.lowshot import Classifiers, draw_shots, measure_draws
 
 SVM = SVMConfig(cost=0.5, tolerance=1e-4, iterations=2000)
 ONE_VS_REST = OneVsRestSVMConfig(cost=0.5, tolerance=1e-4, iterations=2000, positive_weight=2)
@@ -111,24 +114,60 @@ def test_single_labels_and_multi_labels_are_drawn_from_alike():
 
 def test_figures_are_mean_and_sample_deviation_over_draws(tmp_path):
     draws = {(k, draw): np.array([k, draw]) for k in (1, 4) for draw in range(3)}
-    metrics = measure_draws(draws, lambda rows: (rows[0] + rows[1]) / 10, Workspace(tmp_path))
+    metrics = measure_draws(
+        draws, lambda: Classifiers(SVM), lambda rows, _: (rows[0] + rows[1]) / 10, Workspace(tmp_path)
+    )
+    none = {"fitted": 0, "not_converged": 0}
     assert metrics == {
-        "k1": {"value": pytest.approx(20), "unit": "%", "n": 3, "spread": pytest.approx(10)},
-        "k4": {"value": pytest.approx(50), "unit": "%", "n": 3, "spread": pytest.approx(10)},
+        "k1": {"value": pytest.approx(20), "unit": "%", "n": 3, "spread": pytest.approx(10), "convergence": none},
+        "k4": {"value": pytest.approx(50), "unit": "%", "n": 3, "spread": pytest.approx(10), "convergence": none},
     }
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1, 30])
+def test_svms_that_stop_at_their_limit_are_counted_as_the_library_warns_of_them(labels, scale):
+    features = scale * np.random.default_rng(1).random((60, 8))
+    for iterations in (1, 20, 60, 2000):
+        classifiers = voc07.one_vs_rest(ONE_VS_REST.model_copy(update={"iterations": iterations}))
+        warned = 0
+        for targets in 2 * labels.T - 1:
+            own = LinearSVC(**classifiers.fit(features, targets).get_params())
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                own.fit(features, targets)
+            warned += any(issubclass(it.category, ConvergenceWarning) for it in said)
+        assert (classifiers.fitted, classifiers.not_converged) == (4, warned)
+        assert warned == 4 or iterations > 1
+
+
+@pytest.mark.parametrize(("stage", "config", "classifiers"), [(places205, PLACES205, 2), (voc07, VOC07, 40)])
+def test_a_figure_says_how_many_svms_did_not_converge(workspace, capfd, stage, config, classifiers):
+    config = config | {"svm": config["svm"] | {"iterations": 1}}
+    metrics = stage.run(config, workspace)
+    for k in ("k1", "k2"):
+        convergence = metrics[k]["convergence"]
+        assert convergence["fitted"] == classifiers
+        assert 0 < convergence["not_converged"] <= classifiers
+    said = capfd.readouterr()
+    assert "Warning" not in said.err
+    total = sum(metrics[k]["convergence"]["not_converged"] for k in ("k1", "k2"))
+    assert f"{total} of {2 * classifiers} SVMs stopped at their limit of iterations" in said.out
 
 
 def test_separable_features_are_ranked_perfectly(labels):
     features = unit_rows(labels + 0.01)
-    assert voc07.mean_average_precision(features, labels, features, labels, ONE_VS_REST) == pytest.approx(1)
+    assert voc07.mean_average_precision(
+        features, labels, features, labels, voc07.one_vs_rest(ONE_VS_REST)
+    ) == pytest.approx(1)
 
 
 def test_accuracy_on_hand_made_features():
     corners = np.eye(3)
     labels = np.array([0, 1, 2])
     val_features = corners[[0, 1, 2, 2]]
-    assert places205.accuracy(corners, labels, val_features, np.array([0, 1, 2, 2]), SVM) == 1
-    assert places205.accuracy(corners, labels, val_features, np.array([0, 1, 2, 0]), SVM) == 0.75
+    assert places205.accuracy(corners, labels, val_features, np.array([0, 1, 2, 2]), Classifiers(SVM)) == 1
+    assert places205.accuracy(corners, labels, val_features, np.array([0, 1, 2, 0]), Classifiers(SVM)) == 0.75
 
 
 @pytest.fixture
@@ -150,7 +189,7 @@ PROTOCOL = {"C": 0.5, "loss": "squared_hinge", "penalty": "l2", "tol": 1e-4, "du
 
 def test_voc07_fits_one_classifier_a_class_with_the_protocols_constants(labels, fitted):
     features = np.random.default_rng(1).random((60, 8))
-    voc07.mean_average_precision(features, labels, features, labels, ONE_VS_REST)
+    voc07.mean_average_precision(features, labels, features, labels, voc07.one_vs_rest(ONE_VS_REST))
     assert len(fitted) == 4
     for parameters, targets in fitted:
         assert targets == [-1, 1]
@@ -161,7 +200,7 @@ def test_voc07_fits_one_classifier_a_class_with_the_protocols_constants(labels, 
 def test_places205_fits_one_classifier_over_all_classes_with_the_protocols_constants(fitted):
     labels = np.arange(60) % 5
     features = np.random.default_rng(1).random((60, 8))
-    places205.accuracy(features, labels, features, labels, SVM)
+    places205.accuracy(features, labels, features, labels, Classifiers(SVM))
     ((parameters, targets),) = fitted
     assert targets == [0, 1, 2, 3, 4]
     assert PROTOCOL.items() <= parameters.items()
@@ -208,7 +247,7 @@ def test_places205_figures_are_those_of_the_drawn_images_features(miniature, wor
     )
     for k in (1, 2):
         values = [
-            100 * places205.accuracy(features[rows], train.labels[rows], val_features, val.labels, SVM)
+            100 * places205.accuracy(features[rows], train.labels[rows], val_features, val.labels, Classifiers(SVM))
             for draw in json.loads((workspace.folder / "draws.json").read_text())
             if draw["k"] == k and (rows := draw["rows"])
         ]
@@ -217,6 +256,7 @@ def test_places205_figures_are_those_of_the_drawn_images_features(miniature, wor
             "unit": "%",
             "n": 2,
             "spread": pytest.approx(np.std(values, ddof=1)),
+            "convergence": {"fitted": 2, "not_converged": 0},
         }
 
 

@@ -79,3 +79,14 @@ def test_no_pixel_of_a_scene_is_in_both_splits(tmp_path):
 def test_scenes_are_no_backgrounds():
     assert not {name.rsplit("/", 1)[1] for name in sources.SCENES} & set(sources.PHOTOGRAPHS)
     assert len(sources.scenes()) == len(sources.SCENES) == 12
+
+
+@pytest.mark.parametrize("value", ["file", "/proc/nowhere"])
+def test_downloads_stay_with_the_job_where_there_is_no_cache(tmp_path, monkeypatch, value):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / value))
+    assert build.downloads_folder(Workspace(tmp_path)) == tmp_path / "downloads"
+    for unset in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", unset)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        assert build.downloads_folder(Workspace(tmp_path)) == tmp_path / "home/.cache/mopro-reproduction"

@@ -1,7 +1,10 @@
 """The operators of mmcv against plain references that loop over everything, and what is said without mmdet."""
 
+import itertools
 import subprocess
 import sys
+import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,38 +14,61 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from transfer import mmdetection
+from transfer import mmdetection, operators
+from transfer.operators import Operators, compiled_kernels, kernels, plain_kernels, torchvision_is_compiled
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEEDS = st.integers(0, 2**32 - 1)
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
-
-def boxes(count: int, rng: np.random.Generator) -> torch.Tensor:
-    """Also outside the image, empty and turned inside out."""
-    corner = rng.uniform(-6, 22, (count, 2))
-    return torch.tensor(np.concatenate([corner, corner + rng.uniform(-3, 18, (count, 2))], 1))
+on_all_kernels = pytest.mark.parametrize(
+    "kernels_of",
+    [
+        pytest.param(plain_kernels, id="torch"),
+        pytest.param(
+            compiled_kernels,
+            id="torchvision",
+            marks=pytest.mark.skipif(
+                not torchvision_is_compiled(), reason="torchvision's compiled operators do not load beside this torch"
+            ),
+        ),
+    ],
+)
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Of two boxes without any area: none."""
     width = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
     height = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    return width * height / (sum(areas) - width * height)
+    return width * height / ((sum(areas) - width * height) or 1)
 
 
-@settings(deadline=None, max_examples=30)
-@given(SEEDS, st.integers(0, 30), st.sampled_from([0.2, 0.5, 0.7]))
-def test_suppression_keeps_what_no_better_box_overlaps(seed, count, threshold):
-    rng = np.random.default_rng(seed)
-    corner = rng.uniform(0, 20, (count, 2))
-    some = np.concatenate([corner, corner + rng.uniform(1, 18, (count, 2))], 1).astype(np.float32)
-    scores = rng.permutation(count) / max(count, 1)
+def staying(boxes: np.ndarray, scores: np.ndarray, threshold: float, offset: int) -> list[int]:
+    widened = boxes + np.array([0, 0, offset, offset])
     kept: list[int] = []
-    for row in np.argsort(-scores):
-        if all(overlap(some[row], some[better]) <= threshold for better in kept):
+    for row in np.argsort(np.where(np.isnan(scores), -np.inf, -scores), kind="stable"):
+        if all(overlap(widened[row], widened[better]) <= threshold for better in kept):
             kept.append(int(row))
-    found = mmdetection.nms(torch.tensor(some), torch.tensor(scores), threshold, offset=0)
-    assert found.tolist() == kept
+    return kept
+
+
+@on_all_kernels
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.integers(0, 30), st.sampled_from([0.21, 0.5, 0.69]), st.integers(0, 1))
+def test_suppression_keeps_what_no_better_box_overlaps(kernels_of, seed, count, threshold, offset):
+    """Also of equal scores and NaN, and of boxes that are empty or turned inside out."""
+    rng = np.random.default_rng(seed)
+    corner = rng.integers(0, 20, (count, 2))
+    some = np.concatenate([corner, corner + rng.integers(-2, 18, (count, 2))], 1)
+    scores = rng.integers(0, 10, count) / 16
+    scores[rng.random(count) < 0.1] = np.nan
+    expected = staying(some, scores, threshold, offset)
+    for of_boxes, of_scores in itertools.product(FLOATS, FLOATS):  # all hold these numbers exactly
+        found = Operators(kernels_of()).nms(
+            torch.tensor(some).to(of_boxes), torch.tensor(scores).to(of_scores), threshold, offset
+        )
+        assert found.tolist() == expected
 
 
 def bilinear(image: np.ndarray, y: float, x: float) -> np.ndarray:
@@ -82,26 +108,73 @@ def pooled(images, rois, scale, height, width, sampling, aligned) -> np.ndarray:
     return result
 
 
+def pooled_and_gradient(operators: Operators, images, rois, gradient, scale, height, width, sampling, aligned):
+    """As mmcv calls the two, with the types of the images."""
+    nothing = images.new_zeros(0)
+    output, of_images = images.new_zeros(len(rois), images.shape[1], height, width), torch.zeros_like(images)
+    settings_of_pooling = {
+        "aligned_height": height,
+        "aligned_width": width,
+        "spatial_scale": scale,
+        "sampling_ratio": sampling,
+        "pool_mode": 1,
+        "aligned": aligned,
+    }
+    operators.roi_align_forward(images, rois, output, nothing, nothing, **settings_of_pooling)
+    operators.roi_align_backward(gradient, rois, nothing, nothing, of_images, **settings_of_pooling)
+    return output, of_images
+
+
+def some_regions(rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two images, and regions in eighths of a pixel: also outside the image, empty and turned inside out."""
+    images = torch.tensor(rng.normal(size=(2, 3, 9, 11)))
+    corner = rng.integers(-48, 176, (count, 2)) / 8
+    sides = np.concatenate([corner, corner + rng.integers(-24, 144, (count, 2)) / 8], 1)
+    return images, torch.tensor(np.concatenate([rng.integers(2, size=(count, 1)), sides], 1))
+
+
+@on_all_kernels
 @settings(deadline=None, max_examples=15)
 @given(SEEDS, st.integers(0, 4), st.sampled_from([0, 2]), st.booleans())
-def test_pooling_averages_bilinear_samples(seed, count, sampling, aligned):
+def test_pooling_averages_bilinear_samples(kernels_of, seed, count, sampling, aligned):
     rng = np.random.default_rng(seed)
-    images = torch.tensor(rng.normal(size=(2, 3, 9, 11)))
-    rois = torch.cat([torch.tensor(rng.integers(2, size=(count, 1))).double(), boxes(count, rng)], 1)
+    images, rois = some_regions(rng, count)
     sizes = (0.5, 3, 2)
     expected = pooled(images.numpy(), rois.numpy(), *sizes, sampling, aligned)
-    found = mmdetection.plain_roi_align(images, rois, *sizes, sampling, aligned)
+    gradient = torch.tensor(rng.normal(size=expected.shape))
+    found, backward = pooled_and_gradient(Operators(kernels_of()), images, rois, gradient, *sizes, sampling, aligned)
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-9)
     # Pooling is linear: its gradient is its transpose.
-    gradient = torch.tensor(rng.normal(size=found.shape))
-    backward = mmdetection.plain_roi_align_backward(gradient, rois, *sizes, *images.shape, sampling, aligned)
     torch.testing.assert_close((backward * images).sum(), (gradient * found).sum())
 
 
-def test_mmcv_calls_these_operators():
+@on_all_kernels
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize(("of_images", "of_rois"), itertools.product(FLOATS, FLOATS))
+def test_pooling_takes_types_of_any_width_and_computes_in_32_bits_at_least(kernels_of, autocast, of_images, of_rois):
+    images, rois = some_regions(np.random.default_rng(1), 6)
+    images, rois = images.to(of_images), rois.to(of_rois)
+    gradient = torch.randn(6, 3, 3, 2, generator=torch.Generator().manual_seed(0)).to(of_images)
+    sizes = (0.5, 3, 2, 0, True)
+    with torch.autocast("cpu", enabled=autocast):
+        found = pooled_and_gradient(Operators(kernels_of()), images, rois, gradient, *sizes)
+    exact = pooled_and_gradient(Operators(plain_kernels()), images.double(), rois.double(), gradient.double(), *sizes)
+    for ours, expected in zip(found, exact, strict=True):
+        assert ours.dtype == of_images
+        rounding = max(torch.finfo(of_images).eps, 1e-6)
+        torch.testing.assert_close(ours.double(), expected, rtol=rounding, atol=1e-6)
+
+
+@on_all_kernels
+def test_mmcv_calls_these_operators(kernels_of, monkeypatch):
     mmdetection.load()
     from mmcv.ops import RoIAlign, nms, soft_nms
 
+    if mmdetection.operators_in_use() != "mmcv":
+        for name, operator in Operators(kernels_of()).by_name().items():
+            monkeypatch.setattr(sys.modules[mmdetection.EXTENSION], name, operator)
+        with pytest.raises(NotImplementedError, match=r"softnms is not compiled"):
+            soft_nms(torch.zeros(1, 4), torch.zeros(1))
     images = torch.rand(1, 2, 8, 8, dtype=torch.float64, requires_grad=True)
     rois = torch.tensor([[0, 1.0, 1.5, 6.0, 7.0]], dtype=torch.float64)
     pool = RoIAlign(output_size=3, spatial_scale=0.5, sampling_ratio=0)
@@ -109,9 +182,31 @@ def test_mmcv_calls_these_operators():
     two = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]])
     kept, rows = nms(two, torch.tensor([0.3, 0.6]), 0.5)
     assert rows.tolist() == [1] and kept.shape == (1, 5)
-    if mmdetection.operators_in_use() != "mmcv":
-        with pytest.raises(NotImplementedError, match=r"softnms is not compiled"):
-            soft_nms(two, torch.tensor([0.3, 0.6]))
+
+
+def test_compiled_kernels_serve_where_they_load():
+    assert kernels("plain").name == "torch"
+    assert kernels("compiled").name == ("torchvision" if torchvision_is_compiled() else "torch")
+
+
+@on_all_kernels
+def test_maximum_pooling_is_refused(kernels_of):
+    images, rois = some_regions(np.random.default_rng(0), 1)
+    nothing = images.new_zeros(0)
+    with pytest.raises(NotImplementedError, match="maximum pooling"):
+        Operators(kernels_of()).roi_align_forward(
+            images,
+            rois,
+            nothing,
+            nothing,
+            nothing,
+            aligned_height=1,
+            aligned_width=1,
+            spatial_scale=1,
+            sampling_ratio=0,
+            pool_mode=0,
+            aligned=True,
+        )
 
 
 def test_without_mmdet_detection_alone_says_so(monkeypatch):
@@ -146,19 +241,32 @@ sys.exit("mmengine" in sys.modules)
 @pytest.mark.parametrize(("asked_for", "serving"), [("plain", "torch"), ("compiled", "torchvision")])
 def test_plain_operators_serve_where_they_are_asked_for(monkeypatch, asked_for, serving):
     """Also where torchvision's are compiled; a machine on which they are not plays one on which they are."""
-    monkeypatch.setattr(mmdetection, "_asked_for", "compiled")
-    mmdetection.load(asked_for)
+    mmdetection.load()
     if mmdetection.operators_in_use() == "mmcv":
         pytest.skip("mmcv is compiled here")
-    monkeypatch.setattr(mmdetection, "_torchvision_is_compiled", lambda: True)
-    assert mmdetection.operators_in_use() == serving
-    if asked_for == "plain":
-        boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]])
-        assert mmdetection.nms(boxes, torch.tensor([0.3, 0.6]), 0.5, 0).tolist() == [1]
+    from mmcv.ops import nms
+
+    monkeypatch.setattr(operators, "torchvision_is_compiled", lambda: True)
+    monkeypatch.setattr(operators, "compiled_kernels", lambda: replace(plain_kernels(), name="torchvision", nms=no_box))
+    try:
+        mmdetection.load(asked_for)
+        assert mmdetection.operators_in_use() == serving
+        two = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]])
+        _, rows = nms(two, torch.tensor([0.3, 0.6]), 0.5)
+        assert rows.tolist() == ([1] if asked_for == "plain" else [])
+    finally:
+        monkeypatch.undo()
+        mmdetection.load()
+
+
+def no_box(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+    """Plays a compiled kernel that can be told from the plain one."""
+    return torch.zeros(0, dtype=torch.long)
 
 
 def test_plain_operators_cannot_take_the_place_of_compiled_mmcv(monkeypatch):
+    """A module that is no stand-in plays compiled operators."""
     mmdetection.load()
-    monkeypatch.setattr(mmdetection, "_stands_in", lambda: False)
+    monkeypatch.setitem(sys.modules, mmdetection.EXTENSION, types.ModuleType(mmdetection.EXTENSION))
     with pytest.raises(InputError, match=r"operators: plain asks for .* install mmcv-lite in its place"):
         mmdetection.load("plain")

@@ -4,11 +4,10 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.config import TrainingViews
 from pretrain import stage
 from pretrain.backbone import ProjectingEncoder
-from pretrain.checkpoints import MODEL_FILE, load_tensors
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
@@ -18,6 +17,7 @@ from pretrain.config import (
     ScheduleConfig,
 )
 from pretrain.mopro import MoPro
+from pretrain.tensor_files import load_tensors
 from tests.toy_world import CONSTANTS
 
 SMALL = BackboneConfig(depth=10, width=16, stem="small")

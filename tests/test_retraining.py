@@ -14,11 +14,12 @@ from data.loading import TrainingBatches, ViewedImages
 from data.views import centre_view, weak_view
 from data.webvision import TRAIN_LISTS, read_train
 from pretrain import accuracy, cleaning, loop, retraining
-from pretrain.checkpoints import BESIDE_A_CLASSIFIER, exported, load_classifier, load_tensors, save_tensors
+from pretrain.checkpoints import BESIDE_A_CLASSIFIER, exported, load_classifier
 from pretrain.cleaning import PSEUDO_LABELS_FILE
 from pretrain.config import RetrainingConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.sources import CachedFeatures, Images, StreamedFeatures
+from pretrain.tensor_files import load_tensors, save_tensors
 from tests.processes import in_two_processes, run_stage
 from tests.test_checkpoints import SMALL, mopro
 from tests.test_cleaning import CONFIG as CLEANING

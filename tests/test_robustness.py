@@ -10,14 +10,16 @@ import torch
 from PIL import Image
 
 from core.errors import InputError
-from core.workspace import Workspace
-from data.imagenet_variants import read_variant
+from core.workspace import MODEL_FILE, Workspace
+from data import synsets
+from data.imagenet_variants import read_published, read_variant
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.renditions import LABELS, STYLES
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, exported, save_tensors
+from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
+from pretrain.tensor_files import save_tensors
 from robustness import evaluation, hard_images
 from robustness.evaluation import choose_among
 from tests.processes import in_two_processes, run_stage
@@ -93,7 +95,7 @@ def assert_refused(world: Path, *parts: str, classes: int | None = 8) -> None:
 
 def test_a_folder_that_is_no_synset_of_imagenet(world):
     (world / "imagenet-r" / "n99999999").mkdir()
-    assert_refused(world, "imagenet-r/n99999999", "none of the 10 synsets", "imagenet/val")
+    assert_refused(world, "imagenet-r holds 1 folders", "no synset of", "imagenet/val (n99999999)")
 
 
 def test_a_missing_class(world):
@@ -121,7 +123,58 @@ def test_a_missing_root(world):
 
 def test_a_missing_imagenet(world):
     shutil.rmtree(world / "imagenet")
-    assert_refused(world, "imagenet/val", "does not exist")
+    assert_refused(world, "world/imagenet does not exist")
+
+
+@pytest.fixture
+def published(miniature, tmp_path) -> Path:
+    """ImageNet-R and -A with all 200 synsets, an image each."""
+    image = next((miniature / "imagenet-r").rglob("*.jpg"))
+    for name in synsets.MARKS:
+        for kind in synsets.variant(name):
+            (tmp_path / name / kind).mkdir(parents=True)
+            (tmp_path / name / kind / "1.jpg").symlink_to(image)
+        (tmp_path / name / "README.txt").touch()
+    return tmp_path
+
+
+def test_the_published_synsets():
+    everything, r, a = synsets.imagenet(), *(synsets.variant(name) for name in ("imagenet-r", "imagenet-a"))
+    assert (len(everything), len(r), len(a)) == (1000, 200, 200)
+    assert all(list(names) == sorted(set(names)) and set(names) <= set(everything) for names in (everything, r, a))
+    assert len(set(r) & set(a)) == 86
+    assert [everything.index(name) for name in r[:5]] == [1, 2, 4, 6, 8]  # as the authors number them
+    assert [everything.index(name) for name in a[-5:]] == [981, 984, 986, 987, 988]
+
+
+@pytest.mark.parametrize("name", synsets.MARKS)
+def test_a_published_set_needs_no_imagenet(published, name):
+    images, present = read_published(published / name, name)
+    assert (len(images), images.classes) == (200, 1000)
+    assert present.tolist() == images.labels.tolist()
+    assert [synsets.imagenet()[label] for label in present] == [path.decode().split("/")[0] for path in images.paths]
+
+
+@pytest.mark.parametrize(
+    ("there", "read_as", "part"),
+    [("imagenet-a", "imagenet-r", "lacks 114 of the 200 synsets"), ("imagenet-r", "imagenet-a", "holds 114 folders")],
+)
+def test_the_one_set_is_not_taken_for_the_other(published, there, read_as, part):
+    with pytest.raises(InputError) as error:
+        read_published(published / there, read_as)
+    assert "114" in error.value.sentence and "n0" in error.value.sentence
+
+
+def test_the_stage_judges_a_published_set_with_a_thousand_classes(published, tmp_path):
+    torch.manual_seed(0)
+    (tmp_path / "checkpoint").mkdir()
+    model = Classifier(BackboneConfig(**BACKBONE), 1000)
+    save_tensors(tmp_path / "checkpoint" / MODEL_FILE, exported(CrossEntropy(model)))
+    config = {key: value for key, value in CONFIG.items() if key != "imagenet"}
+    config |= {"folder": str(published / "imagenet-a"), "classes": "imagenet-a", "imagenet_classes": 1000}
+    workspace = Workspace(tmp_path, {"checkpoint": tmp_path / "checkpoint"})
+    assert evaluation.run(config, workspace)["accuracy"] == {"value": 0.5, "unit": "%", "n": 200}  # one of 200 alike
+    assert workspace.provenance["images"]["present_classes"] == 200
 
 
 def test_the_best_of_all_classes_does_not_count_if_it_is_absent():

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import InputError
+from slurm.cluster import SlurmExecutor
+from slurm.config import SlurmConfig
 from slurm.states import State
 from tests.commands import REPOSITORY, command, environment, records, run_all
 from tests.slurm_cluster import Cluster, missing_programs, wait_until
@@ -106,6 +109,20 @@ def job_numbers(cluster: Cluster, runs: Path) -> list[str]:
 def tables(runs: Path) -> dict[str, str]:
     """All tables without the last line of each, which names the run."""
     return {path.name: path.read_text() for path in sorted((runs / "mini/tables").glob("*.csv"))}
+
+
+def test_an_edited_record_holds_back_what_needs_it_and_nothing_else(cluster, runs):
+    """Nothing is submitted here: the edited record is of what all others need."""
+    (path,) = runs.glob("mini/miniature-*/record.json")
+    edited = path.read_text().replace('"n": 1,', '"n": 2,')
+    path.write_text(edited)
+    run = run_all(runs, *SLURM, *ONE_BRANCH)
+    assert run.returncode == 2
+    assert f"error: miniature: The record {path} was edited after it was written" in run.stderr
+    assert "needs miniature, which is held back" in run.stderr
+    assert {job["state"] for job in status(runs, *ONE_BRANCH).values()} == {State.HELD_BACK}
+    assert path.read_text() == edited
+    assert not job_numbers(cluster, runs)
 
 
 def test_the_whole_miniature_gives_the_tables_of_a_local_run(cluster, miniature, runs, tmp_path):
@@ -266,6 +283,42 @@ def test_a_machine_without_slurm(runs, monkeypatch, tmp_path):
     assert run.returncode == 2
     assert run.stderr.startswith("error: There is no squeue on this machine") and run.stderr.count("\n") == 1
     assert status(runs, *ONE_BRANCH)["pretrain/mopro"]["state"] == State.NOT_STARTED
+
+
+def test_odd_folders_and_an_allocation_around_the_command(cluster, tmp_path):
+    """Checkout and runs have spaces and quotes in their paths; nothing around reaches scheduler or job."""
+    checkout, runs = tmp_path / "o'check out", tmp_path / 'ru "n" $s; é'
+    for package in ("core", "results", "slurm", "tests"):
+        shutil.copytree(REPOSITORY / package, checkout / package)
+    program = """
+import sys
+from pathlib import Path
+from slurm.cluster import SlurmExecutor
+from slurm.config import SlurmConfig
+from tests.test_executor import toy
+SlurmExecutor(Path(sys.argv[1]), SlurmConfig()).submit([toy("shown", "show_environment")])
+"""
+    inside = {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "4", "SLURM_MEM_PER_CPU": "3000", "SLURM_CPU_BIND": "mask_cpu:0x1"}
+    wrong = {"SBATCH_PARTITION": "nowhere", "SQUEUE_PARTITION": "nowhere", "PMI_RANK": "3", "SLURM_EXPORT_ENV": "NONE"}
+    around = environment() | inside | wrong
+    line = [sys.executable, "-c", program, str(runs)]
+    run = subprocess.run(line, cwd=checkout, env=around, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "SBATCH_PARTITION of the environment do not reach the jobs" in run.stderr
+    wait_until(lambda: list(runs.glob("shown-*/record.json")), "the job is done", 120)
+    (shown,) = runs.glob("shown-*/environment.json")
+    of_job = json.loads(shown.read_text())
+    assert of_job["SLURM_CONF"] == os.environ["SLURM_CONF"] and of_job["SLURM_NTASKS"] == "1"
+    assert not {"SBATCH_PARTITION", "SQUEUE_PARTITION", "PMI_RANK"} & of_job.keys()
+    assert all(of_job.get(name) != value for name, value in inside.items())
+    assert of_job["PYTHONPATH"].startswith(str(checkout))
+
+
+@pytest.mark.parametrize("name", ("100%j", "a\nb", "back\\slash"))
+def test_runs_that_slurm_would_take_for_others(tmp_path, name):
+    """In the names of files, SLURM replaces what follows a per cent sign."""
+    with pytest.raises(InputError, match=r"cannot be given the path .* name another one \(--runs"):
+        SlurmExecutor(tmp_path / name, SlurmConfig()).submit([])
 
 
 @pytest.mark.slow

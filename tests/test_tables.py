@@ -2,12 +2,12 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import stdtrit
 
 from core.errors import InputError
 from profiles.load import load_profile
@@ -15,35 +15,48 @@ from results.definitions import PUBLISHED_METHODS, SET_TITLES
 from results.frame import read_frame
 from results.plan import PLAN_FILE, read_results
 from results.published import TABLE, Published, read_published
-from results.records import Record
-from results.statistics import students_t, summarise
-from results.tables import build_tables, figures, verdict
+from results.records import write_record
+from results.reproduced import Compared, outcomes, seeds_to_decide
+from results.schema import Record
+from results.statistics import holm, summarise
+from results.tables import build_tables, figures
 from results.writing import write_tables
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def write_job(runs: Path, evaluation: str, method: str, seed: int, metrics: dict, spread: float | None = None) -> dict:
+def a_record(name: str, tags: dict[str, str], metrics: dict, spread: float | None = None, **changes) -> Record:
+    """A record of a job whose identity is its name."""
+    figures = {key: {"value": value, "unit": "%", "n": 5, "spread": spread} for key, value in metrics.items()}
+    content = {
+        "schema_version": 2,
+        "name": name,
+        "identity": name,
+        "stage": "tests:none",
+        "tags": tags,
+        "seed": int(tags["seed"]),
+        "config": {},
+        "inputs": {},
+        "metrics": figures,
+        "data": {"val": {"images": 5, "classes": 2, "names_sha256": "ab"}},
+        "provenance": {},
+        "code": [{"commit": "0123456789abcdef", "differs": False}],
+        "arithmetic": {},
+        "environment": {},
+        "hardware": {},
+        "cost": {"seconds": 0, "gpu_hours": 0, "starts": []},
+    }
+    return Record.model_validate(content | changes)
+
+
+def write_job(
+    runs: Path, evaluation: str, method: str, seed: int, metrics: dict, spread: float | None = None, **changes
+) -> dict:
     """A job's entry in the plan, and its record in the folder where there are metrics."""
     name = f"{evaluation}/{method}/webvision-v1/seed{seed}"
     tags = {"method": method, "set": "webvision-v1", "seed": str(seed), "evaluation": evaluation}
     if metrics:
-        Record(
-            schema_version=1,
-            name=name,
-            identity=name,
-            stage="tests:none",
-            tags=tags,
-            seed=seed,
-            config={},
-            inputs={},
-            metrics={key: {"value": value, "unit": "%", "n": 5, "spread": spread} for key, value in metrics.items()},
-            provenance={},
-            code={"commit": "0123456789abcdef", "dirty": False},
-            packages={},
-            hardware={},
-            cost={"started": "", "seconds": 0, "gpu_hours": 0},
-        ).write(runs / name)
+        write_record(a_record(name, tags, metrics, spread, **changes), runs / name)
     return {"name": name, "identity": name, "folder": name, "tags": tags}
 
 
@@ -160,35 +173,87 @@ def test_what_the_paper_does_not_claim_is_no_claim(tmp_path):
 @pytest.mark.parametrize(
     ("paper", "ours", "expected"),
     [
-        ((73.9,), [73.6], "reproduced"),
-        ((73.9,), [73.3], "worse"),
-        ((73.9,), [74.5], "better"),
-        ((73.9,), [72.0, 73.0, 74.0], "reproduced"),  # the interval is [70.5, 75.5]
+        ((73.9,), [73.6], "within tolerance (one seed)"),
+        ((73.9,), [73.3], "outside (one seed)"),
+        ((73.9,), [67.0, 69.0], "undecided (about 3 seeds decide)"),  # the 95% interval is [55.3, 80.7]
+        ((73.9,), [73.8, 73.9, 74.0], "reproduced"),  # the 90% interval is [73.7, 74.1]
+        ((73.9,), [73.5, 73.9, 74.3], "undecided (about 4 seeds decide)"),  # [73.2, 74.6]
         ((73.9,), [70.0, 70.1, 70.2], "worse"),
+        ((73.9,), [77.0, 77.1, 77.2], "better"),
+        ((73.9,), [73.4, 73.4, 73.4], "reproduced"),  # on the edge
         ((73.9,), [], "not run"),
         ((), [73.9], "paper's figure unknown"),
         ((40.1, 40.7), [40.1], "paper's figure disputed"),
     ],
 )
 def test_verdicts(paper, ours, expected):
-    assert verdict(Published(paper, "verified"), summarise(ours) if ours else None, tolerance=0.5) == expected
+    compared = Compared(Published(paper, "verified"), summarise(ours) if ours else None, tolerance=0.5)
+    assert [str(outcome) for outcome in outcomes([compared])] == [expected]
+
+
+VALUES = st.lists(st.floats(-3, 3), min_size=2, max_size=6)
+
+
+@given(VALUES, st.floats(1.01, 5), st.floats(0.01, 2))
+def test_a_wider_interval_is_never_rewarded(values, factor, tolerance):
+    """Neither with ``reproduced`` nor, for the paper's figure is the same, with a word for a difference."""
+    ours = summarise(values)
+    wider = replace(ours, deviation=ours.deviation * factor)
+    words = [outcomes([Compared(Published((0.0,), "verified"), it, tolerance)])[0].word for it in (ours, wider)]
+    assert words[1] in (words[0], "undecided")
+
+
+@given(st.lists(VALUES, min_size=1, max_size=6), st.floats(0, 1))
+def test_a_word_for_a_difference_is_never_lost_to_a_single_figure(several, tolerance):
+    """Holm's correction within a table takes words away, never gives them."""
+    compared = [Compared(Published((0.0,), "verified"), summarise(values), tolerance) for values in several]
+    together = [outcome.word for outcome in outcomes(compared)]
+    alone = [outcomes([one])[0].word for one in compared]
+    assert all(word in (single, "undecided") for word, single in zip(together, alone, strict=True))
+
+
+@pytest.mark.parametrize(("values", "tolerance"), [([0.1, 0.4, -0.2], 0.5), ([3.0, 5.0, 1.0], 0.5)])
+def test_the_seeds_that_are_called_for_decide(values, tolerance):
+    """With the same mean and deviation, so many seeds decide, and one fewer does not."""
+    ours = summarise(values)
+    needed = seeds_to_decide(ours, tolerance)
+    words = {
+        n: outcomes([Compared(Published((0.0,), "verified"), replace(ours, n=n), tolerance)])[0].word
+        for n in (needed - 1, needed)
+    }
+    assert words[needed - 1] == "undecided" != words[needed]
+
+
+def test_no_number_of_seeds_decides_on_the_edge():
+    on_the_edge = replace(summarise([0.4, 0.6, 0.5]), mean=0.5)
+    assert seeds_to_decide(on_the_edge, 0.5) is None
+    assert seeds_to_decide(summarise([0.4]), 0.5) is None
+
+
+def test_holm_against_a_worked_example():
+    assert holm([0.01, 0.04, 0.03, 0.005], 0.05) == [True, False, False, True]  # 0.03 > 0.05 / 2
+    assert holm([], 0.05) == []
 
 
 def test_interval_against_a_worked_example():
     summary = summarise([1.0, 2.0, 3.0, 4.0, 5.0])
     assert summary.deviation == pytest.approx(1.5811, abs=1e-4)
-    assert summary.interval == pytest.approx((3 - 1.9632, 3 + 1.9632), abs=1e-4)  # t(0.975, 4) = 2.7764
+    assert summary.interval() == pytest.approx((3 - 1.9632, 3 + 1.9632), abs=1e-4)  # t(0.975, 4) = 2.7764
 
 
-@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 8, 9, 30, 99])
-def test_students_t_is_scipys(degrees):
-    assert students_t(degrees, 0.95) == pytest.approx(stdtrit(degrees, 0.975), rel=1e-9)
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=9), st.floats(0, 20))
+def test_the_p_value_says_what_the_interval_says(values, distance):
+    summary = summarise(values)
+    low, high = summary.interval()
+    edge = min(abs(abs(low) - distance), abs(abs(high) - distance))
+    if edge > 1e-6:
+        assert (summary.p_beyond(distance) <= 0.05) == (low > distance or high < -distance)
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
 def test_interval_holds_the_mean(values):
     summary = summarise(values)
-    low, high = summary.interval
+    low, high = summary.interval()
     assert low <= summary.mean <= high
 
 
@@ -305,9 +370,9 @@ def test_a_table_can_have_a_tolerance_of_its_own(tmp_path):
     jobs = [write_job(tmp_path, "finetune-1pct", "mopro", 0, {"top1": 70.5, "top5": 90.0})]
     tolerance = load_profile("mini", ["tolerance={accuracy: 1, lowshot: 1, finetune: 0.7, coco: 0.3, robustness: 1}"])
     for value, expected in (
-        (0.7, "reproduced"),
-        (0.6, "worse"),
-        (tolerance.model_dump(mode="json")["tolerance"], "reproduced"),
+        (0.7, "within tolerance (one seed)"),
+        (0.6, "outside (one seed)"),
+        (tolerance.model_dump(mode="json")["tolerance"], "within tolerance (one seed)"),
     ):
         profile = {"name": "golden", "compares_with": "paper", "tolerance": value}
         (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
@@ -346,5 +411,5 @@ def test_a_table_that_the_paper_has_not_needs_no_tolerance(tmp_path):
     plan["jobs"].append(write_job(runs, "cleaning", "mopro", 0, {"kept": 90.0}))
     (runs / PLAN_FILE).write_text(json.dumps(plan))
     write_tables(read_results(runs), runs)
-    found = {figure.table.name: figure.verdict for figure in figures(read_results(runs))}
+    found = {figure.table.name: figure.outcome for figure in figures(read_results(runs))}
     assert found["cleaning"] is None and found["accuracy"]

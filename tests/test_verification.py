@@ -1,9 +1,12 @@
 """The check of the data sets: each kind of damage is found and named, and what is sound passes."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -12,16 +15,16 @@ import pytest
 from PIL import Image
 
 from core.errors import InputError
-from core.files import write_json
+from data import synsets
 from data.images import ImageTable
 from data.paths import Paths
 from data.verification.decoding import broken_images, sampled_rows
-from data.verification.inspection import DataSet
-from data.verification.layouts import coco_split
-from data.verification.report import Verifier
+from data.verification.layouts import imagenet_split, variant_split
 from data.webvision import TRAIN_LISTS, VALIDATION_LIST, read_train
 from run_all import main
 from tests.commands import REPOSITORY, environment
+from tests.folders import STRANGERS, put
+from tests.machine import interrupted, sentence_of
 
 COUNTS = {
     "webvision.webvision.train_lines": 200,
@@ -135,6 +138,28 @@ def strange_synset(world: Path) -> None:
     synset(world, "imagenet-r").rename(world / "imagenet-r/n99999999")
 
 
+def strange_folder(world: Path) -> None:
+    (world / "imagenet/train/café").mkdir()
+
+
+def cut_shard(world: Path) -> None:
+    folder = world / "imagenet-r"
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / "shards").mkdir()
+    with tarfile.open(folder / "shards/a.tar", "w") as shard:
+        for name in names:
+            shard.add(folder / name, name)
+            shutil.rmtree(folder / name)
+    with tarfile.open(folder / "shards/a.tar") as shard:
+        os.truncate(folder / "shards/a.tar", shard.getmembers()[-1].offset)
+
+
+def unpack_too_deep(world: Path) -> None:
+    (world / "places205").rename(world / "inner")
+    (world / "places205").mkdir()
+    (world / "inner").rename(world / "places205/places205")
+
+
 def remove_voc_list(world: Path) -> None:
     (world / "VOCdevkit/VOC2007/ImageSets/Main/zebra_test.txt").unlink()
 
@@ -155,6 +180,9 @@ def remove_data_set(world: Path) -> None:
         (empty_class_of_list, "webvision", ["has no image of 1 of 10 classes (3)"]),
         (empty_synset, "imagenet", ["1 synset folders without an image"]),
         (strange_synset, "imagenet_r", ["1 folders that are named after no synset", "n99999999"]),
+        (strange_folder, "imagenet", ["holds 11 synset folders (café: named like no synset), expected 10"]),
+        (cut_shard, "imagenet_r", ["a.tar has no end: it was cut off"]),
+        (unpack_too_deep, "places205", ["is not in", "--set data.places205.folder="]),
         (remove_voc_list, "voc07", ["holds 19 class lists for test, expected 20"]),
         (remove_data_set, "places205", ["The Places205 folder", "does not exist"]),
     ],
@@ -168,6 +196,40 @@ def test_each_fault_is_found_and_named(world, capsys, damage, data_set, parts):
     assert f"{data_set}: {sentences[0]}" in capsys.readouterr().out
     others = {"webvision", "imagenet", "voc07", "places205", "imagenet_r"} - {data_set}
     assert not [fault for other in others for fault in faults_of(world, other)]
+
+
+def test_strangers_are_no_fault(world):
+    for folder in ("imagenet/train", "imagenet/val", "imagenet-r", "VOCdevkit/VOC2007/ImageSets/Main", "webvision"):
+        for place in (world / folder, *(path for path in (world / folder).iterdir() if path.is_dir())):
+            for name in STRANGERS:
+                put(place, name)
+    assert verify(world) == 0
+
+
+def test_imagenets_own_synsets_are_known_by_name(tmp_path):
+    """Of the 1,000, one is missing, one misspelt, one without an image."""
+    missing, misspelt, empty, *others = synsets.imagenet()
+    for name in (f"{misspelt}x", empty, *others):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        if name != empty:
+            (tmp_path / "train" / name / "1.JPEG").touch()
+    found = imagenet_split(tmp_path, "train", 1000, None).inspect()
+    assert found.count == 998
+    lacking, strange, without = sorted(found.faults, key=lambda fault: "holds" in fault)
+    assert f"lacks 2 of the 1,000 synsets of ImageNet ({missing}, {misspelt})" in lacking
+    assert f"named after no synset of ImageNet ({misspelt}x)" in strange
+    assert f"1 synset folders without an image ({empty})" in without
+
+
+@pytest.mark.parametrize("name", synsets.MARKS)
+def test_a_published_variant_is_verified_without_imagenet(tmp_path, name):
+    for kind in synsets.variant(name):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "1.jpg").touch()
+    split = variant_split(tmp_path, name, tmp_path / "nowhere", 200)
+    assert (split.inspect().faults, split.inspect().count) == ([], 200)
+    shutil.rmtree(tmp_path / kind)
+    assert f"lacks 1 of the 200 synsets of ImageNet-{name[-1].upper()} ({kind})" in split.inspect().faults[0]
 
 
 def test_a_png_named_jpg_is_fine(world):
@@ -279,6 +341,39 @@ run_all.main(sys.argv[2:])
     pytest.fail("a decoding process outlived the command")
 
 
+@pytest.mark.parametrize("kind", (signal.SIGINT, signal.SIGKILL))
+def test_decoding_that_is_interrupted_or_killed(miniature, tmp_path, kind):
+    """Ctrl-C reaches all processes, the system's end for lack of memory one that decodes."""
+    program = """
+import os, sys, time, data.images, run_all
+def decode(self, row):
+    open(f"{sys.argv[1]}/{os.getpid()}", "w").close()
+    time.sleep(60)
+data.images.ImageTable.decode = decode
+sys.exit(run_all.main(sys.argv[2:]))
+"""
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    arguments = [*options(miniature), "--runs", tmp_path / "runs", "--jobs", "2"]
+
+    def is_ready() -> bool:
+        working = list(seen.iterdir())
+        if working and kind == signal.SIGKILL:
+            os.kill(int(working[0].name), kind)
+        return bool(working)
+
+    line = [sys.executable, "-c", program, seen, "verify", *arguments]
+    if kind == signal.SIGINT:
+        assert sentence_of(interrupted(line, is_ready), 130).startswith("interrupted")
+        return
+    process = subprocess.Popen(line, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not is_ready():
+        assert process.poll() is None
+    _, stderr = process.communicate(timeout=60)
+    (sentence,) = stderr.decode().splitlines()
+    assert process.returncode == 2 and "no memory left" in sentence and "--jobs" in sentence
+
+
 def is_alive(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
@@ -296,44 +391,14 @@ def test_wrong_options_get_one_sentence(tmp_path, capsys):
     assert "found none, expected a number from 1" in capsys.readouterr().err
 
 
-def coco_file(folder: Path, **changes: object) -> Path:
-    """Two images, two categories."""
-    content = {
-        "images": [{"id": 5, "file_name": "a.jpg"}, {"id": 6, "file_name": "b.jpg"}],
-        "categories": [{"id": 1, "name": "bag"}, {"id": 3, "name": "cat"}],
-        "annotations": [{"image_id": 5, "category_id": 3}, {"image_id": 6, "category_id": 1}],
-    }
-    write_json(folder / "instances.json", content | changes)
-    return folder / "instances.json"
-
-
-def coco_faults(folder: Path, annotations: Path) -> list[str]:
-    for name in ("a.jpg", "b.jpg"):
-        Image.new("RGB", (8, 8)).save(folder / name)
-    data_set = DataSet("coco", (coco_split("val", annotations, folder, 2, 2),))
-    return Verifier(folder / "verification", None, 1, lambda *_: None).verify(data_set)["faults"]
-
-
-def test_coco(tmp_path):
-    assert coco_faults(tmp_path, coco_file(tmp_path)) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "part"),
-    [
-        ({"annotations": [{"image_id": 5, "category_id": 3}]}, "no image of 1 of 2 classes"),
-        ({"images": [{"id": 5, "file_name": "a.jpg"}]}, "found 1 images, expected 2"),
-        ({"images": [{"id": 5, "file_name": "a.jpg"}, {"id": 6, "file_name": "c.jpg"}]}, "c.jpg, which does not exist"),
-        ({"categories": [{"id": 3, "name": "cat"}]}, "has 1 categories, expected 2"),
-        ({"images": 3}, "is not COCO's JSON"),
-    ],
-)
-def test_faults_of_coco(tmp_path, changes, part):
-    assert any(part in fault for fault in coco_faults(tmp_path, coco_file(tmp_path, **changes)))
-
-
-def test_what_is_not_there_in_coco(tmp_path):
-    assert "cannot be read" in coco_faults(tmp_path, tmp_path / "nowhere.json")[0]
+def test_coco_by_the_command(world):
+    """Width and height swapped in one image, which detection would refuse as well."""
+    annotations = world / "coco/annotations/instances_val2017.json"
+    values = json.loads(annotations.read_text())
+    values["images"][2] |= {"width": 64, "height": 256}
+    annotations.write_text(json.dumps(values))
+    assert verify(world, coco=f"{{folder: {world / 'coco'}, classes: 10}}") == 1
+    assert any("gives 1 images another width and height" in fault for fault in faults_of(world, "coco"))
 
 
 def test_every_way_in_which_pillow_gives_up_is_a_sentence(tmp_path):

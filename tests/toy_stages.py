@@ -1,5 +1,6 @@
 """Stages that do what a test of the executor needs."""
 
+import json
 import os
 import signal
 import time
@@ -8,6 +9,11 @@ import torch
 
 from core.distributed import gather, process_group, rank
 from core.errors import InputError
+from core.files import sha256_of, write_text, written_atomically
+from core.interruption import Interrupted
+from core.workspace import MODEL_FILE
+
+DONE = {"done": {"value": 1, "unit": "", "n": 1}}
 
 
 def add(config, workspace):
@@ -18,6 +24,15 @@ def add(config, workspace):
     (workspace.folder / "sum").write_text(str(total))
     workspace.provenance["note"] = "added"
     return {"sum": {"value": total, "unit": "", "n": 1}}
+
+
+def write_a_model(config, workspace):
+    """Leaves a model, and its digest for the record."""
+    (workspace.folder / "sum").write_text("1")
+    path = workspace.folder / MODEL_FILE
+    path.write_bytes(bytes([config["number"]]))
+    workspace.provenance["model_sha256"] = sha256_of(path)
+    return DONE
 
 
 def refuse(config, workspace):
@@ -35,7 +50,7 @@ def be_killed(config, workspace):
     if not (workspace.folder / "mark").exists():
         (workspace.folder / "mark").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return {}
+    return DONE
 
 
 def meet(config, workspace):
@@ -51,18 +66,57 @@ def lose_a_rank(config, workspace):
         if rank() == 1:
             raise ZeroDivisionError("rank 1 fails")
         gather(torch.tensor([rank()]))
-    return {}
+    return DONE
 
 
 def wait(config, workspace):
     """Works until it is ended."""
     (workspace.folder / "pid").write_text(str(os.getpid()))
     time.sleep(60)
-    return {}
+    return DONE
 
 
 def show_gpus(config, workspace):
     """Says which GPUs it may use, and takes long enough to overlap with others."""
     (workspace.folder / "gpus").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
     time.sleep(1)
-    return {}
+    return DONE
+
+
+def fill_the_disk(config, workspace):
+    """Writes a state that is larger than the disk."""
+    with written_atomically(workspace.folder / "state.pt") as file:
+        torch.save(torch.zeros(1 << 20), file)
+    return DONE
+
+
+def leave_no_room(config, workspace):
+    """Fills the disk to the last byte, so that not even a sentence fits."""
+    with open(workspace.folder / "rest", "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 12))
+
+
+def end_by_signal(config, workspace):
+    """Is ended by the system with the signal of that number."""
+    os.kill(os.getpid(), config["number"])
+
+
+def show_environment(config, workspace):
+    """Writes down what a job's process is started with."""
+    write_text(workspace.folder / "environment.json", json.dumps(dict(os.environ)))
+    return DONE
+
+
+def measure(config, workspace):
+    """Gives what it is told to, such as a figure that cannot be right."""
+    workspace.provenance["said"] = float(config.get("said", 0))
+    return {"figure": {name: float(value) for name, value in config["number"].items()} | {"unit": "%", "n": 4}}
+
+
+def ask_for_a_pause(config, workspace):
+    """Is stopped on request the first time."""
+    if not (workspace.folder / "mark").exists():
+        (workspace.folder / "mark").touch()
+        raise Interrupted
+    return DONE

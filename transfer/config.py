@@ -1,12 +1,30 @@
 """The configuration that transfer stages share with profiles; light to import."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from core.config import Config
+from core.config import (
+    Ascending,
+    Classes,
+    Config,
+    Distinct,
+    Momentum,
+    NotNegative,
+    NotNegativeNumber,
+    OnDisk,
+    Pixels,
+    Positive,
+    PositiveNumber,
+    Seed,
+)
 from data.config import SubsetConfig, WeakViews
 from pretrain.config import BackboneConfig, EvaluationConfig, RuntimeConfig, TrainingConfig
+
+DETECTION_PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
+
+Shots = Annotated[Distinct[tuple[Positive, ...]], Field(min_length=1)]
+Draws = Annotated[int, Field(gt=1, le=10**4)]
 
 
 class SVMConfig(Config):
@@ -18,15 +36,15 @@ class SVMConfig(Config):
         iterations: at most.
     """
 
-    cost: float = Field(gt=0)
-    tolerance: float = Field(gt=0)
-    iterations: int = Field(gt=0)
+    cost: PositiveNumber
+    tolerance: float = Field(gt=0, lt=1)
+    iterations: Positive
 
 
 class OneVsRestSVMConfig(SVMConfig):
     """One classifier for each class; ``positive_weight`` is the class weight of the positives, negatives have 1."""
 
-    positive_weight: float = Field(gt=0)
+    positive_weight: PositiveNumber
 
 
 class LowShotConfig(EvaluationConfig):
@@ -41,11 +59,11 @@ class LowShotConfig(EvaluationConfig):
         svm: the classifier.
     """
 
-    seed: int
-    folder: str
-    classes: int
-    shots: tuple[int, ...]
-    draws: int = Field(gt=1)
+    seed: Seed
+    folder: OnDisk
+    classes: Classes
+    shots: Shots
+    draws: Draws
     svm: SVMConfig
 
 
@@ -67,19 +85,29 @@ class FinetuneConfig(TrainingConfig, EvaluationConfig):
         evaluate_every: epochs between two evaluations; the last epoch is always evaluated.
     """
 
-    imagenet: str
-    classes: int = Field(gt=1)
+    imagenet: OnDisk
+    classes: Classes
     keep_classifier: bool
     subset: SubsetConfig
     views: WeakViews
-    evaluate_every: int = Field(gt=0)
+    evaluate_every: Positive
 
 
 class DetectionSchedule(Config):
-    """Length in iterations, and the iterations (from 0) at which the learning rate is multiplied by 0.1."""
+    """Length in iterations, and the iterations (from 0, ascending) at which the learning rate is multiplied by 0.1."""
 
-    iterations: int = Field(gt=0)
-    decay_at: tuple[int, ...]
+    iterations: Positive
+    decay_at: Ascending[tuple[Positive, ...]]
+
+    @model_validator(mode="after")
+    def _decays_within(self) -> "DetectionSchedule":
+        late = [iteration for iteration in self.decay_at if iteration >= self.iterations]
+        if late:
+            raise ValueError(
+                f"decay_at names iteration {late[0]}, but of {self.iterations} the last is {self.iterations - 1}: "
+                "change decay_at with iterations ([] never decays)"
+            )
+        return self
 
 
 class DetectionHeads(Config):
@@ -92,10 +120,13 @@ class DetectionHeads(Config):
         proposals: of an image, in training and test.
     """
 
-    channels: int = Field(gt=0)
-    features: int = Field(gt=0)
-    mask_convolutions: int = Field(gt=0)
-    proposals: int = Field(gt=0)
+    channels: Positive
+    features: Positive
+    mask_convolutions: Positive
+    proposals: Positive
+
+
+OperatorsAskedFor = Literal["plain", "compiled"]
 
 
 class DetectionRecipe(Config):
@@ -119,20 +150,20 @@ class DetectionRecipe(Config):
             they are installed, and are faster.
     """
 
-    batch_size: int = Field(gt=0)
-    learning_rate: float = Field(gt=0)
-    recipe_batch_size: int = Field(gt=0)
+    batch_size: Positive
+    learning_rate: PositiveNumber
+    recipe_batch_size: Positive
     scale_learning_rate: bool = False
-    momentum: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0)
-    gradient_norm: float | None = Field(default=None, gt=0)
-    warmup: int = Field(ge=0)
-    short_sides: tuple[int, ...] = Field(min_length=1)
-    short_side: int = Field(gt=0)
-    long_side: int = Field(gt=0)
-    precise_batch_norm: int = Field(ge=0)
+    momentum: Momentum
+    weight_decay: NotNegativeNumber
+    gradient_norm: PositiveNumber | None = None
+    warmup: NotNegative
+    short_sides: Distinct[tuple[Pixels, ...]] = Field(min_length=1)
+    short_side: Pixels
+    long_side: Pixels
+    precise_batch_norm: NotNegative
     heads: DetectionHeads | None = None
-    operators: Literal["plain", "compiled"] = "compiled"
+    operators: OperatorsAskedFor = "compiled"
 
     @model_validator(mode="after")
     def _batch_is_the_recipes(self) -> "DetectionRecipe":
@@ -141,6 +172,13 @@ class DetectionRecipe(Config):
                 f"batch_size {self.batch_size} is not the {self.recipe_batch_size} of the recipe: set "
                 "scale_learning_rate to true to scale the learning rate with it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _short_sides_are_shorter(self) -> "DetectionRecipe":
+        longest = max(self.short_side, *self.short_sides)
+        if longest > self.long_side:
+            raise ValueError(f"a short side of {longest} pixels is longer than long_side, {self.long_side}: change one")
         return self
 
     @property
@@ -161,9 +199,9 @@ class DetectionConfig(DetectionRecipe):
         runtime: loading processes, how often state and log are written; no part of the identity.
     """
 
-    seed: int = Field(ge=0)
-    coco: str
-    classes: int = Field(gt=0)
+    seed: Seed
+    coco: OnDisk
+    classes: Positive
     backbone: BackboneConfig
     schedule: DetectionSchedule
     runtime: RuntimeConfig

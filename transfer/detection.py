@@ -8,9 +8,8 @@ from core.distributed import process_group, rank, world_size
 from core.errors import InputError
 from core.exhibits import write_exhibits
 from core.files import write_text
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.coco import read_coco
-from pretrain.checkpoints import MODEL_FILE
 from transfer import mmdetection
 from transfer.config import DetectionConfig
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,13 +81,14 @@ def average_precision(split: COCOSplit, detections: Sequence[Detection]) -> dict
 
 
 def _truth(split: COCOSplit) -> COCO:
-    with contextlib.redirect_stdout(io.StringIO()):
-        return COCO(str(split.annotations))
+    """The annotations, numbered from 1: evaluators take the id 0 of an annotation for "not matched"."""
+    values = json.loads(split.annotations.read_bytes())
+    for number, annotation in enumerate(values["annotations"], start=1):
+        annotation["id"] = number
+    return COCO(values)
 
 
 def _first_six(truth: COCO, detections: Sequence[Detection], kind: str) -> list[float]:
-    if not detections:
-        return [0.0] * 6
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval_faster(truth, truth.loadRes(_of_kind(detections, kind)), kind)
         evaluation.evaluate()

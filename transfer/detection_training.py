@@ -1,6 +1,7 @@
 """The training of a detector in mmengine's Runner, resumed at the very iteration where it was interrupted."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from core.distributed import copy_from_first_rank, on_any_rank, rank, sum_over_r
 from core.seeds import generator
 from core.workspace import Workspace
 from data.coco import COCOSplit
+from pretrain.divergence import LossWatch, require_finite_state
+from pretrain.resumption import MISFITS, Resumed, newest_whole, of_another_version
 from transfer.config import DetectionConfig
 from transfer.detection_config import learning_rate_config, optimiser_config
 from transfer.detection_data import training_batches
 
 TRAINING = "training"  # mmengine's folder in that of the job
-LATEST = "last_checkpoint"  # where mmengine names the newest training state
+STATE = re.compile(r"iter_(\d+)\.pth")  # mmengine's training states in it
 NORMALISATION = (nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
@@ -36,11 +39,13 @@ def train(
         The number of iterations.
 
     Raises:
+        InputError: a state cannot be gone on from, or the loss stops being finite.
         Interrupted: a process of the job was asked to stop; all leave after the same iteration, with the state written.
     """
     folder = workspace.folder / TRAINING
-    first = _finished_iterations(folder)
-    if rank() == 0 and not first:
+    resumed = _state_to_go_on_from(folder, detector, device)
+    first = resumed.content["meta"]["iter"] if resumed else 0
+    if rank() == 0 and not resumed:
         shutil.rmtree(folder, ignore_errors=True)
     wait_for_all()
     runtime, iterations = constants.runtime, constants.schedule.iterations
@@ -66,13 +71,15 @@ def train(
             {"type": "SeedEveryIteration", "seed": constants.seed},
             {"type": "ReportProgress", "workspace": workspace},
             {"type": "SaveOnRequest", "priority": "NORMAL"},  # before the states are written
+            {"type": "StopAtDivergence", "device": device},
             {"type": "PlainState"},
             {"type": "PreciseBatchNorm", "batches": after},
         ],
         log_processor={"by_epoch": False},
         visualizer={"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]},
         launcher="pytorch" if world_size() > 1 else "none",  # the processes have joined already
-        resume=first > 0,
+        load_from=str(resumed.path) if resumed else None,
+        resume=resumed is not None,
         randomness={"seed": constants.seed},
         default_scope="mmdet",
         experiment_name=f"{folder.parent.name}-{os.getpid()}-{id(detector)}",  # mmengine keeps runs apart by name
@@ -89,10 +96,22 @@ def _across_ranks(detector: nn.Module, device: torch.device) -> nn.Module:
     return MMDistributedDataParallel(detector, device_ids=devices, broadcast_buffers=False)
 
 
-def _finished_iterations(folder: Path) -> int:
-    """Of an interrupted run: mmengine names its states ``iter_120.pth``."""
-    latest = folder / LATEST
-    return int(Path(latest.read_text().strip()).stem.removeprefix("iter_")) if latest.exists() else 0
+def _state_to_go_on_from(folder: Path, detector: nn.Module, device: torch.device) -> Resumed | None:
+    """The newest of an interrupted run that is whole; mmengine's own pointer to it is an absolute path, and not used.
+
+    Raises:
+        InputError: the state cannot be read, or does not fit the detector, which mmengine would merely log.
+    """
+    found = (STATE.fullmatch(path.name) for path in folder.glob("*"))
+    numbers = sorted((int(name[1]) for name in found if name), reverse=True)
+    resumed = newest_whole(numbers, lambda number: folder / f"iter_{number}.pth", device)
+    if resumed:
+        try:
+            detector.load_state_dict(resumed.content["state_dict"])
+            int(resumed.content["meta"]["iter"])
+        except MISFITS as error:
+            raise of_another_version(resumed.path, error) from None
+    return resumed
 
 
 @LOOPS.register_module()
@@ -152,6 +171,25 @@ class SaveOnRequest(Hook):
 
 
 @HOOKS.register_module()
+class StopAtDivergence(Hook):
+    """Ends a training whose loss or state is not finite, before that state is written."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.losses = LossWatch(device)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self.losses.see(outputs["loss"], runner.iter + 1, _learning_rate(runner))
+        self.losses.require_finite()
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        require_finite_state(checkpoint, checkpoint["meta"]["iter"], _learning_rate(runner))
+
+
+def _learning_rate(runner: Runner) -> float:
+    return runner.optim_wrapper.get_lr()["lr"][0]
+
+
+@HOOKS.register_module()
 class PlainState(Hook):
     """Keeps a training state to tensors and plain values, so that it is read without executing pickled code.
 
@@ -182,6 +220,7 @@ class PreciseBatchNorm(Hook):
             average_batch_statistics(runner.model, self.batches)
         for buffer in runner.model.buffers():
             copy_from_first_rank(buffer)
+        require_finite_state(runner.model.state_dict(), runner.iter, _learning_rate(runner))
 
 
 def average_batch_statistics(model: nn.Module, batches: DataLoader) -> None:

@@ -16,7 +16,7 @@ from core.distributed import copy_from_first_rank, process_group, rank
 from core.errors import InputError
 from core.files import sha256_of, write_json
 from core.seeds import generator
-from core.workspace import Workspace
+from core.workspace import MODEL_FILE, Workspace
 from data.config import RandomSubset
 from data.imagenet import read_split
 from data.images import ImageTable
@@ -25,7 +25,7 @@ from data.subsets import listed_subset, random_subset
 from data.views import weak_view
 from pretrain.accuracy import accuracy_on
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import MODEL_FILE, load_classifier, load_trunk
+from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train
 from pretrain.sources import Images
@@ -56,6 +56,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         dataset = ViewedImages(subset, [weak_view(constants.views)], constants.seed)
         source, order = Images(dataset, constants, device), permutations(len(dataset), constants.seed)
         train(CrossEntropy(model), source, order, constants, workspace, device, after_epoch)
+    if constants.schedule.epochs not in history:
+        raise _unusable(workspace.folder / HISTORY_FILE)
     best = max(sorted(history), key=lambda epoch: history[epoch]["top1"]["value"])
     workspace.provenance |= {
         "imagenet": {"train": subset.fingerprint(), "val": validation.fingerprint()},
@@ -102,7 +104,8 @@ def _evaluation(
     device: torch.device,
 ) -> Callable[[int], None]:
     """What is done after an epoch: where one is due, an evaluation goes into the history and its file."""
-    silent = replace(workspace, reports_progress=False)  # the progress shown is that of the training
+    # The progress shown is that of the training, and the model that is judged is not the one it began with.
+    silent = replace(workspace, reports_progress=False, inputs={})
 
     def evaluate(epoch: int) -> None:
         if epoch % constants.evaluate_every and epoch != constants.schedule.epochs:
@@ -122,4 +125,14 @@ def _read_history(path: Path) -> History:
     """What an interrupted run has evaluated."""
     if not path.exists():
         return {}
-    return {int(epoch): metrics for epoch, metrics in json.loads(path.read_text()).items()}
+    try:
+        return {int(epoch): metrics for epoch, metrics in json.loads(path.read_text()).items()}
+    except (ValueError, AttributeError):
+        raise _unusable(path) from None
+
+
+def _unusable(path: Path) -> InputError:
+    return InputError(
+        f"The file {path} no longer holds the accuracies that were measured in the course of the training: delete the "
+        f"folder {path.parent}, and the fine-tuning starts anew."
+    )

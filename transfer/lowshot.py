@@ -5,10 +5,12 @@ are fitted on the frozen features of their union. A figure is the mean over the 
 """
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from core.distributed import rank
@@ -71,40 +73,71 @@ def record_draws(draws: Draws, workspace: Workspace) -> None:
         write_json(workspace.folder / DRAWS_FILE, listed)
 
 
+class Classifiers:
+    """Fits linear SVMs, and counts how many of them stop at their limit of iterations before they converge.
+
+    Args:
+        constants: of all of them.
+        class_weight: without it, all classes weigh the same.
+    """
+
+    def __init__(self, constants: SVMConfig, class_weight: Mapping[int, float] | None = None) -> None:
+        self.constants = constants
+        self.class_weight = class_weight
+        self.fitted = 0
+        self.not_converged = 0
+
+    def fit(self, features: np.ndarray, targets: np.ndarray) -> LinearSVC:
+        """A classifier of the rows of ``features`` (``[m, d]``) by their ``targets`` (``[m]``)."""
+        classifier = LinearSVC(
+            penalty="l2",
+            loss="squared_hinge",
+            dual=True,
+            C=self.constants.cost,
+            tol=self.constants.tolerance,
+            max_iter=self.constants.iterations,
+            class_weight=self.class_weight,
+            random_state=0,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # counted below
+            classifier.fit(features, targets)
+        self.fitted += 1
+        self.not_converged += classifier.n_iter_ >= self.constants.iterations
+        return classifier
+
+
 def measure_draws(
-    draws: Draws, measure: Callable[[np.ndarray], float], workspace: Workspace
+    draws: Draws,
+    classifiers: Callable[[], Classifiers],
+    measure: Callable[[np.ndarray, Classifiers], float],
+    workspace: Workspace,
 ) -> dict[str, dict[str, Any]]:
-    """Metrics ``k1``, ``k2``, ... in percent: mean and sample standard deviation over the draws.
+    """Metrics ``k1``, ``k2``, ... in percent: mean and sample standard deviation over the draws, and convergence.
 
     Args:
         draws: the drawn rows.
-        measure: from drawn rows to a fraction in [0, 1].
+        classifiers: makes those of one k.
+        measure: from drawn rows, and with classifiers, to a fraction in [0, 1].
         workspace: told about every draw.
     """
     fractions: dict[int, list[float]] = {}
+    fitting: dict[int, Classifiers] = {}
     for done, ((k, _), rows) in enumerate(draws.items(), start=1):
-        fractions.setdefault(k, []).append(measure(rows))
+        of_k = fitting.setdefault(k, classifiers())
+        fractions.setdefault(k, []).append(measure(rows, of_k))
         workspace.progress(done, len(draws), "draws")
+    stopped = sum(of_k.not_converged for of_k in fitting.values())
+    if stopped:
+        fitted = sum(of_k.fitted for of_k in fitting.values())
+        print(f"{stopped} of {fitted} SVMs stopped at their limit of iterations before they converged", flush=True)
     return {
         f"k{k}": {
             "value": 100 * float(np.mean(values)),
             "unit": "%",
             "n": len(values),
             "spread": 100 * float(np.std(values, ddof=1)),
+            "convergence": {"fitted": fitting[k].fitted, "not_converged": fitting[k].not_converged},
         }
         for k, values in fractions.items()
     }
-
-
-def linear_svm(constants: SVMConfig, class_weight: Mapping[int, float] | None = None) -> LinearSVC:
-    """A classifier that is not fitted yet; without ``class_weight`` all classes weigh the same."""
-    return LinearSVC(
-        penalty="l2",
-        loss="squared_hinge",
-        dual=True,
-        C=constants.cost,
-        tol=constants.tolerance,
-        max_iter=constants.iterations,
-        class_weight=class_weight,
-        random_state=0,
-    )

@@ -13,9 +13,9 @@ from core.workspace import Workspace
 from data.places import read_split
 from pretrain.evaluation import pretrained_trunk
 from pretrain.features import pooled_features
-from transfer.config import LowShotConfig, SVMConfig
+from transfer.config import LowShotConfig
 from transfer.features import unit_rows
-from transfer.lowshot import all_draws, linear_svm, measure_draws, record_draws
+from transfer.lowshot import Classifiers, all_draws, measure_draws, record_draws
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -32,11 +32,11 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         val_features = unit_rows(pooled_features(model, val, "val", constants, workspace, device))
     workspace.provenance["places205"] = {"train": train.fingerprint(), "val": val.fingerprint()}
 
-    def score(rows: np.ndarray) -> float:
+    def score(rows: np.ndarray, classifiers: Classifiers) -> float:
         of_rows = features[np.searchsorted(drawn, rows)]
-        return accuracy(of_rows, train.labels[rows], val_features, val.labels, constants.svm)
+        return accuracy(of_rows, train.labels[rows], val_features, val.labels, classifiers)
 
-    return measure_draws(draws, score, workspace)
+    return measure_draws(draws, lambda: Classifiers(constants.svm), score, workspace)
 
 
 def rows_by_class(labels: np.ndarray, classes: int) -> list[np.ndarray]:
@@ -46,7 +46,7 @@ def rows_by_class(labels: np.ndarray, classes: int) -> list[np.ndarray]:
 
 
 def accuracy(
-    features: np.ndarray, labels: np.ndarray, val_features: np.ndarray, val_labels: np.ndarray, svm: SVMConfig
+    features: np.ndarray, labels: np.ndarray, val_features: np.ndarray, val_labels: np.ndarray, classifiers: Classifiers
 ) -> float:
     """Fit one classifier over all classes; the share of the validation images whose class it names.
 
@@ -55,10 +55,10 @@ def accuracy(
         labels: ``[m]``.
         val_features: ``[n, d]``.
         val_labels: ``[n]``.
-        svm: constants of the classifier.
+        classifiers: fit it.
 
     Returns:
         A fraction in [0, 1].
     """
-    right = linear_svm(svm).fit(features, labels).predict(val_features) == val_labels
+    right = classifiers.fit(features, labels).predict(val_features) == val_labels
     return int(right.sum()) / len(right)

@@ -16,7 +16,7 @@ from pretrain.features import pooled_features
 from transfer.average_precision import average_precision
 from transfer.config import OneVsRestSVMConfig, VOC07Config
 from transfer.features import unit_rows
-from transfer.lowshot import all_draws, linear_svm, measure_draws, record_draws
+from transfer.lowshot import Classifiers, all_draws, measure_draws, record_draws
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -32,10 +32,15 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         test_features = unit_rows(pooled_features(model, test, "test", constants, workspace, device))
     workspace.provenance["voc07"] = {"trainval": trainval.fingerprint(), "test": test.fingerprint()}
 
-    def precision(rows: np.ndarray) -> float:
-        return mean_average_precision(features[rows], trainval.labels[rows], test_features, test.labels, constants.svm)
+    def precision(rows: np.ndarray, classifiers: Classifiers) -> float:
+        return mean_average_precision(features[rows], trainval.labels[rows], test_features, test.labels, classifiers)
 
-    return measure_draws(draws, precision, workspace)
+    return measure_draws(draws, lambda: one_vs_rest(constants.svm), precision, workspace)
+
+
+def one_vs_rest(svm: OneVsRestSVMConfig) -> Classifiers:
+    """Classifiers of one class against the others; of none yet."""
+    return Classifiers(svm, {1: svm.positive_weight, -1: 1.0})
 
 
 def rows_by_class(labels: np.ndarray) -> list[np.ndarray]:
@@ -48,7 +53,7 @@ def mean_average_precision(
     labels: np.ndarray,
     test_features: np.ndarray,
     test_labels: np.ndarray,
-    svm: OneVsRestSVMConfig,
+    classifiers: Classifiers,
 ) -> float:
     """Fit one classifier for each class, score the test images; the mean over classes of the average precision.
 
@@ -57,14 +62,13 @@ def mean_average_precision(
         labels: ``[m, classes]`` with 1 where a class is present.
         test_features: ``[n, d]``.
         test_labels: ``[n, classes]``.
-        svm: constants of the classifiers.
+        classifiers: fit them.
 
     Returns:
         A fraction in [0, 1].
     """
-    weight = {1: svm.positive_weight, -1: 1.0}
     precisions = []
     for present, present_in_test in zip(labels.T, test_labels.T, strict=True):
-        classifier = linear_svm(svm, weight).fit(features, np.where(present == 1, 1, -1))
+        classifier = classifiers.fit(features, np.where(present == 1, 1, -1))
         precisions.append(average_precision(present_in_test == 1, classifier.decision_function(test_features)))
     return float(np.mean(precisions))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core.cache import cache_folder
 from core.errors import InputError
 from core.files import sha256_of
 from core.seeds import generator
@@ -53,9 +54,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     digest over the names and contents of all files.
     """
     constants = MiniatureConfig.model_validate(config)
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mopro-reproduction"
-    cache.mkdir(parents=True, exist_ok=True)
-    clothing, workspace.provenance["fashion_mnist"] = sources.fashion_mnist(cache)
+    clothing, workspace.provenance["fashion_mnist"] = sources.fashion_mnist(downloads_folder(workspace))
     pictures = dict(zip(CLOTHING + ANIMALS, clothing + sources.animals(), strict=True))
     pool = ItemPool(pictures, generator(constants.seed, "pool"))
     photographs, digits = sources.photographs(), sources.digits()
@@ -92,6 +91,23 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     workspace.progress(len(writers), len(writers), "data sets")
     workspace.provenance["content_sha256"] = _digest([workspace.folder / name for name in writers])
     return metrics
+
+
+def downloads_folder(workspace: Workspace) -> Path:
+    """The user's cache; a folder of the job's own where there is none that can be written."""
+    cache = cache_folder()
+    try:
+        if cache is not None:
+            cache.mkdir(parents=True, exist_ok=True)
+        if cache is not None and os.access(cache, os.W_OK):
+            return cache
+        reason = "there is no absolute XDG_CACHE_HOME or HOME" if cache is None else f"{cache} cannot be written"
+    except OSError as error:
+        reason = f"{cache} cannot be made: {error.strerror}"
+    print(f"What is downloaded is kept with the job, not in the user's cache ({reason}).")
+    folder = workspace.folder / "downloads"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def _digest(folders: list[Path]) -> str:

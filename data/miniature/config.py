@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from core.config import Config
+from core.config import Config, Positive, Seed
 
 
 class WebVisionPart(Config):
@@ -13,17 +13,17 @@ class WebVisionPart(Config):
     another class than the label says, all others being equally likely.
     """
 
-    images: int = Field(gt=0)
+    images: Positive
     label_noise: float = Field(ge=0, lt=1)
     out_of_distribution: float = Field(ge=0, lt=1)
-    validation_images: int = Field(gt=0)
+    validation_images: Positive
 
 
 class ImageNetPart(Config):
     """Clean images of the same classes."""
 
-    images: int = Field(gt=0)
-    validation_images: int = Field(gt=0)
+    images: Positive
+    validation_images: Positive
 
 
 class VOCPart(Config):
@@ -32,42 +32,42 @@ class VOCPart(Config):
     ``difficult`` is the probability that an item is painted half transparent and marked difficult.
     """
 
-    trainval_images: int = Field(gt=0)
-    test_images: int = Field(gt=0)
+    trainval_images: Positive
+    test_images: Positive
     difficult: float = Field(ge=0, lt=1)
 
 
 class Places205Part(Config):
     """Pieces of twelve photographs, each a class: of the left halves for training, of the right for validation."""
 
-    images: int = Field(gt=0)
-    validation_images: int = Field(gt=0)
+    images: Positive
+    validation_images: Positive
 
 
 class RenditionsPart(Config):
     """Synthetic renditions of held-out items (edges, silhouettes, halftone, inversion), of eight classes."""
 
-    images: int = Field(gt=0)
+    images: Positive
 
 
 class PoolPart(Config):
     """Clean images that serve no training and no validation set; what a reference model gets wrong becomes hard."""
 
-    images: int = Field(gt=0)
+    images: Positive
 
 
 class COCOPart(Config):
     """Canvases of up to eight items of ten classes, with their masks; ``canvas`` is the side in pixels."""
 
-    canvas: int = Field(ge=64, multiple_of=4)
-    images: int = Field(gt=0)
-    validation_images: int = Field(gt=0)
+    canvas: int = Field(ge=64, le=4096, multiple_of=4)
+    images: Positive
+    validation_images: Positive
 
 
 class MiniatureParts(Config):
     """The parts of a world; ``image_size`` is the side of its square images in pixels (VOC canvases: twice that)."""
 
-    image_size: int = Field(ge=28)
+    image_size: int = Field(ge=28, le=1024)
     webvision: WebVisionPart
     imagenet: ImageNetPart
     voc07: VOCPart
@@ -80,4 +80,4 @@ class MiniatureParts(Config):
 class MiniatureConfig(MiniatureParts):
     """One world: ``seed`` draws its pictures, its noise and everything else that is random."""
 
-    seed: int = Field(ge=0)
+    seed: Seed

@@ -3,11 +3,12 @@
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
 from core.errors import InputError
-from core.processes import end_with_parent
+from core.processes import deaf_to_interrupts, end_with_parent, kill_children
 from core.seeds import generator
 from data.images import ImageTable
 
@@ -30,13 +31,26 @@ def broken_images(images: ImageTable, rows: np.ndarray, processes: int) -> Itera
         images: the table; the processes share it.
         rows: which of its images.
         processes: how many decode side by side.
+
+    Raises:
+        InputError: the system has ended one of them.
     """
     parts = [rows[first : first + IMAGES_AT_ONCE] for first in range(0, len(rows), IMAGES_AT_ONCE)]
     context = multiprocessing.get_context("fork")  # the table is shared, not copied
     pool = ProcessPoolExecutor(processes, context, _begin, (images,))
     try:
-        for part, broken in zip(parts, pool.map(_decode, parts), strict=True):
+        with deaf_to_interrupts():
+            outcomes = pool.map(_decode, parts)
+        for part, broken in zip(parts, outcomes, strict=True):
             yield len(part), broken
+    except BrokenProcessPool:
+        raise InputError(
+            f"A process that decodes images of {images.source} was ended, probably because the system had no memory "
+            "left: give the same command again, with fewer processes (--jobs), and it goes on."
+        ) from None
+    except BaseException:  # an interruption, or whoever asked wants no more
+        kill_children()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

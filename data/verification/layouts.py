@@ -1,7 +1,5 @@
 """The inspections of each published layout: what a reader would refuse at once is gone through to the end here."""
 
-import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +8,18 @@ from typing import Literal
 import numpy as np
 
 from core.errors import InputError
-from data import places, webvision
-from data.imagenet import files_of_synsets, table_of_synsets
-from data.images import ImageTable, require_folder
+from data import places, synsets, webvision
+from data.imagenet import files_of_synsets, folder_faults, known_synsets, named, table_of_synsets
+from data.imagenet_archives import SplitName, require_split
+from data.imagenet_variants import LAYOUT, LAYOUTS
+from data.images import ImageTable
 from data.lists import read_list, read_lists
-from data.paths import Paths
+from data.misplaced import Layout, require_layout
+from data.paths import shown
 from data.shards import open_shards
-from data.verification.inspection import Inspection, Split, class_faults, some
+from data.strangers import listing
+from data.synsets import Published
+from data.verification.inspection import Inspection, Split, class_faults
 from data.voc import read_classification
 
 ANY_LABEL = int(np.iinfo(np.int64).max)
@@ -40,7 +43,7 @@ def webvision_splits(
     images = root / webvision.VALIDATION_IMAGES
 
     def inspect_train() -> Inspection:
-        inspection = _of_lists("WebVision", root, lists, root, root / "info", classes)
+        inspection = _of_lists(webvision.LAYOUT, root, lists, root, root / "info", classes)
         if inspection.images is not None:
             try:
                 inspection.images = part(replace(inspection.images, remedy=webvision.REMEDY))
@@ -53,7 +56,7 @@ def webvision_splits(
         Split(
             "validation",
             validation_lines,
-            lambda: _of_lists("WebVision", root, [validation], images, validation, classes),
+            lambda: _of_lists(webvision.LAYOUT, root, [validation], images, validation, classes),
         ),
     )
 
@@ -62,58 +65,85 @@ def places205_split(root: Path, split: Literal["train", "val"], classes: int, ex
     """One list of Places205."""
     listed = root / places.LISTS / f"{split}_places205.csv"
     images = root / places.IMAGES
-    return Split(split, expected, lambda: _of_lists("Places205", root, [listed], images, listed, classes))
+    return Split(split, expected, lambda: _of_lists(places.LAYOUT, root, [listed], images, listed, classes))
 
 
-def synsets_split(
-    name: str, folder: Path, classes: int | None, expected: int | None, known_in: Path | None = None
+def imagenet_split(
+    root: Path, split: SplitName, classes: int | None, expected: int | None, known_in: SplitName | None = None
 ) -> Split:
-    """Images in folders that are named after their synsets (ImageNet and its variants).
+    """One split of ImageNet.
 
     Args:
-        name: of the split.
-        folder: holds the synset folders.
+        root: the data set's folder.
+        split: which.
         classes: how many there must be; None for any number.
         expected: how many images there must be.
-        known_in: a folder whose synset folders have all the names that are allowed, the i-th that of class i; None
-            where any name is.
+        known_in: another split, whose synset folders have all the names that are allowed, where the published ones need
+            not be meant.
     """
 
     def inspect() -> Inspection:
-        inspection = Inspection()
         try:
-            require_folder(folder, "ImageNet")
-            shards = open_shards(folder)
-            known = [] if known_in is None else _synset_names(known_in)
+            folder, known, where = require_split(root, split), known_synsets(classes), "ImageNet"
+            if known is None and known_in is not None:
+                known, where = _names_in(require_split(root, known_in)), shown(root / known_in)
         except InputError as error:
-            inspection.faults.append(error.sentence)
-            return inspection
-        files = files_of_synsets(folder, shards)
-        if not files or (classes is not None and len(files) != classes):
-            wanted = "at least 1" if classes is None else classes
-            inspection.faults.append(
-                f"{folder} holds {len(files)} synset folders, expected {wanted}: complete the data set."
-            )
-        index_of = {synset: index for index, synset in enumerate(known or files)}
-        strangers = [synset for synset in files if synset not in index_of]
-        if strangers:
-            inspection.faults.append(
-                f"{folder} holds {len(strangers)} folders that are named after no synset in {known_in} "
-                f"({some(strangers)}): remove them, or name the right ImageNet."
-            )
-        empty = [synset for synset, names in files.items() if not names]
-        if empty:
-            inspection.faults.append(
-                f"{folder} holds {len(empty)} synset folders without an image ({some(empty)}): complete the data set."
-            )
-        full = {synset: names for synset, names in files.items() if names}
-        if full:
-            labels = [index_of.get(synset, len(index_of)) for synset in full]
-            inspection.images = table_of_synsets(folder, full, labels, len(index_of), shards)
-            inspection.count = len(inspection.images)
-        return inspection
+            return Inspection(faults=[error.sentence])
+        return _of_synsets(folder, classes, known, where, known)
 
-    return Split(name, expected, inspect)
+    return Split(split, expected, inspect)
+
+
+def variant_split(root: Path, classes: int | Published | None, imagenet: Path, expected: int | None) -> Split:
+    """ImageNet-R, ImageNet-A, or another data set of some of the classes of a folder like ImageNet's.
+
+    Args:
+        root: the data set's folder.
+        classes: how many there must be, None for any number; or which of the published sets it is.
+        imagenet: the folder like ImageNet's, of no account for a published set.
+        expected: how many images there must be.
+    """
+
+    def inspect() -> Inspection:
+        try:
+            if isinstance(classes, str):
+                require_layout(root, LAYOUTS[classes])
+                known = synsets.variant(classes)
+                return _of_synsets(root, len(known), known, LAYOUTS[classes].name, synsets.imagenet())
+            require_layout(root, LAYOUT)
+            names = _names_in(require_split(imagenet, "val"))
+        except InputError as error:
+            return Inspection(faults=[error.sentence])
+        return _of_synsets(root, classes, names, shown(imagenet / "val"), names)
+
+    return Split("all", expected, inspect)
+
+
+def _of_synsets(
+    folder: Path, count: int | None, known: Sequence[str] | None, where: str, classes: Sequence[str] | None
+) -> Inspection:
+    """Images in synset folders, of which ``known`` are allowed; label i is that of the i-th of ``classes``."""
+    inspection = Inspection()
+    try:
+        shards = open_shards(folder)
+        files = files_of_synsets(folder, shards)
+    except InputError as error:
+        inspection.faults.append(error.sentence)
+        return inspection
+    inspection.faults += folder_faults(folder, files, count, known, where)
+    empty = [synset for synset, names in files.items() if not names]
+    if empty:
+        inspection.faults.append(
+            f"{shown(folder)} holds {len(empty)} synset folders without an image ({named(empty)}): complete the data "
+            "set."
+        )
+    full = {synset: names for synset, names in files.items() if names}
+    if full:
+        index_of = {synset: index for index, synset in enumerate(classes or files)}
+        labels = [index_of.get(synset, len(index_of)) for synset in full]
+        inspection.images = table_of_synsets(folder, full, labels, len(index_of), shards)
+        inspection.count = len(inspection.images)
+    return inspection
 
 
 def voc_split(root: Path, split: Literal["trainval", "test"], classes: int, expected: int | None) -> Split:
@@ -129,54 +159,14 @@ def voc_split(root: Path, split: Literal["trainval", "test"], classes: int, expe
     return Split(split, expected, inspect)
 
 
-def coco_split(name: str, annotations: Path, folder: Path, classes: int, expected: int | None) -> Split:
-    """One annotation file of COCO (``instances_*.json``) and the folder of its images.
-
-    Args:
-        name: of the split.
-        annotations: the file.
-        folder: of the images.
-        classes: how many categories must have an annotated object.
-        expected: how many images the file must name.
-    """
-
-    def inspect() -> Inspection:
-        try:
-            content = json.loads(annotations.read_bytes())
-            named = {image["id"]: image["file_name"] for image in content["images"]}
-            categories = sorted(category["id"] for category in content["categories"])
-            objects = [(entry["image_id"], entry["category_id"]) for entry in content["annotations"]]
-        except OSError:
-            return Inspection(
-                faults=[f"The list {annotations} cannot be read: name the right folder in the profile, or restore it."]
-            )
-        except (ValueError, KeyError, TypeError):
-            return Inspection(faults=[f"{annotations} is not COCO's JSON of instances: fetch it again."])
-        label_of = {category: label for label, category in enumerate(categories)}
-        shown = np.zeros((1, max(classes, len(categories))), dtype=np.int64)  # of all images together
-        shown[0, [label_of[category] for _, category in objects if category in label_of]] = 1
-        faults = class_faults(ImageTable(folder, Paths.of([]), shown, shown.shape[1], annotations))
-        if len(categories) != classes:
-            faults.append(f"{annotations} has {len(categories)} categories, expected {classes}: fetch it again.")
-        strangers = sum(image not in named or category not in label_of for image, category in objects)
-        if strangers:
-            faults.append(
-                f"{annotations} holds {strangers} annotations of an image or a category that it does not name: "
-                "fetch it again."
-            )
-        labels = np.zeros(len(named), dtype=np.int64)
-        images = ImageTable(folder, Paths.of(named.values()), labels, classes, annotations)
-        return Inspection(len(images), images, faults)
-
-    return Split(name, expected, inspect)
-
-
-def _of_lists(data_set: str, root: Path, lists: Sequence[Path], images: Path, source: Path, classes: int) -> Inspection:
+def _of_lists(
+    layout: Layout, root: Path, lists: Sequence[Path], images: Path, source: Path, classes: int
+) -> Inspection:
     """Lists of ``relative/path label`` lines; one that cannot be read does not hide what is wrong with the others."""
     inspection = Inspection()
     readable = []
     try:
-        require_folder(root, data_set)
+        require_layout(root, layout)
         shards = open_shards(images)
     except InputError as error:
         inspection.faults.append(error.sentence)
@@ -195,10 +185,7 @@ def _of_lists(data_set: str, root: Path, lists: Sequence[Path], images: Path, so
     return inspection
 
 
-def _synset_names(folder: Path) -> list[str]:
-    """Sorted; of a folder of files, without a look into the synsets' folders."""
-    require_folder(folder, "ImageNet")
+def _names_in(folder: Path) -> list[str]:
+    """The names of the synset folders, sorted; of a folder of files, without a look into the synsets' folders."""
     shards = open_shards(folder)
-    if shards is None:
-        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-    return list(files_of_synsets(folder, shards))
+    return listing(folder).folders if shards is None else list(files_of_synsets(folder, shards))

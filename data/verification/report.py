@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.files import write_json, write_text
+from core.files import write_json, written_atomically
 from data.images import ImageTable
 from data.verification.decoding import broken_images, sampled_rows
 from data.verification.inspection import DataSet, Split, count_fault
@@ -69,7 +69,8 @@ class Verifier:
 
     def _list_broken(self, data_set: DataSet, paths: list[str]) -> None:
         if paths:
-            write_text(self.broken_list(data_set.name), "".join(f"{path}\n" for path in paths))
+            with written_atomically(self.broken_list(data_set.name)) as file:  # paths are bytes, of any encoding
+                file.write(b"".join(f"{path}\n".encode(errors="surrogateescape") for path in paths))
         else:
             self.broken_list(data_set.name).unlink(missing_ok=True)
 

@@ -1,22 +1,25 @@
 """What the page says, as plain values for its template."""
 
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+
+from pydantic import ValidationError
 
 from core.exhibits import CURVES_FILE
-from results.definitions import METHOD_TITLES, SET_TITLES, TABLES, Table
-from results.plan import PlannedJob, Results
-from results.records import RECORD_FILE, Metric, Record
+from results.claims import Claim
+from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
+from results.plan import Results
 from results.report import pictures
 from results.report.images import exhibited
+from results.report.leftovers import EPOCHS, Reliability, read_leftover
 from results.report.pictures import Picture
-from results.tables import NOT_RUN, Claim, Figure, figures, tested_claims
-from results.trail import code_of, command_of, fingerprints, not_run_because
+from results.report.runs import absences, anchor, costs, duration, grouped, ranges, trails
+from results.schema import first_fault
+from results.tables import NOT_CONVERGED, Figure, figures, marks, tested_claims
+from results.trail import code_of
 
 MARKS = {
     "holds": ("✓", "good"),
@@ -24,34 +27,43 @@ MARKS = {
     "better": ("▲", "good"),
     "does not hold": ("✗", "bad"),
     "worse": ("▼", "bad"),
+    "within tolerance": ("○", "unsure"),
+    "outside": ("△", "unsure"),
     "undecided": ("≈", "unsure"),
     "too few seeds": ("…", "unsure"),
     "paper's figure disputed": ("?", "unsure"),
     "paper's figure unknown": ("?", "none"),
     NOT_RUN: ("–", "none"),
+    NOT_MEASURED: ("–", "none"),
 }
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verdict by word, mark and colour (a class of the style sheet)."""
+    """A verdict by word, mark and colour (a class of the style sheet), and what is added to it."""
 
     word: str
     mark: str
     look: str
+    addition: str = ""
 
     @classmethod
-    def of(cls, word: str) -> "Verdict":
-        return cls(word, *MARKS.get(word, ("·", "none")))
+    def of(cls, word: str, addition: str = "") -> "Verdict":
+        return cls(word, *MARKS.get(word, ("·", "none")), addition)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure of a table: ours, with the place of its trail, and the paper's beside it."""
+    """A figure of a table: ours, with the place of its trail, and the paper's beside it.
+
+    ``mark`` stands behind a figure that rests on classifiers that did not converge, ``counted`` says how many.
+    """
 
     mean: str
     spread: str
     n: int
+    mark: str
+    counted: str
     trail: str
     paper: str
     source: str
@@ -80,60 +92,12 @@ class Section:
     is_claimed: bool
 
 
-@dataclass(frozen=True)
-class Run:
-    """A job of a group, done."""
-
-    name: str
-    seed: str
-    record: str
-    metrics: Sequence[str]
-    needs: Sequence[tuple[str, str]]
-    minutes: float
-
-
-@dataclass(frozen=True)
-class Trail:
-    """Jobs that differ in their seed alone, and what produced them.
-
-    Attributes:
-        anchor: of its place on the page.
-        title: of the group.
-        stage: what ran.
-        metrics: names of the figures.
-        runs: the jobs.
-        code, packages, hardware, data: of all of them, each once.
-        config: of the first, as JSON.
-        command: that runs them.
-    """
-
-    anchor: str
-    title: str
-    stage: str
-    metrics: Sequence[str]
-    runs: Sequence[Run]
-    code: Sequence[str]
-    packages: Sequence[str]
-    hardware: Sequence[str]
-    data: Sequence[tuple[str, Sequence[str]]]
-    config: str
-    command: str
-
-
-@dataclass(frozen=True)
-class Absent:
-    """Jobs of a group that have no record for the same reason."""
-
-    title: str
-    seeds: str
-    reason: str
-
-
 def content_of(results: Results, runs: Path) -> dict[str, Any]:
     """Everything that the template shows, by name."""
     methods = list(dict.fromkeys(job.tags["method"] for job in results.jobs if "method" in job.tags))
     every, claims = figures(results), tested_claims(results)
-    groups = _groups(results.jobs)
+    groups = grouped(results.jobs)
+    problems = list(results.problems)
     return {
         "profile": results.profile["name"],
         "compares": results.profile["compares_with"] == "paper",
@@ -146,44 +110,25 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
         "counts": _counts(claims),
         "sections": _sections(results, every, claims),
         "lowshot": pictures.shots([it for it in every if it.table.name == "lowshot"], methods),
-        "training": pictures.training(_curves(results, runs), methods),
-        "reliability": _reliability(results, methods),
+        "training": pictures.training(_curves(results, runs, problems), methods),
+        "reliability": _reliability(results, methods, problems),
         "detection": pictures.bars([it for it in every if it.table.name == "coco"], methods),
-        "gallery": exhibited(results, runs),
-        "absent": _absent(results, runs, groups),
-        "problems": results.problems,
-        "costs": _costs(results),
-        "trails": [_trail(results, title, jobs) for title, jobs in groups.items() if _done(results, jobs)],
+        "gallery": exhibited(results, runs, problems),
+        "absent": absences(results, runs, groups),
+        "problems": problems,
+        "costs": costs(results),
+        "trails": trails(results, groups),
         "settings": json.dumps(results.profile, indent=2),
     }
 
 
-def _groups(jobs: Iterable[PlannedJob]) -> dict[str, list[PlannedJob]]:
-    """Jobs by their names without the seed."""
-    groups: dict[str, list[PlannedJob]] = {}
-    for job in jobs:
-        groups.setdefault(_group_of(job), []).append(job)
-    return groups
-
-
-def _group_of(job: PlannedJob) -> str:
-    return re.sub(r"/seed\d+$", "", job.name)
-
-
-def _done(results: Results, jobs: Iterable[PlannedJob]) -> list[tuple[PlannedJob, Record]]:
-    return [(job, results.by_name[job.name]) for job in jobs if job.name in results.by_name]
-
-
-def _anchor(group: str) -> str:
-    return "trail-" + re.sub(r"[^A-Za-z0-9.]+", "-", group).strip("-")
-
-
 def _tiles(results: Results, claims: Sequence[Claim]) -> list[tuple[str, str, str]]:
     """Title, value and addition of the boxes at the head of the page."""
-    seeds = sorted({record.seed for record in results.records if record.seed is not None and "method" in record.tags})
-    seconds = sum(record.cost.seconds for record in results.records)
-    gpu_hours = sum(record.cost.gpu_hours for record in results.records)
-    commits = list(dict.fromkeys(code_of(record) for record in results.records))
+    seeds = sorted({int(job.tags["seed"]) for job, _ in results.done if {"seed", "method"} <= job.tags.keys()})
+    records = results.records.values()
+    seconds = sum(record.cost.seconds for record in records)
+    gpu_hours = sum(record.cost.gpu_hours for record in records)
+    commits = list(dict.fromkeys(code_of(record, digits=10) for record in records))
     tested = [claim for claim in claims if claim.difference]
     holding = sum(claim.verdict == "holds" for claim in tested)
     return [
@@ -193,25 +138,10 @@ def _tiles(results: Results, claims: Sequence[Claim]) -> list[tuple[str, str, st
             "paired by seed, 95% interval",
         ),
         ("Jobs done", f"{len(results.records)} of {len(results.jobs)}", "each with its record"),
-        ("Seeds", str(len(seeds)), _ranges(seeds)),
-        ("Work", _duration(seconds), f"{gpu_hours:.1f} GPU-hours" if gpu_hours else "on CPUs alone"),
-        ("Code", commits[0][:10] if commits else "none", f"and {len(commits) - 1} more" if commits[1:] else "commit"),
+        ("Seeds", str(len(seeds)), ranges(seeds)),
+        ("Work", duration(seconds), f"{gpu_hours:.1f} GPU-hours" if gpu_hours else "on CPUs alone"),
+        ("Code", commits[0] if commits else "none", f"and {len(commits) - 1} more" if commits[1:] else "commit"),
     ]
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Such as ``0 to 2, 7``, of sorted numbers."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(f"{part[0]} to {part[-1]}" if part[1:] else str(part[0]) for part in parts)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.0f} minutes"
 
 
 def _counts(claims: Sequence[Claim]) -> list[tuple[Verdict, int]]:
@@ -226,12 +156,17 @@ def _sections(results: Results, every: Sequence[Figure], claims: Sequence[Claim]
     for table in TABLES:
         part = [it for it in every if it.table.name == table.name]
         if part and (any(it.ours for it in part) or table.published):
-            sections.append(_section(table, part, tested, compares))
+            rows = dict.fromkeys((it.method, it.training_set) for it in part)
+            sections.append(_section(table, part, tested, compares, marks(table, rows, results.measured)))
     return sections
 
 
 def _section(
-    table: Table, part: Sequence[Figure], claims: Mapping[tuple[str, str, str], Claim], compares: bool
+    table: Table,
+    part: Sequence[Figure],
+    claims: Mapping[tuple[str, str, str], Claim],
+    compares: bool,
+    marked: Sequence[str],
 ) -> Section:
     methods = list(dict.fromkeys(it.method for it in part))
     sets: dict[str, list[Line]] = {}
@@ -239,7 +174,7 @@ def _section(
         alike = {it.method: it for it in part if (it.training_set, it.column) == (training_set, column)}
         claim = claims.get((table.name, column.title, training_set))
         difference = claim.difference if claim else None
-        low, high = difference.interval if difference and difference.n > 1 else (None, None)
+        low, high = difference.interval() if difference and difference.n > 1 else (None, None)
         sets.setdefault(SET_TITLES.get(training_set, training_set), []).append(
             Line(
                 title=column.title,
@@ -253,7 +188,7 @@ def _section(
         table.title,
         [METHOD_TITLES.get(method, method) for method in methods],
         sets,
-        (*table.definitions, *(table.notes if compares else ())),
+        (*marked, *table.definitions, *(table.notes if compares else ())),
         any(line.claim for lines in sets.values() for line in lines),
     )
 
@@ -263,114 +198,44 @@ def _signed(value: float) -> str:
 
 
 def _cell(it: Figure) -> Cell:
+    fits = it.convergence
     return Cell(
-        mean=f"{it.ours.mean:.2f}" if it.ours else NOT_RUN,
+        mean=f"{it.ours.mean:.2f}" if it.ours else it.absent or NOT_RUN,
         spread=f"{it.spread:.2f}" if it.ours and it.spread is not None else "",
         n=it.ours.n if it.ours else 0,
-        trail=_anchor("/".join((it.column.evaluation, it.method, it.training_set))),
+        mark=NOT_CONVERGED if it.has_not_converged else "",
+        counted=f"{fits.not_converged} of {fits.fitted} SVMs did not converge" if fits else "",
+        trail=anchor("/".join((it.column.evaluation, it.method, it.training_set))),
         paper=" or ".join(f"{value:g}" for value in it.published.values),
         source=it.published.status,
-        verdict=Verdict.of(it.verdict) if it.verdict else None,
+        verdict=Verdict.of(it.outcome.word, it.outcome.addition) if it.outcome else None,
     )
 
 
-def _curves(results: Results, runs: Path) -> dict[str, list[Any]]:
+def _curves(results: Results, runs: Path, problems: list[str]) -> dict[str, list[pictures.Epochs]]:
     """The epochs of every finished pretraining that left them, by method."""
-    curves: dict[str, list[Any]] = {}
-    for job, _ in _done(results, results.jobs):
+    curves: dict[str, list[pictures.Epochs]] = {}
+    for job, _ in results.done:
         if job.tags.get("evaluation") != "pretrain":
             continue
-        try:
-            epochs = json.loads((runs / job.folder / CURVES_FILE).read_text())
-        except (OSError, ValueError):
-            continue
-        curves.setdefault(job.tags["method"], []).append(epochs)
+        epochs = read_leftover(runs / job.folder / CURVES_FILE, EPOCHS, problems)
+        if epochs is not None:
+            curves.setdefault(job.tags["method"], []).append(epochs)
     return curves
 
 
-def _reliability(results: Results, methods: Sequence[str]) -> list[Picture]:
+def _reliability(results: Results, methods: Sequence[str], problems: list[str]) -> list[Picture]:
     diagrams: dict[str, dict[str, list[Any]]] = {}
-    for record in results.records:
+    for job, record in results.done:
         found = record.provenance.get("reliability")
-        if found and "evaluation" in record.tags:
-            title = record.tags["evaluation"].removeprefix("robustness-").replace("imagenet-", "ImageNet-").upper()
+        if found and job.figure:
+            method, _, evaluation, _ = job.figure
+            title = evaluation.removeprefix("robustness-").replace("imagenet-", "ImageNet-").upper()
             title = title.replace("IMAGENET", "ImageNet")
-            diagrams.setdefault(title, {}).setdefault(record.tags["method"], []).append(found)
+            try:
+                bins = Reliability.model_validate(found).model_dump()
+            except ValidationError as error:
+                problems.append(f"The reliability diagram of {job.name} is damaged ({first_fault(error)}).")
+                continue
+            diagrams.setdefault(title, {}).setdefault(method, []).append(bins)
     return [pictures.reliability(by_method, title, methods) for title, by_method in diagrams.items()]
-
-
-def _absent(results: Results, runs: Path, groups: Mapping[str, Sequence[PlannedJob]]) -> list[Absent]:
-    absent = []
-    for title, jobs in groups.items():
-        by_reason: dict[str, list[PlannedJob]] = {}
-        for job in (job for job in jobs if job.name not in results.by_name):
-            by_reason.setdefault(not_run_because(results, runs, job), []).append(job)
-        for reason, alike in by_reason.items():
-            seeds = sorted(int(job.tags["seed"]) for job in alike if "seed" in job.tags)
-            absent.append(Absent(title, _ranges(seeds), reason))
-    return absent
-
-
-def _costs(results: Results) -> list[tuple[str, int, str, str]]:
-    """Kind of job, how many were done, their time and their GPU-hours."""
-    kinds: dict[str, list[Record]] = {}
-    for record in results.records:
-        kinds.setdefault(record.name.split("/")[0], []).append(record)
-    return [
-        (
-            kind,
-            len(records),
-            _duration(sum(record.cost.seconds for record in records)),
-            f"{sum(record.cost.gpu_hours for record in records):.1f}",
-        )
-        for kind, records in kinds.items()
-    ]
-
-
-def _trail(results: Results, title: str, jobs: Sequence[PlannedJob]) -> Trail:
-    done = _done(results, jobs)
-    metrics = list(dict.fromkeys(name for _, record in done for name in record.metrics))
-    data: dict[str, dict[str, None]] = {}
-    for _, record in done:
-        for name, fingerprint in fingerprints(record.provenance):
-            data.setdefault(name, {})[fingerprint] = None
-    return Trail(
-        anchor=_anchor(title),
-        title=title,
-        stage=done[0][1].stage,
-        metrics=metrics,
-        runs=[_run(results, job, record, metrics) for job, record in done],
-        code=_each_once(code_of(record) for _, record in done),
-        packages=_each_once(
-            ", ".join(f"{name} {version}" for name, version in record.packages.items()) for _, record in done
-        ),
-        hardware=_each_once(
-            ", ".join(f"{name} {value}" for name, value in record.hardware.items()) for _, record in done
-        ),
-        data=[(name, list(found)) for name, found in data.items()],
-        config=json.dumps(done[0][1].config, indent=2),
-        command=command_of(results, *(job for job, _ in done)),
-    )
-
-
-def _each_once(texts: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(text for text in texts if text))
-
-
-def _run(results: Results, job: PlannedJob, record: Record, metrics: Sequence[str]) -> Run:
-    parents = [results.planned[name] for name in job.needs.values() if name in results.planned]
-    return Run(
-        name=job.name,
-        seed="" if record.seed is None else str(record.seed),
-        record=quote(f"{job.folder}/{RECORD_FILE}"),
-        metrics=[_shown(record.metrics.get(name)) for name in metrics],
-        needs=[(parent.identity[:10], _anchor(_group_of(parent))) for parent in parents],
-        minutes=record.cost.seconds / 60,
-    )
-
-
-def _shown(metric: Metric | None) -> str:
-    if metric is None:
-        return ""
-    value = f"{metric.value:.2f}" if metric.unit == "%" else f"{metric.value:g}"
-    return value + (f" ± {metric.spread:.2f}" if metric.spread is not None else "")

@@ -2,17 +2,17 @@
 
 import base64
 import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from core.exhibits import EXHIBITS_FILE
 from results.definitions import METHOD_TITLES
 from results.plan import PlannedJob, Results
+from results.report.leftovers import EXHIBITS, Exhibit, read_leftover
 
 IMAGES_OF_A_GROUP = 12
 LARGEST = 200_000  # bytes of an image; a larger one is made smaller
@@ -64,20 +64,23 @@ class Group:
     left_out: int
 
 
-def exhibited(results: Results, runs: Path) -> dict[str, list[Group]]:
-    """Groups by their name; of jobs that differ in their seed alone, the first with pictures."""
+def exhibited(results: Results, runs: Path, problems: list[str]) -> dict[str, list[Group]]:
+    """Groups by their name; of jobs that differ in their seed alone, the first with pictures.
+
+    A list of pictures that is damaged is added to the problems.
+    """
     groups: dict[str, list[Group]] = {}
     seen = set()
     for job in results.jobs:
         alike = tuple(job.tags.get(tag) for tag in ("evaluation", "method", "set"))
-        if job.name not in results.by_name or alike in seen:
+        if job.name not in results.records or alike in seen:
             continue
-        entries = _entries(runs / job.folder)
+        entries = read_leftover(runs / job.folder / EXHIBITS_FILE, EXHIBITS, problems)
         if not entries:
             continue
         seen.add(alike)
-        for name in dict.fromkeys(str(entry.get("group")) for entry in entries):
-            of_group = [entry for entry in entries if entry.get("group") == name]
+        for name in dict.fromkeys(entry.group for entry in entries):
+            of_group = [entry for entry in entries if entry.group == name]
             limit = len(of_group) if name == "prototypes" else IMAGES_OF_A_GROUP
             images = [image for entry in of_group[:limit] if (image := _shown(runs / job.folder, entry))]
             if images:
@@ -92,18 +95,10 @@ def _origin(job: PlannedJob) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _entries(folder: Path) -> list[Mapping[str, Any]]:
-    try:
-        entries = json.loads((folder / EXHIBITS_FILE).read_text())
-    except (OSError, ValueError):
-        return []
-    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-
-
-def _shown(folder: Path, entry: Mapping[str, Any]) -> Shown | None:
+def _shown(folder: Path, entry: Exhibit) -> Shown | None:
     """None where the image cannot be read: a report without it is better than none."""
     try:
-        content = (folder / str(entry["image"])).read_bytes()
+        content = (folder / entry.image).read_bytes()
         with Image.open(io.BytesIO(content)) as image:
             size, kind = image.size, image.get_format_mimetype()
             if len(content) > LARGEST:
@@ -112,12 +107,12 @@ def _shown(folder: Path, entry: Mapping[str, Any]) -> Shown | None:
                 kept = io.BytesIO()
                 smaller.save(kept, "JPEG", quality=80)
                 content, size, kind = kept.getvalue(), smaller.size, "image/jpeg"
-    except (OSError, KeyError, UnidentifiedImageError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    details = entry.get("details") or {}
+    details = entry.details
     uri = f"data:{kind};base64,{base64.b64encode(content).decode()}"
     agrees = details.get("agrees")
-    return Shown(uri, *size, str(entry.get("caption", "")), _facts(details), agrees, details.get("truth"))
+    return Shown(uri, *size, entry.caption, _facts(details), agrees, details.get("truth"))
 
 
 def _facts(details: Mapping[str, Any]) -> list[str]:

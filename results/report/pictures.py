@@ -11,11 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from core.errors import InputError
+from results.claims import Claim
 from results.definitions import METHOD_TITLES, SET_TITLES
 from results.plan import Results
 from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_svg, figure
 from results.statistics import summarise
-from results.tables import Claim, Figure, tested_claims
+from results.tables import Figure, tested_claims
 
 COLOURS = Path(__file__).with_name("colours.css")
 OUTCOMES = {"holds": (GOOD, "o", True), "does not hold": (BAD, "X", True)}  # colour, marker, whether it is filled
@@ -59,7 +60,7 @@ def _forest_part(axes: Axes, claims: Sequence[Claim], names_sets: bool) -> None:
     for row, claim in enumerate(claims):
         assert claim.difference is not None
         colour, marker, filled = OUTCOMES.get(claim.verdict, (UNSURE, "o", False))
-        low, high = claim.difference.interval
+        low, high = claim.difference.interval()
         axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
         axes.plot(
             [claim.difference.mean], [row], marker, color=colour, markersize=7, fillstyle="full" if filled else "none"

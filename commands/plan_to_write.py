@@ -1,0 +1,65 @@
+"""The plan that is written down: what is asked for now, and what was measured before and would be the same."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from commands.selection import Selection
+from core.errors import InputError
+from profiles.expand import jobs_of
+from profiles.load import validated
+from profiles.schema import Profile
+from results.plan import PLAN_FILE, Plan
+from slurm.jobs import Job
+
+
+def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any]]:
+    """The jobs of the plan, and the profile's values with the seeds and methods of those jobs.
+
+    To ask for less never hides what was measured. The plan has the jobs that are asked for, and of all others that the
+    profile has, those with a record, also one that cannot be used; its seeds and methods are then those of the plan
+    that is there too. What was measured with other values has another identity, so that it is none of the profile's
+    jobs, and gives way.
+    """
+    earlier = _plan_in(selection)
+    wider = selection.profile if earlier is None else _widened(selection.profile, earlier)
+    asked = {job.identity for job in selection.planned}
+    jobs = [job for job in jobs_of(wider) if job.identity in asked or _has_record(job, selection)]
+    return jobs, _with_what_is_in(jobs, wider)
+
+
+def _has_record(job: Job, selection: Selection) -> bool:
+    found = job.found(selection.runs)
+    return found.record is not None or found.problem is not None
+
+
+def _plan_in(selection: Selection) -> Plan | None:
+    """The plan that is there; None where there is none, or none that can be read: it is written anew."""
+    try:
+        return Plan.model_validate_json((selection.runs / PLAN_FILE).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _widened(profile: Profile, earlier: Plan) -> Profile:
+    """The profile with an earlier plan's seeds and methods beside its own; as it is where it cannot have them."""
+    values = profile.model_dump(mode="json")
+    seeds, methods = earlier.profile.get("seeds"), earlier.profile.get("methods")
+    if not isinstance(seeds, list) or not isinstance(methods, dict):
+        return profile
+    values["seeds"] += [seed for seed in seeds if seed not in values["seeds"]]
+    values["methods"] |= {name: method for name, method in methods.items() if name not in values["methods"]}
+    try:
+        return validated(values, PLAN_FILE)
+    except InputError:
+        return profile
+
+
+def _with_what_is_in(jobs: list[Job], profile: Profile) -> dict[str, Any]:
+    values = profile.model_dump(mode="json")
+    methods = {job.tags["method"] for job in jobs if "method" in job.tags}
+    pretrained = methods & profile.methods.keys() - profile.released.keys()
+    seeds = {int(job.tags["seed"]) for job in jobs if job.tags.get("method") in pretrained}
+    values["methods"] = {name: method for name, method in values["methods"].items() if name in methods}
+    values["seeds"] = [seed for seed in values["seeds"] if seed in seeds] or values["seeds"]
+    return values

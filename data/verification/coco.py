@@ -1,0 +1,46 @@
+"""The inspection of COCO: what detection would refuse, and categories of which a split shows nothing."""
+
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import InputError
+from data.coco import ANNOTATIONS, IMAGES, named_images, split_faults
+from data.coco_instances import Instances, read_instances
+from data.coco_rules import is_id
+from data.images import ImageTable
+from data.paths import Paths
+from data.verification.inspection import Inspection, Split, class_faults
+
+
+def coco_split(root: Path, name: str, classes: int, expected: int | None) -> Split:
+    """One split of COCO; of its images only the headers are read.
+
+    Args:
+        root: the data set's folder.
+        name: ``train`` or ``val``.
+        classes: how many categories there must be, each with an annotated object.
+        expected: how many images the annotation file must name.
+    """
+    folder = root / IMAGES[name]
+
+    def inspect() -> Inspection:
+        try:
+            instances = read_instances(root / ANNOTATIONS[name])
+        except InputError as error:
+            return Inspection(faults=[error.sentence])
+        faults = split_faults(instances, folder, classes, for_training=name == "train")
+        faults += class_faults(_all_in_one(instances, folder))
+        paths = Paths.of(image["file_name"] for image in named_images(instances))
+        images = ImageTable(folder, paths, np.zeros(len(paths), dtype=np.int64), classes, instances.path)
+        return Inspection(len(instances.images), images, faults)
+
+    return Split(name, expected, inspect)
+
+
+def _all_in_one(instances: Instances, folder: Path) -> ImageTable:
+    """A table without images whose one row of labels shows every category that has an annotation."""
+    ids = sorted({category["id"] for category in instances.categories if is_id(category.get("id"))})
+    annotated = {note["category_id"] for note in instances.annotations if is_id(note.get("category_id"))}
+    shown = np.array([[category in annotated for category in ids]], dtype=np.int64)
+    return ImageTable(folder, Paths.of([]), shown, len(ids), instances.path)
