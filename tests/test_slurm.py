@@ -113,7 +113,7 @@ def tables(runs: Path) -> dict[str, str]:
 
 def test_an_edited_record_holds_back_what_needs_it_and_nothing_else(cluster, runs):
     """Nothing is submitted here: the edited record is of what all others need."""
-    (path,) = runs.glob("mini/miniature-*/record.json")
+    (path,) = runs.glob("mini/miniature/*/record.json")
     edited = path.read_text().replace('"n": 1,', '"n": 2,')
     path.write_text(edited)
     run = run_all(runs, *SLURM, *ONE_BRANCH)
