@@ -1,52 +1,29 @@
 """``python -m benchmarks.regime runs/regime``: what a reproduction shows of the method's mechanism, world by world.
 
-From records alone: what was learned by heart, when correction began, what cleaning made of the labels, and the figures
-of every method, with the spread between worlds beside what sampling of images or draws adds to it.
+From plan and records alone: the criteria by which the miniature's constants were chosen (docs/miniature.md), what each
+part of the method is worth, and the spread between worlds beside what sampling of images or draws adds to it.
 """
 
 import math
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from tabulate import tabulate
 
 from core.errors import InputError
-from results.definitions import METHOD_TITLES
+from results.definitions import METHOD_TITLES, TABLES
 from results.plan import Results, read_results
-from results.schema import Metric
+from results.schema import Metric, Record
 
-LEARNED = {
-    "best_clean_top1": "best clean top-1",
-    "best_epoch": "in epoch",
-    "clean_top1": "at the end",
-    "clean_top1_before_correction": "before correction",
-    "wrong_reproduced": "wrong labels reproduced",
-    "wrong_seen_through": "seen through",
-}
-CLEANED = {
-    "noise_corrected": "wrong corrected",
-    "clean_kept": "right kept",
-    "out_of_distribution_dropped": "strangers dropped",
-}
-FIGURES = (
-    ("accuracy-imagenet", "top1", "ImageNet top-1"),
-    ("accuracy-webvision", "top1", "WebVision top-1"),
-    ("lowshot-voc07", "k1", "VOC07 k=1"),
-    ("lowshot-voc07", "k16", "VOC07 k=16"),
-    ("lowshot-places205", "k1", "Places205 k=1"),
-    ("lowshot-places205", "k16", "Places205 k=16"),
-    ("finetune-5pct", "top1", "5% fine-tuning"),
-    ("finetune-30pct", "top1", "30% fine-tuning"),
-    ("robustness-imagenet-r", "accuracy", "ImageNet-R accuracy"),
-    ("robustness-imagenet-r", "calibration_error_without_last_bin", "ImageNet-R calibration error"),
-    ("robustness-imagenet-a", "accuracy", "ImageNet-A accuracy"),
-    ("robustness-imagenet-a", "calibration_error_without_last_bin", "ImageNet-A calibration error"),
-    ("detection-short", "box_ap", "box AP"),
-    ("detection-short", "mask_ap", "mask AP"),
-)
-SHARES = ("top1", "accuracy")  # of images: sampling adds the deviation of a binomial share
+METHOD, BASELINE, FAIR_BASELINE, WITHOUT_CORRECTION = "mopro", "ce", "ce-strong-view", "no-correction"
+IMAGENET = ("accuracy-imagenet", "top1")
+AT_LEAST_REPRODUCED = 50  # % of the wrong labels, of criterion (a)
+CHANCE = 10  # %, of ten classes
+COLUMNS = [column for table in TABLES for column in table.columns]
+SHARES = ("top1", "top5", "accuracy")  # of images: sampling adds the deviation of a binomial share
 
 Row = dict[str, object]
 
@@ -57,106 +34,181 @@ def main(arguments: Sequence[str]) -> int:
         print("error: give the folder of a reproduction, such as runs/regime.", file=sys.stderr)
         return 2
     try:
-        results = read_results(Path(arguments[0]))
+        study = Study(read_results(Path(arguments[0])))
     except InputError as error:
         print(f"error: {error.sentence}", file=sys.stderr)
         return 2
     for title, rows in (
-        ("What was learned by heart (%)", memorisation(results)),
-        ("What cleaning made of the labels", cleaning(results)),
-        ("Figures of every world (%)", figures(results)),
-        ("Between worlds", differences(results)),
-        ("Core-seconds", costs(results)),
+        ("Criteria, over the worlds", study.verdicts()),
+        ("Criteria, world by world", study.criteria()),
+        ("Cross-entropy's clean accuracy after each epoch, mean over the worlds (%)", study.curve()),
+        ("What each part is worth: figures, and MoPro's lead over each method (points)", study.figures()),
+        ("Core-seconds", study.costs()),
     ):
         print(f"### {title}\n\n{tabulate(rows, headers='keys', tablefmt='github', floatfmt='.1f')}\n")
     return 0
 
 
-def memorisation(results: Results) -> list[Row]:
-    """One row for each watched run."""
-    return [
-        {"world": record.seed, "method": _title(record.tags["method"])}
-        | {title: record.metrics[name].value for name, title in LEARNED.items() if name in record.metrics}
-        for record in results.records.values()
-        if record.tags.get("evaluation") == "memorisation"
-    ]
+class Study:
+    """The records of a reproduction, by what they measure."""
 
+    def __init__(self, results: Results) -> None:
+        self._seconds = [(job.kind, job.tags.get("method", ""), record.cost.seconds) for job, record in results.done]
+        self._measured: dict[tuple[str, str, int], Record] = {
+            (job.tags["method"], job.tags["evaluation"], int(job.tags["seed"])): record
+            for job, record in results.done
+            if job.figure
+        }
+        self.methods = list(dict.fromkeys(method for method, _, _ in self._measured))
+        self.worlds = sorted({world for _, _, world in self._measured})
 
-def cleaning(results: Results) -> list[Row]:
-    """One row for each run that was cleaned: shares in percent, and how many labels became right and wrong."""
-    rows = []
-    for record in results.records.values():
-        if record.tags.get("evaluation") == "cleaning" and CLEANED.keys() <= record.metrics.keys():
-            row: Row = {"world": record.seed, "method": _title(record.tags["method"])}
-            row |= {f"{title} (%)": record.metrics[name].value for name, title in CLEANED.items()}
-            corrected, kept = record.metrics["noise_corrected"], record.metrics["clean_kept"]
-            row |= {"labels corrected": _count(corrected), "labels spoiled or dropped": kept.n - _count(kept)}
+    def metric(self, method: str, evaluation: str, name: str, world: int) -> Metric | None:
+        """A figure; None where it was not measured."""
+        record = self._measured.get((method, evaluation, world))
+        return None if record is None else record.metrics.get(name)
+
+    def value(self, method: str, evaluation: str, name: str, world: int) -> float | None:
+        """The same without what belongs to it."""
+        metric = self.metric(method, evaluation, name, world)
+        return None if metric is None else metric.value
+
+    def lead(self, over: str, evaluation: str, name: str, world: int) -> float | None:
+        """Points by which MoPro's figure is higher than that of another method."""
+        return _difference(*(self.value(method, evaluation, name, world) for method in (METHOD, over)))
+
+    def labels(self, world: int) -> tuple[int, int] | None:
+        """How many wrong labels cleaning made right, and how many right ones it changed or dropped."""
+        corrected = self.metric(METHOD, "cleaning", "noise_corrected", world)
+        kept = self.metric(METHOD, "cleaning", "clean_kept", world)
+        return None if corrected is None or kept is None else (_count(corrected), kept.n - _count(kept))
+
+    def accuracies(self, world: int) -> dict[int, float]:
+        """Cross-entropy's clean accuracy by the number of finished epochs."""
+        record = self._measured.get((BASELINE, "memorisation", world))
+        said = {} if record is None else record.provenance["clean_accuracies"]
+        return {int(epoch): accuracy for epoch, accuracy in said.items()}
+
+    def mean_curve(self) -> dict[int, float]:
+        """The same, mean over the worlds."""
+        curves = [curve for world in self.worlds if (curve := self.accuracies(world))]
+        return {epoch: statistics.fmean(curve[epoch] for curve in curves) for epoch in curves[0]} if curves else {}
+
+    def common_best(self) -> int | None:
+        """The epoch whose mean is highest; the best of a single world would be a maximum of noise."""
+        curve = self.mean_curve()
+        return max(curve, key=lambda epoch: curve[epoch], default=None)
+
+    def fall(self, world: int) -> float | None:
+        """Points by which cross-entropy's clean accuracy ends below that of the common best epoch."""
+        curve, best = self.accuracies(world), self.common_best()
+        return curve[best] - curve[max(curve)] if curve and best is not None else None
+
+    def curve(self) -> list[Row]:
+        """One row for each epoch."""
+        return [{"epoch": epoch, "clean top-1": value} for epoch, value in self.mean_curve().items()]
+
+    def criteria(self) -> list[Row]:
+        """One row for each world."""
+        rows = []
+        for world in self.worlds:
+            corrected, spoiled = self.labels(world) or (None, None)
+            row: Row = {
+                "world": world,
+                "(a) wrong labels reproduced by CE (%)": self.value(
+                    BASELINE, "memorisation", "wrong_reproduced", world
+                ),
+                "CE's fall (points)": self.fall(world),
+                "by MoPro (%)": self.value(METHOD, "memorisation", "wrong_reproduced", world),
+                "(b) clean top-1 before correction (%)": self.value(
+                    METHOD, "memorisation", "clean_top1_before_correction", world
+                ),
+                "(c) lead over CE on the strong view": self.lead(FAIR_BASELINE, *IMAGENET, world),
+                "over no correction": self.lead(WITHOUT_CORRECTION, *IMAGENET, world),
+                "(d) labels corrected": corrected,
+                "spoiled or dropped": spoiled,
+            }
             rows.append(row)
-    return rows
+        return rows
 
+    def verdicts(self) -> list[Row]:
+        """One row for each criterion: mean and spread over the worlds, and in how many of them it is met."""
+        quantities: list[tuple[str, Callable[[int], float | None], float]] = [
+            (
+                "(a) wrong labels that CE reproduces (%)",
+                partial(self.value, BASELINE, "memorisation", "wrong_reproduced"),
+                AT_LEAST_REPRODUCED,
+            ),
+            (f"(a) CE's fall after epoch {self.common_best()} (points)", self.fall, 0),
+            (
+                "(b) clean top-1 before correction (%)",
+                partial(self.value, METHOD, "memorisation", "clean_top1_before_correction"),
+                CHANCE,
+            ),
+            ("(c) MoPro's lead over CE on the strong view (points)", partial(self.lead, FAIR_BASELINE, *IMAGENET), 0),
+            ("(c) over MoPro without correction (points)", partial(self.lead, WITHOUT_CORRECTION, *IMAGENET), 0),
+            ("(d) labels corrected less those spoiled", lambda world: _surplus(self.labels(world)), 0),
+        ]
+        rows = []
+        for title, quantity, least in quantities:
+            found = _there(quantity(world) for world in self.worlds)
+            met = f"{sum(value > least for value in found)} of {len(found)}"
+            row: Row = {"criterion": title, "mean": _mean(found), "spread": _spread(found), "must exceed": least}
+            rows.append(row | {"worlds in which it does": met})
+        return rows
 
-def figures(results: Results) -> list[Row]:
-    """One row for each figure and world, a column for each method."""
-    rows = []
-    for evaluation, metric, title in FIGURES:
-        for world in _worlds(results):
-            found = _of_methods(results, evaluation, metric, world)
-            if found:
-                rows.append({"figure": title, "world": world} | {_title(name): it.value for name, it in found.items()})
-    return rows
-
-
-def differences(results: Results) -> list[Row]:
-    """For each figure and method: the mean over worlds, its spread, the part of sampling, and MoPro's lead over it."""
-    rows = []
-    for evaluation, metric, title in FIGURES:
-        by_world = [_of_methods(results, evaluation, metric, world) for world in _worlds(results)]
-        for method in dict.fromkeys(name for found in by_world for name in found):
-            mine = [found[method] for found in by_world if method in found]
-            leads = [
-                found["mopro"].value - found[method].value for found in by_world if {"mopro", method} <= set(found)
-            ]
-            rows.append(
-                {
-                    "figure": title,
-                    "method": _title(method),
+    def figures(self) -> list[Row]:
+        """For each figure and method: mean over worlds, its spread, the part of sampling, and MoPro's lead over it."""
+        rows = []
+        for column in COLUMNS:
+            for method in self.methods:
+                measured = [self.metric(method, column.evaluation, column.metric, world) for world in self.worlds]
+                mine = [metric for metric in measured if metric is not None]
+                if not mine:
+                    continue
+                leads = _there(self.lead(method, column.evaluation, column.metric, world) for world in self.worlds)
+                is_other = method != METHOD
+                spread, sampling = _spread([metric.value for metric in mine]), _sampling(mine, column.metric)
+                row: Row = {
+                    "figure": column.title,
+                    "method": METHOD_TITLES.get(method, method),
                     "worlds": len(mine),
-                    "mean": statistics.fmean(it.value for it in mine),
-                    "spread": _spread([it.value for it in mine]),
-                    "of that, sampling": _sampling(mine, metric),
-                    "MoPro's lead": statistics.fmean(leads) if leads and method != "mopro" else None,
-                    "its spread": _spread(leads) if method != "mopro" else None,
+                    "mean": statistics.fmean(metric.value for metric in mine),
+                    "spread between worlds": spread,
+                    "sampling alone": sampling,
+                    "its part": f"{sampling / spread:.0%}" if spread and sampling is not None else None,
+                    "MoPro's lead": _mean(leads) if is_other else None,
+                    "its spread": _spread(leads) if is_other else None,
                 }
-            )
-    return rows
+                rows.append(row)
+        return rows
 
-
-def costs(results: Results) -> list[Row]:
-    """Seconds of all jobs of a kind; each job has one core."""
-    seconds: dict[str, list[float]] = {}
-    for record in results.records.values():
-        kind = record.name.split("/")[0]
-        kind = f"pretrain {record.tags['method']}" if kind == "pretrain" else kind
-        seconds.setdefault(kind, []).append(record.cost.seconds)
-    seconds["all"] = [record.cost.seconds for record in results.records.values()]
-    return [{"jobs": kind, "number": len(each), "seconds": sum(each)} for kind, each in seconds.items()]
-
-
-def _worlds(results: Results) -> list[int]:
-    return sorted({record.seed for record in results.records.values() if record.seed is not None})
-
-
-def _of_methods(results: Results, evaluation: str, metric: str, world: int) -> dict[str, Metric]:
-    """A figure of one world, by method."""
-    return {
-        record.tags["method"]: record.metrics[metric]
-        for record in results.records.values()
-        if (record.tags.get("evaluation"), record.seed) == (evaluation, world) and metric in record.metrics
-    }
+    def costs(self) -> list[Row]:
+        """Seconds of all jobs of a kind; each job has one core."""
+        of_kind: dict[str, list[float]] = {}
+        for kind, method, seconds in self._seconds:
+            of_kind.setdefault(f"{kind} {method}" if kind == "pretrain" else kind, []).append(seconds)
+        of_kind["all"] = [seconds for _, _, seconds in self._seconds]
+        return [{"jobs": kind, "number": len(each), "seconds": sum(each)} for kind, each in of_kind.items()]
 
 
 def _count(share: Metric) -> int:
     return round(share.value / 100 * share.n)
+
+
+def _there(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _difference(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _surplus(labels: tuple[int, int] | None) -> float | None:
+    return None if labels is None else labels[0] - labels[1]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
 
 
 def _spread(values: Sequence[float]) -> float | None:
@@ -170,10 +222,6 @@ def _sampling(mine: Sequence[Metric], metric: str) -> float | None:
     else:
         of_world = [it.spread**2 / it.n for it in mine if it.spread is not None]
     return math.sqrt(statistics.fmean(of_world)) if of_world else None
-
-
-def _title(method: str) -> str:
-    return METHOD_TITLES.get(method, method)
 
 
 if __name__ == "__main__":

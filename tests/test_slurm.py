@@ -118,8 +118,8 @@ def test_an_edited_record_holds_back_what_needs_it_and_nothing_else(cluster, run
     path.write_text(edited)
     run = run_all(runs, *SLURM, *ONE_BRANCH)
     assert run.returncode == 2
-    assert f"error: miniature: The record {path} was edited after it was written" in run.stderr
-    assert "needs miniature, which is held back" in run.stderr
+    assert f"error: miniature/seed0: The record {path} was edited after it was written" in run.stderr
+    assert "needs miniature/seed0, which is held back" in run.stderr
     assert {job["state"] for job in status(runs, *ONE_BRANCH).values()} == {State.HELD_BACK}
     assert path.read_text() == edited
     assert not job_numbers(cluster, runs)
