@@ -52,7 +52,8 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     unknown = [name for name in methods if name not in known]
     if unknown:
         raise InputError(f"--methods {unknown[0]}: the profile has {', '.join(known)}.")
-    planned = in_order(job for job in jobs if _is_of(job, profile, methods, seeds))
+    wanted = {job.name for job in in_order(job for job in jobs if _is_of(job, profile, methods, seeds))}
+    planned = [job for job in jobs if job.name in wanted]
     asked = _of_kinds(planned, arguments.only)
     runs = arguments.runs.absolute() / profile.name
     return Selection(profile, planned, in_order(asked), asked, runs, _described(arguments))
@@ -64,10 +65,10 @@ def _described(arguments: argparse.Namespace) -> list[str]:
 
 
 def _is_of(job: Job, profile: Profile, methods: Collection[str], seeds: Collection[int]) -> bool:
-    """Whether it is of these methods and pretraining seeds (none means all), or of no method, for all of them."""
+    """Whether it is of these methods and pretraining seeds (none means all); what makes data is of no method."""
     method = job.tags.get("method")
     if method is None:
-        return True
+        return False
     is_pretrained = method != UNTRAINED and method not in profile.released
     of_seeds = not seeds or not is_pretrained or int(job.tags["seed"]) in seeds
     return of_seeds and (not methods or method in methods)

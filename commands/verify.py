@@ -1,6 +1,7 @@
 """`run_all.py verify`: checks every data set that the profile names before anything is computed with it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,10 @@ from data.verification.inspection import DataSet
 from data.verification.layouts import imagenet_split, places205_split, variant_split, voc_split, webvision_splits
 from data.verification.report import Verifier
 from profiles.data_section import ImageNetVariant, WebVisionSet
-from profiles.expand import jobs_of
+from profiles.expand import HARD_IMAGES, MINIATURE, jobs_of
 from profiles.load import load_profile
 from profiles.runs import VOC_CLASSES
 from profiles.schema import Profile
-from slurm.jobs import Job
 
 SAMPLE = 1000
 FAULTS_SHOWN = 10  # of each data set; its file holds all
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print a table and the faults; gives the exit status: 0 if there are none, 1 otherwise.
 
     Raises:
-        InputError: the profile is not valid, or its miniature has not been built.
+        InputError: the profile is not valid, or no world of its miniature has been built.
     """
     parser = ProfileParser("verify", __doc__, "An interrupted check goes on where it stopped.")
     how_many = parser.add_mutually_exclusive_group()
@@ -65,14 +65,31 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
-    """Every data set of a profile, with what its parts must be.
+    """Every data set of a profile, with what its parts must be; of a miniature, those of all worlds that are built.
 
     Raises:
-        InputError: the data sets are those of a miniature that has not been built.
+        InputError: the data sets are those of a miniature of which no world has been built.
     """
+    if profile.miniature is None:
+        return _data_sets_in(profile, Path(), Path())
+    jobs = jobs_of(profile)
+    built = {job.tags["seed"]: job.folder(runs) for job in jobs if job.kind == MINIATURE and job.record(runs)}
+    chosen = {job.tags["seed"]: job.folder(runs) for job in jobs if job.kind == HARD_IMAGES and job.record(runs)}
+    if not built:
+        raise InputError(
+            f"The miniature's data sets are not in {runs / MINIATURE}: build them first, with the same options "
+            "and --only miniature."
+        )
+    return [
+        replace(data_set, name=f"{data_set.name}-seed{seed}")
+        for seed, world in built.items()
+        for data_set in _data_sets_in(profile, world, world if profile.hard_images is None else chosen.get(seed))
+    ]
+
+
+def _data_sets_in(profile: Profile, root: Path, hard: Path | None) -> list[DataSet]:
+    """Those of one world; relative folders lie in ``root``, that of ImageNet-A in ``hard``, None if not chosen yet."""
     data, counts = profile.data, profile.data.counts
-    jobs = {job.name: job for job in jobs_of(profile)}
-    root = Path() if profile.miniature is None else _built(jobs["miniature"], runs)
     data_sets = [_webvision(name, training_set, root) for name, training_set in data.webvision.items()]
     imagenet, voc07 = root / data.imagenet, root / data.voc07
     classes = imagenet_classes(profile)
@@ -116,13 +133,10 @@ def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
                 ),
             )
         )
-    chosen = jobs.get("hard-images")
     variants: list[tuple[Published, ImageNetVariant | None, Path, int | None]]
     variants = [("imagenet-r", data.imagenet_r, root, counts.imagenet_r)]
-    if chosen is None:
-        variants.append(("imagenet-a", data.imagenet_a, root, counts.imagenet_a))
-    elif chosen.record(runs) is not None:  # else there is nothing yet to be checked
-        variants.append(("imagenet-a", data.imagenet_a, chosen.folder(runs), counts.imagenet_a))
+    if hard is not None:
+        variants.append(("imagenet-a", data.imagenet_a, hard, counts.imagenet_a))
     for name, variant, place, expected in variants:
         if variant is not None:
             which = name if is_published(variant.classes, imagenet_classes(profile)) else variant.classes
@@ -154,15 +168,6 @@ def _webvision(name: str, training_set: WebVisionSet, root: Path) -> DataSet:
         part,
     )
     return DataSet(name, splits)
-
-
-def _built(miniature: Job, runs: Path) -> Path:
-    if miniature.record(runs) is None:
-        raise InputError(
-            f"The miniature's data sets are not in {miniature.folder(runs)}: build them first, with the same options "
-            "and --only miniature."
-        )
-    return miniature.folder(runs)
 
 
 class _Bars:

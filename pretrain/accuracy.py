@@ -1,6 +1,6 @@
 """The accuracy stage: the pretrained classifier on a validation set."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -9,7 +9,6 @@ from core.distributed import process_group, sum_over_ranks
 from core.workspace import Workspace
 from data import imagenet, webvision
 from data.images import ImageTable
-from pretrain.backbone import Classifier
 from pretrain.config import AccuracyConfig, EvaluationConfig
 from pretrain.evaluation import centred_images, pretrained_classifier, require_finite_outputs
 
@@ -26,9 +25,16 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
 
 
 def accuracy_on(
-    images: ImageTable, model: Classifier, config: EvaluationConfig, workspace: Workspace, device: torch.device
+    images: ImageTable,
+    model: Callable[[torch.Tensor], torch.Tensor],
+    config: EvaluationConfig,
+    workspace: Workspace,
+    device: torch.device,
 ) -> dict[str, dict[str, Any]]:
-    """Metrics ``top1`` and ``top5`` of a classifier in evaluation mode; every image counts once, over all ranks."""
+    """Metrics ``top1`` and ``top5`` of what gives class logits for images; each counts once, over all ranks.
+
+    A model must be in evaluation mode.
+    """
     counts = torch.zeros(4, dtype=torch.long, device=device)  # right at first, right among five, seen, broken
     with torch.inference_mode():
         for view, labels, _ in centred_images(images, config, workspace, device):

@@ -262,6 +262,12 @@ class CleaningConfig(EvaluationConfig, TrainingSetConfig):
     method: MoProConfig
 
 
+class MemorisationConfig(PretrainConfig, EvaluationConfig):
+    """A pretraining that is repeated and watched; ``imagenet`` is the folder whose val set gives clean accuracy."""
+
+    imagenet: str
+
+
 class RetrainingConfig(TrainingConfig):
     """Everything that determines a re-trained classifier, beside the checkpoint and the cleaned labels.
 

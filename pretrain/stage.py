@@ -38,7 +38,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     with process_group() as device:
         images = training_images(constants, workspace)
         method = build_method(constants)
-        source = Images(ViewedImages(images, _views(constants), constants.seed), constants, device)
+        source = Images(ViewedImages(images, views_of(constants), constants.seed), constants, device)
         steps = train(method, source, permutations(len(images), constants.seed), constants, workspace, device)
         model_file = workspace.folder / MODEL_FILE
         if rank() == 0:
@@ -62,7 +62,8 @@ def build_method(constants: PretrainConfig) -> nn.Module:
     return MoPro(encoder, classes, method, constants.seed)
 
 
-def _views(constants: PretrainConfig) -> list[View]:
+def views_of(constants: PretrainConfig) -> list[View]:
+    """The views of an image that the method of the configuration takes, in its order."""
     weak, strong = weak_view(constants.views), strong_view(constants.views)
     if isinstance(constants.method, CrossEntropyConfig):
         return [weak if constants.method.view == "weak" else strong]

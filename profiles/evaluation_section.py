@@ -1,11 +1,11 @@
-"""The section of a profile that says what is evaluated, and how; nothing that no table shows."""
+"""The section of a profile that says what is evaluated, and how; nothing that no table shows but for memorisation."""
 
 from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from core.config import Classes, Config, Distinct, Named, Positive, Seed
+from core.config import Classes, Config, Distinct, Name, Named, Positive, Seed
 from data.config import EvaluationView, RandomSubset, SubsetConfig, WeakViews
 from pretrain.config import ArithmeticConfig, RuntimeConfig, ScheduleConfig, Workers
 from results.definitions import TABLES
@@ -65,6 +65,18 @@ class Robustness(Config):
 
     view: EvaluationView
     bin_size: Positive
+
+
+class Memorisation(Config):
+    """Trainings that are repeated and watched: clean accuracy after every epoch, and what became of wrong labels.
+
+    Attributes:
+        view: of the images.
+        methods: those that are watched, by name.
+    """
+
+    view: EvaluationView
+    methods: Distinct[tuple[Name, ...]] = Field(min_length=1)
 
 
 class Finetuning(Config):
@@ -133,4 +145,5 @@ class Evaluation(Config):
     lowshot_places205: LowShot | None = None
     robustness: Robustness | None = None
     finetune: Finetuning | None = None
+    memorisation: Memorisation | None = None
     detection: Detection | None = None

@@ -119,6 +119,7 @@ class Run:
             *self.finetunings(needs),
             *self.retraining(needs),
             *self.robustness(needs),
+            *self.memorisation(needs),
             *detections(self.profile, self.seed, needs, self._place, self._tags),
         ]
 
@@ -194,16 +195,18 @@ class Run:
         return jobs
 
     def retraining(self, needs: Needs) -> list[Job]:
-        """Noise cleaning, re-training, the new classifier's accuracy: for MoPro, where the profile asks for them."""
-        retrain, views = self.profile.retrain, self.profile.pretrain.views
-        if retrain is None or not isinstance(self.method, MoProConfig):
+        """Noise cleaning, re-training, the new classifier's accuracy: for MoPro that corrects, where asked for."""
+        retrain, views, method = self.profile.retrain, self.profile.pretrain.views, self.method
+        if retrain is None or not isinstance(method, MoProConfig):
+            return []
+        if method.correction_from_epoch >= self.profile.pretrain.schedule.epochs:
             return []
         centre = self.profile.evaluate.accuracy.view
         trained_on, reads = self.trained_on
         cleaning = self._evaluation(
             "cleaning",
             "pretrain.cleaning:run",
-            trained_on | {"method": values(self.method), "view": values(centre)},
+            trained_on | {"method": values(method), "view": values(centre)},
             needs,
             *reads,
         )
@@ -255,6 +258,22 @@ class Run:
             for name, variant, chosen in variants
             if variant is not None
         ]
+
+    def memorisation(self, needs: Needs) -> list[Job]:
+        """The pretraining once more, watched, for the methods that the profile names."""
+        memorisation, checkpoint = self.profile.evaluate.memorisation, needs["checkpoint"]
+        if memorisation is None or self.method_name not in memorisation.methods:
+            return []
+        config = {
+            **checkpoint.config,
+            "imagenet": self.profile.data.imagenet,
+            "view": values(memorisation.view),
+            "batch_size": self.profile.evaluate.batch_size,
+        }
+        options = {**checkpoint.options, "workers": self.profile.evaluate.workers}
+        reads = (*checkpoint.reads, Source("data.imagenet", self.profile.data.imagenet))
+        resources = self.profile.resources.pretrain
+        return [self._job("memorisation", "pretrain.memorisation:run", config, options, needs, resources, reads)]
 
     def _read_for(self, key: str, variant: ImageNetVariant) -> list[Source]:
         """The variant; ImageNet only where it has to say which classes those are, as is known of the published ones."""

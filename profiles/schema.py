@@ -12,8 +12,9 @@ from core.config import (
     NotNegativeNumber,
     Seed,
 )
+from core.instructions import Instructions
 from data.config import TrainingViews
-from data.miniature.config import MiniatureConfig
+from data.miniature.config import MiniatureParts
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
@@ -45,7 +46,7 @@ class Pretraining(Config):
 
 
 class Retraining(Config):
-    """Noise cleaning and classifier re-training, for every MoPro method.
+    """Noise cleaning and classifier re-training, for every MoPro method that corrects labels in its pretraining.
 
     Attributes:
         view: of the images: ``centre`` (that of the accuracy evaluation) or ``weak`` (that of pretraining).
@@ -115,9 +116,12 @@ class Profile(Config):
     Attributes:
         name: also of its folder below ``runs``.
         compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests the paper's claims instead.
-        seeds: of the pretraining runs.
-        miniature: built first, where there is one; the data sets are then relative to it.
-        hard_images: the reference model that chooses the miniature's ImageNet-A.
+        seeds: of the pretraining runs, and of the worlds where there is a miniature.
+        instructions: ``avx2`` holds the numerical libraries to what all x86-64 processors since 2013 have, so that
+            figures don't depend on which one it is; null lets them use all.
+        miniature: what a world holds, where the data are made: each seed builds one of its own, to which the data sets
+            are relative.
+        hard_images: the reference model that chooses each world's ImageNet-A.
         data: the data sets.
         methods: by name.
         pretrain: constants that the methods share.
@@ -132,7 +136,8 @@ class Profile(Config):
     name: str = Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
     compares_with: Literal["paper", "claims"]
     seeds: Distinct[tuple[Seed, ...]] = Field(min_length=1)
-    miniature: MiniatureConfig | None = None
+    instructions: Instructions | None = None
+    miniature: MiniatureParts | None = None
     hard_images: ReferenceModel | None = None
     data: DataSets
     methods: Named[ProfileMethod] = Field(min_length=1)
@@ -251,6 +256,17 @@ class Profile(Config):
         return self
 
     @model_validator(mode="after")
+    def _watched_methods_are_trained(self) -> "Profile":
+        trained = [name for name in self.methods if name not in self.released]
+        for name in self.evaluate.memorisation.methods if self.evaluate.memorisation else ():
+            if name not in trained:
+                raise ValueError(
+                    f"evaluate.memorisation.methods names {name}, which is not trained here, only {', '.join(trained)} "
+                    "are: take of these"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _reference_model_stands_apart(self) -> "Profile":
         if self.hard_images is not None:
             if self.miniature is None:
@@ -259,6 +275,4 @@ class Profile(Config):
                 )
             if self.hard_images.backbone == self.pretrain.backbone:
                 raise ValueError("hard_images.backbone is that of pretrain, whose models are evaluated: choose another")
-            if self.hard_images.seed in self.seeds:
-                raise ValueError(f"hard_images.seed {self.hard_images.seed} is among seeds, those of evaluated models")
         return self

@@ -101,6 +101,7 @@ class Arithmetic(Part):
         deterministic: whether only deterministic algorithms were allowed.
         compiled: whether the model was compiled.
         instruction_set: the CPU's that PyTorch used, or was held to, such as ``AVX2``.
+        held_to: the instructions that the profile held all numerical libraries to, such as ``avx2``, or ``none``.
     """
 
     precision: str | None = None
@@ -109,6 +110,7 @@ class Arithmetic(Part):
     deterministic: bool | None = None
     compiled: bool | None = None
     instruction_set: str | None = None
+    held_to: str | None = None
 
 
 class Environment(Part):

@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from core.files import write_text
 from results.definitions import TABLES
+from results.identical import comparison, digests_of, read_shipped
 from results.latex import latex
 from results.long_form import CLAIMS, Row, long_form
 from results.plan import Results, read_results
@@ -79,7 +80,8 @@ def _footer(results: Results) -> str:
     described = sorted({code_of(record, digits=10) for record in results.records.values()})
     done = f"{len(results.records)} of {len(results.jobs)} jobs done; code {_list(described)}"
     first = f"Profile {results.profile['name']}: {done}."
-    return "\n".join([first, *(f"Left out: {problem}" for problem in results.problems)])
+    of_models = comparison(digests_of(results), read_shipped())
+    return "\n".join([first, *([of_models] if of_models else []), *(f"Left out: {it}" for it in results.problems)])
 
 
 def _list(parts: Sequence[str]) -> str:

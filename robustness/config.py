@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from core.config import Classes, Config, OnDisk, Positive, Seed
+from core.config import Classes, Config, OnDisk, Positive
 from data.config import TrainingViews
 from data.synsets import Published
 from pretrain.config import BackboneConfig, EvaluationConfig, ScheduleConfig, TrainingConfig
@@ -33,13 +33,11 @@ class ReferenceModel(Config):
     """A model that chooses hard images, and is itself never evaluated.
 
     Attributes:
-        seed: of its training, none of the evaluated models'.
         backbone: of another architecture than the evaluated models'.
         schedule: of its training, with cross-entropy on clean images.
         pool: folder of the images it chooses from.
     """
 
-    seed: Seed
     backbone: BackboneConfig
     schedule: ScheduleConfig
     pool: OnDisk

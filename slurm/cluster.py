@@ -11,6 +11,7 @@ from pathlib import Path
 import submitit
 
 from core.errors import InputError
+from core.instructions import variables_of
 from slurm.allocations import options_of_sbatch, outside_allocations
 from slurm.config import SlurmConfig
 from slurm.environment import REPOSITORY
@@ -77,7 +78,7 @@ class SlurmExecutor:
         submission = Submission.of(jobs)
         title = f"{first.name}{f'+{len(others)}' if others else ''}.{submission.token}"
         needed = sorted({ids[need.name] for need in first.needs.values() if need.name in ids})
-        executor = self._executor(title, first.resources, "afterok", needed)
+        executor = self._executor(title, first.resources, "afterok", needed, variables_of(first.instructions))
         submission.write(self.runs)
         try:
             number = self._hand_in(
@@ -91,7 +92,7 @@ class SlurmExecutor:
         return {job.name: submission.ids[job.identity] for job in jobs}
 
     def _submit_tables(self, ids: Sequence[str]) -> None:
-        executor = self._executor("tables", OF_TABLES, "afterany", ids)
+        executor = self._executor("tables", OF_TABLES, "afterany", ids, {})
         self._hand_in(executor, [SubmittedTables(self.runs)], "the job that writes the tables")
 
     def _hand_in(self, executor: submitit.AutoExecutor, tasks: Sequence[Callable[[], None]], name: str) -> str:
@@ -115,7 +116,7 @@ class SlurmExecutor:
         return jobs[0].job_id.split("_")[0]
 
     def _executor(
-        self, title: str, resources: Resources, condition: str, needed: Sequence[str]
+        self, title: str, resources: Resources, condition: str, needed: Sequence[str], variables: Mapping[str, str]
     ) -> submitit.AutoExecutor:
         executor = submitit.AutoExecutor(
             self.runs / FOLDER, cluster="slurm", slurm_max_num_timeout=self.config.timeouts
@@ -130,6 +131,7 @@ class SlurmExecutor:
             "slurm_signal_delay_s": self.config.warning,
             "slurm_setup": [
                 f"export PYTHONPATH={shlex.quote(str(REPOSITORY))}${{PYTHONPATH:+:$PYTHONPATH}}",
+                *(f"export {name}={value}" for name, value in variables.items()),
                 *self.config.setup,
             ],
             # One process that fails ends the others. srun takes the processors of a task from its own option alone.

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.cores import usable_cores
 from core.files import sha256_of
+from core.instructions import Instructions
 from results.schema import Arithmetic, Code, Environment, Hardware
 from slurm.jobs import Resources
 
@@ -64,8 +65,8 @@ def environment(operators: str | None) -> Environment:
     )
 
 
-def arithmetic(config: Mapping[str, Any]) -> Arithmetic:
-    """How this process computes; of the precision, what the stage's configuration says."""
+def arithmetic(config: Mapping[str, Any], instructions: Instructions | None) -> Arithmetic:
+    """How this process computes: of the precision, what the stage's configuration says; of instructions, the job."""
     import torch
 
     return Arithmetic(
@@ -74,6 +75,7 @@ def arithmetic(config: Mapping[str, Any]) -> Arithmetic:
         convolution_tf32=torch.backends.cudnn.allow_tf32,
         deterministic=torch.are_deterministic_algorithms_enabled(),
         instruction_set=torch.backends.cpu.get_cpu_capability(),
+        held_to=instructions or NONE,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from core.config import Config
+from core.instructions import Instructions
 from results.records import Found, find_record, read_record
 from results.schema import Record
 from slurm.config import SbatchOptions, checked
@@ -89,6 +90,7 @@ class Job:
         tags: what tables group by; copied into the record.
         reads: what has to be on disk for it, beside what it needs.
         packages: what has to be installed for it, beside what every job uses.
+        instructions: those of the processor that the numerical libraries are held to; None for all it has.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Job:
     tags: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[Source, ...] = ()
     packages: tuple[str, ...] = ()
+    instructions: Instructions | None = None
 
     @property
     def kind(self) -> str:
@@ -113,9 +116,10 @@ class Job:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of stage, configuration and the identities of what the job needs."""
+        """Hash of stage, configuration, the identities of what the job needs, and instructions where it names some."""
         needs = {role: job.identity for role, job in self.needs.items()}
-        content = json.dumps([self.stage, self.config, needs], sort_keys=True, separators=(",", ":"))
+        named = [self.instructions] if self.instructions else []
+        content = json.dumps([self.stage, self.config, needs, *named], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
     def folder(self, runs: Path) -> Path:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from core.errors import InputError
 from core.files import write_json
+from core.instructions import variables_of
 from core.processes import deaf_to_interrupts, end_with_parent, free_port, kill_children
 from core.workspace import read_progress
 from results.plan import ERROR_FILE
@@ -235,6 +236,8 @@ def _require_text(runs: Path) -> None:
 def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, jobs: Sequence[Job]) -> None:
     """Let a server import the stages once, so that a job's process starts in milliseconds.
 
+    What the libraries must find in their environment is set before; a plan's jobs all have the same instructions.
+
     Raises:
         InputError: the sockets by which it is spoken to would have too long names.
     """
@@ -244,6 +247,8 @@ def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, job
             f"The folder for temporary files, {place}, has too long a name for sockets: set TMPDIR to one of at most "
             f"{LONGEST_PLACE_OF_SOCKETS} bytes, such as /tmp."
         )
+    for job in jobs:
+        os.environ |= variables_of(job.instructions)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     context.set_forkserver_preload(["slurm.task", *sorted({job.stage.split(":")[0] for job in jobs})])
 

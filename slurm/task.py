@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core.errors import InputError, sentence_about
 from core.files import SECONDS_OF_A_LOOK, held_alone, remove_parts, sha256_of, write_json
+from core.instructions import require
 from core.interruption import Interrupted
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
@@ -92,6 +93,7 @@ class Task:
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
         job = self.job
+        require(job.instructions)
         for needed in job.needs.values():
             record = needed.record(self.runs)
             if record is None:
@@ -149,7 +151,7 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
                 "data": data,
                 "provenance": provenance,
                 "code": start.code,
-                "arithmetic": arithmetic(job.configuration),
+                "arithmetic": arithmetic(job.configuration, job.instructions),
                 "environment": environment(operators),
                 "hardware": hardware(job.resources),
                 "cost": start.cost,

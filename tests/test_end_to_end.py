@@ -135,7 +135,7 @@ def test_dry_run_shows_what_a_change_makes_new_and_touches_nothing(finished, tmp
     plan = run_all(runs, "--dry-run", pretrain__schedule__epochs="4").stdout.splitlines()
     states = {line.split()[0]: " to do " not in line for line in plan[2:-1]}
     untrained = ["untrained/random/none/seed0", "detection-short/random/none/seed0"]
-    assert [name for name, done in states.items() if done] == ["miniature", "hard-images", *untrained]
+    assert [name for name, done in states.items() if done] == ["miniature/seed0", "hard-images/seed0", *untrained]
     assert len(states) == JOBS
     assert sorted(runs.rglob("*")) == before
     assert run_all(tmp_path / "new", "--dry-run").returncode == 0
@@ -198,7 +198,7 @@ def test_two_processes_train_together(tmp_path):
 @pytest.fixture
 def data(finished, tmp_path) -> Path:
     """A copy of the reduced miniature that a test may damage."""
-    (built,) = finished[0].glob("mini/miniature-*")
+    (built,) = finished[0].glob("mini/miniature/seed0-*")
     return shutil.copytree(built, tmp_path / "data")
 
 

@@ -35,7 +35,7 @@ from tests.machine import (
     small_disk,
 )
 
-MINIATURE = ("--only", "miniature")
+MINIATURE = ("--only", "miniature", "--seeds", "100")  # one world
 TRACE = "lowshot/voc07/mopro/webvision/k=4"
 
 
@@ -103,9 +103,11 @@ def test_an_output_without_room(planned):
 
 def test_interrupted_jobs_are_not_called_failed(tmp_path):
     line = [*RUN_ALL, *MINIATURE, "--runs", str(tmp_path)]
-    done = interrupted(line, lambda: any("Fashion" in log.read_text() for log in tmp_path.glob("mini/*/log.txt")))
+    done = interrupted(
+        line, lambda: any("Fashion" in log.read_text() for log in tmp_path.glob("mini/miniature/*/log.txt"))
+    )
     assert sentence_of(done, 130).startswith("interrupted: what is done stays")
-    (log,) = tmp_path.glob("mini/*/log.txt")
+    (log,) = tmp_path.glob("mini/miniature/*/log.txt")
     assert "Traceback" not in log.read_text() and not (log.parent / "error.json").exists()
     (job,) = json.loads(run(*RUN_ALL, "status", "--json", *MINIATURE, "--runs", tmp_path).stdout)
     assert job["state"] == "interrupted" and "goes on" in job["detail"]
@@ -205,7 +207,9 @@ def test_a_file_system_without_locks(tmp_path, name):
 
 
 def jobs_folders(runs: Path) -> list[Path]:
-    folders = [job.folder(runs / "mini") for job in jobs_of(load_profile("mini", [], None)) if job.kind == "miniature"]
+    folders = [
+        job.folder(runs / "mini") for job in jobs_of(load_profile("mini", ["seeds=[100]"])) if job.kind == "miniature"
+    ]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     return folders

@@ -3,6 +3,8 @@
 import itertools
 import subprocess
 import sys
+import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from transfer import mmdetection
+from transfer import mmdetection, operators
 from transfer.operators import Operators, compiled_kernels, kernels, plain_kernels, torchvision_is_compiled
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -183,7 +185,8 @@ def test_mmcv_calls_these_operators(kernels_of, monkeypatch):
 
 
 def test_compiled_kernels_serve_where_they_load():
-    assert kernels().name == ("torchvision" if torchvision_is_compiled() else "torch")
+    assert kernels("plain").name == "torch"
+    assert kernels("compiled").name == ("torchvision" if torchvision_is_compiled() else "torch")
 
 
 @on_all_kernels
@@ -233,3 +236,37 @@ sys.exit("mmengine" in sys.modules)
     run = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith("Detection needs the package mmdet, which is not installed")
+
+
+@pytest.mark.parametrize(("asked_for", "serving"), [("plain", "torch"), ("compiled", "torchvision")])
+def test_plain_operators_serve_where_they_are_asked_for(monkeypatch, asked_for, serving):
+    """Also where torchvision's are compiled; a machine on which they are not plays one on which they are."""
+    mmdetection.load()
+    if mmdetection.operators_in_use() == "mmcv":
+        pytest.skip("mmcv is compiled here")
+    from mmcv.ops import nms
+
+    monkeypatch.setattr(operators, "torchvision_is_compiled", lambda: True)
+    monkeypatch.setattr(operators, "compiled_kernels", lambda: replace(plain_kernels(), name="torchvision", nms=no_box))
+    try:
+        mmdetection.load(asked_for)
+        assert mmdetection.operators_in_use() == serving
+        two = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9]])
+        _, rows = nms(two, torch.tensor([0.3, 0.6]), 0.5)
+        assert rows.tolist() == ([1] if asked_for == "plain" else [])
+    finally:
+        monkeypatch.undo()
+        mmdetection.load()
+
+
+def no_box(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+    """Plays a compiled kernel that can be told from the plain one."""
+    return torch.zeros(0, dtype=torch.long)
+
+
+def test_plain_operators_cannot_take_the_place_of_compiled_mmcv(monkeypatch):
+    """A module that is no stand-in plays compiled operators."""
+    mmdetection.load()
+    monkeypatch.setitem(sys.modules, mmdetection.EXTENSION, types.ModuleType(mmdetection.EXTENSION))
+    with pytest.raises(InputError, match=r"operators: plain asks for .* install mmcv-lite in its place"):
+        mmdetection.load("plain")

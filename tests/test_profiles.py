@@ -6,7 +6,7 @@ from core.errors import InputError
 from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile
 from run_all import main
-from slurm.jobs import in_order
+from slurm.jobs import Job, in_order
 
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
@@ -31,8 +31,8 @@ def test_shipped_profiles_expand(name):
         ("methods.ce.objective=magic", ["methods.ce", "'magic'", "'mopro'"]),
         ("resources.pretrain.tasks=7", ["batch_size", "not divisible by 7"]),
         ("miniature=null", ["hard_images", "miniature is null"]),
-        ("hard_images.backbone={depth: 10, width: 16, stem: small}", ["hard_images.backbone", "choose another"]),
-        ("hard_images.seed=100", ["hard_images.seed 100", "among seeds"]),
+        ("hard_images.backbone={depth: 10, width: 24, stem: small}", ["hard_images.backbone", "choose another"]),
+        ("evaluate.memorisation={view: {resize: 32, crop: 28}, methods: [mine]}", ["names mine", "not trained"]),
         ("resources.retrain.tasks=7", ["retrain.schedule.batch_size 64", "not divisible by 7"]),
         ("retrain.view=strong", ["retrain.view", "'centre' or 'weak'", "found 'strong'"]),
         ("retrain.shedule=1", ["unknown key 'retrain.shedule'", "'retrain.schedule'"]),
@@ -74,7 +74,7 @@ def test_shipped_profiles_expand(name):
         ("evaluate.accuracy.view={resize: 20, crop: 28}", ["crop 28 is larger than resize 20"]),
         ("pretrain.views.crop_scale=[1, 0.5]", ["pretrain.views: crop_scale is [1, 0.5]", "the smallest first"]),
         ("pretrain.views.crop_scale=[0, 0.5]", ["pretrain.views.crop_scale.0", "greater than 0"]),
-        ("pretrain.backbone.depth=50", ["pretrain.backbone: depth 50 has width 64, found 16"]),
+        ("pretrain.backbone.depth=50", ["pretrain.backbone: depth 50 has width 64, found 24"]),
         ("methods.a/b={objective: cross-entropy}", ["methods.a/b", "'a/b'", "letters, digits"]),
         ("methods={..: {objective: cross-entropy}}", ["'..'", "letters, digits"]),
         ("data.webvision={a b: {folder: x, classes: 10}}", ["'a b'", "letters, digits"]),
@@ -154,15 +154,16 @@ def test_a_profile_that_extends_another_holds_what_differs(tmp_path):
 def test_null_takes_away_what_the_extended_profile_has(tmp_path):
     path = tmp_path / "site.yaml"
     path.write_text(
-        "extends: mini\nmethods: {ce: null}\nevaluate: {finetune: {subsets: {30pct: null}}, robustness: null}\n"
+        "extends: mini\nmethods: {ce: null, ce-strong-view: null}\n"
+        "evaluate: {finetune: {subsets: {30pct: null}}, robustness: null}\n"
     )
     site = load_profile(str(path))
-    assert list(site.methods) == ["mopro"]
+    assert list(site.methods) == ["no-correction", "mopro"]
     assert site.evaluate.finetune and list(site.evaluate.finetune.subsets) == ["5pct"]
     assert site.evaluate.robustness is None
-    assert list(load_profile("mini", ["methods.ce=null"]).methods) == ["mopro"]
+    assert "ce" not in load_profile("mini", ["methods.ce=null"]).methods
     with pytest.raises(InputError, match=r"methods: .*at least 1 item"):
-        load_profile("mini", ["methods.ce=null", "methods.mopro=null"])
+        load_profile("mini", [f"methods.{name}=null" for name in METHODS])
     with pytest.raises(InputError, match=r"pretrain: field required"):
         load_profile("mini", ["pretrain=null"])
 
@@ -265,10 +266,12 @@ def test_unknown_profile():
 
 
 def kinds_changed_by(*overrides: str) -> set[str]:
-    before = {job.name: job.identity for job in jobs_of(load_profile("mini"))}
-    after = {job.name: job.identity for job in jobs_of(load_profile("mini", overrides))}
+    """Kind and method of the miniature's jobs with another identity; the kind alone of those that serve all methods."""
+    before = {job.name: job for job in jobs_of(load_profile("mini"))}
+    after = {job.name: job for job in jobs_of(load_profile("mini", overrides))}
     assert before.keys() == after.keys()
-    return {"/".join(name.split("/")[:2]) for name in before if before[name] != after[name]}
+    changed = [job for name, job in before.items() if job.identity != after[name].identity]
+    return {"/".join([job.kind, *([job.tags["method"]] if "method" in job.tags else [])]) for job in changed}
 
 
 EVALUATIONS = (
@@ -285,23 +288,63 @@ EVALUATIONS = (
 OF_RETRAINING = ("retraining", "accuracy-webvision-retrained", "accuracy-imagenet-retrained")  # MoPro's alone
 
 
+METHODS = ("ce", "ce-strong-view", "no-correction", "mopro")
+
+
+def of_each(methods, *kinds: str) -> set[str]:
+    return {f"{kind}/{method}" for method in methods for kind in kinds}
+
+
 def test_a_changed_value_makes_new_exactly_what_depends_on_it():
-    everything_of = {method: {f"{kind}/{method}" for kind in ("pretrain", *EVALUATIONS)} for method in ("ce", "mopro")}
-    retrained = {f"{kind}/mopro" for kind in OF_RETRAINING}
-    everything_of["mopro"] |= retrained | {"cleaning/mopro"}
-    both = everything_of["ce"] | everything_of["mopro"]
-    assert kinds_changed_by("pretrain.schedule.epochs=27") == both
-    assert kinds_changed_by("methods.mopro.alpha=0.4") == everything_of["mopro"]
-    assert kinds_changed_by("evaluate.lowshot_voc07.draws=3") == {"lowshot-voc07/ce", "lowshot-voc07/mopro"}
+    retrained = of_each(["mopro"], *OF_RETRAINING)
+    all_runs = of_each(METHODS, "pretrain", *EVALUATIONS) | retrained | {"cleaning/mopro"}
+    of_mopro = {name for name in all_runs if name.endswith("/mopro")}
+    assert kinds_changed_by("pretrain.schedule.epochs=27") == all_runs
+    assert kinds_changed_by("methods.mopro.alpha=0.4") == of_mopro
+    assert kinds_changed_by("evaluate.lowshot_voc07.draws=3") == of_each(METHODS, "lowshot-voc07")
     of_untrained = {"detection-short/random"}
-    assert kinds_changed_by("miniature.seed=1") == both | {"miniature", "hard-images"} | of_untrained
-    of_detection = {"detection-short/ce", "detection-short/mopro", "detection-short/random"}
+    worlds = {"miniature", "hard-images"}
+    assert kinds_changed_by("miniature.image_size=40") == all_runs | worlds | of_untrained
+    assert kinds_changed_by("instructions=null") == all_runs | worlds | of_untrained | {"untrained/random"}
+    of_detection = of_each(METHODS, "detection-short") | of_untrained
     assert kinds_changed_by("evaluate.detection.precise_batch_norm=0") == of_detection
-    of_hard_images = {"hard-images", "robustness-imagenet-a/ce", "robustness-imagenet-a/mopro"}
-    assert kinds_changed_by("hard_images.seed=901") == of_hard_images
+    of_hard_images = {"hard-images"} | of_each(METHODS, "robustness-imagenet-a")
+    assert kinds_changed_by("hard_images.schedule.epochs=9") == of_hard_images
     assert kinds_changed_by("retrain.schedule.epochs=12") == kinds_changed_by("retrain.view=weak") == retrained
     listed = "evaluate.finetune.subsets.30pct={kind: list, file: names.txt}"
-    assert kinds_changed_by(listed) == {"finetune-30pct/ce", "finetune-30pct/mopro"}
+    assert kinds_changed_by(listed) == of_each(METHODS, "finetune-30pct")
+
+
+def world_of(job: Job) -> set[str]:
+    """Names of the jobs that made the data of a job, and of what it needs."""
+    made = {need.name for need in job.needs.values() if need.kind in ("miniature", "hard-images")}
+    return made.union(*(world_of(need) for need in job.needs.values()))
+
+
+def test_every_seed_has_a_world_that_its_methods_share():
+    jobs = jobs_of(load_profile("mini", ["seeds=[3, 5]", "evaluate.detection.untrained_seeds=[3]"]))
+    for job in jobs:
+        assert world_of(job) <= {f"miniature/seed{job.tags['seed']}", f"hard-images/seed{job.tags['seed']}"}
+        if "method" in job.tags and job.kind != "untrained":
+            assert f"miniature/seed{job.tags['seed']}" in world_of(job), job.name
+    built = {job.name: job.config for job in jobs if job.kind == "miniature"}
+    assert [config["seed"] for config in built.values()] == [3, 5]
+    alone = {job.name: job.identity for job in jobs_of(load_profile("mini", ["seeds=[5]"]))}
+    assert all(alone[job.name] == job.identity for job in jobs if job.tags["seed"] == "5")
+
+
+def test_without_a_miniature_all_seeds_share_the_data():
+    jobs = jobs_of(load_profile("paper"))
+    assert not any(world_of(job) for job in jobs)
+
+
+def test_a_watched_run_is_the_very_pretraining():
+    jobs = jobs_of(load_profile("regime", ["seeds=[0]"]))
+    watched = {job.tags["method"]: job for job in jobs if job.kind == "memorisation"}
+    assert watched.keys() == {"ce", "mopro"}
+    for job in watched.values():
+        pretraining = job.needs["checkpoint"]
+        assert pretraining.config.items() <= job.config.items()
 
 
 def test_what_changes_no_figure_changes_no_identity():

@@ -401,7 +401,7 @@ def test_figures_of_svms_that_did_not_converge_are_marked(tmp_path, stopped, mar
 
 
 def test_the_plan_that_is_printed_says_what_is_held_back(tmp_path, capsys):
-    profile = load_profile("mini")
+    profile = load_profile("mini", ["seeds=[100]"])
     jobs = jobs_of(profile)
     record = jobs[0].folder(tmp_path) / RECORD_FILE
     record.parent.mkdir(parents=True)

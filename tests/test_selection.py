@@ -34,9 +34,8 @@ def missing(selection: Selection, gpus: int | None = None) -> set[str]:
     [
         (["100", "100"], ["--seeds names 100 twice"]),
         (["1", "2", "1"], ["--seeds names 1 twice"]),
-        (["900"], ["hard_images.seed 900", "among seeds"]),
-        (["-1"], ["seeds.5", "greater than or equal to 0", "found -1"]),
-        (["4294967296"], ["seeds.5", "less than 4294967296"]),
+        (["-1"], ["seeds.3", "greater than or equal to 0", "found -1"]),
+        (["4294967296"], ["seeds.3", "less than 4294967296"]),
     ],
 )
 def test_seeds_are_validated_whichever_way_they_come(seeds, parts):
@@ -48,10 +47,10 @@ def test_seeds_are_validated_whichever_way_they_come(seeds, parts):
 def test_seeds_and_methods_choose_among_jobs():
     everything = {job.name: job.identity for job in selected().planned}
     some = {job.name: job.identity for job in selected("--methods", "mopro", "--seeds", "101", "7").planned}
-    assert {name.split("/")[1] for name in some if "/" in name} == {"mopro"}
-    assert {name.split("/")[3] for name in some if "/" in name} == {"seed101", "seed7"}
+    assert {name.split("/")[1] for name in some} == {"mopro", "seed101", "seed7"}
+    assert {name.split("/")[-1] for name in some} == {"seed101", "seed7"}
     assert all(identity == everything.get(name, identity) for name, identity in some.items())
-    assert {job.tags["method"] for job in selected("--methods", "random").asked if job.tags} == {"random"}
+    assert {job.tags["method"] for job in selected("--methods", "random").asked if "method" in job.tags} == {"random"}
 
 
 def test_seeds_change_nothing_about_a_release():
@@ -209,4 +208,4 @@ def test_a_plan_that_cannot_be_read_is_written_anew(tmp_path):
         (selection.runs / "plan.json").write_bytes(content)
         jobs, values = plan_to_write(selection)
         assert [job.name for job in jobs] == [job.name for job in selection.planned]
-        assert values["seeds"] == [100, 101, 102, 103, 104]
+        assert values["seeds"] == [100, 101, 102]

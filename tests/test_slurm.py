@@ -115,13 +115,13 @@ def tables(runs: Path) -> dict[str, str]:
 
 def test_an_edited_record_holds_back_what_needs_it_and_nothing_else(cluster, runs):
     """Nothing is submitted here: the edited record is of what all others need."""
-    (path,) = runs.glob("mini/miniature-*/record.json")
+    (path,) = runs.glob("mini/miniature/*/record.json")
     edited = path.read_text().replace('"n": 1,', '"n": 2,')
     path.write_text(edited)
     run = run_all(runs, *SLURM, *ONE_BRANCH)
     assert run.returncode == 2
-    assert f"error: miniature: The record {path} was edited after it was written" in run.stderr
-    assert "needs miniature, which is held back" in run.stderr
+    assert f"error: miniature/seed0: The record {path} was edited after it was written" in run.stderr
+    assert "needs miniature/seed0, which is held back" in run.stderr
     assert {job["state"] for job in status(runs, *ONE_BRANCH).values()} == {State.HELD_BACK}
     assert path.read_text() == edited
     assert not job_numbers(cluster, runs)
@@ -336,7 +336,7 @@ def test_runs_that_slurm_would_take_for_others(tmp_path, name):
 @pytest.mark.timeout(3600)
 def test_the_papers_whole_graph(cluster, miniature):
     """Every job of the paper's profile on eight pretend GPUs, with small images, few of them, and a few steps each."""
-    (world,) = miniature.glob("mini/miniature-*")
+    (world,) = miniature.glob("mini/miniature/seed0-*")
     runs = miniature.parent / "paper"
     arguments = [part for key, value in papers_graph_in_small(world).items() for part in ("--set", f"{key}={value}")]
     line = [sys.executable, str(REPOSITORY / "run_all.py"), "--profile", "paper", *arguments, "--runs", str(runs)]

@@ -1,6 +1,6 @@
 """The configuration that transfer stages share with profiles; light to import."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -126,6 +126,9 @@ class DetectionHeads(Config):
     proposals: Positive
 
 
+OperatorsAskedFor = Literal["plain", "compiled"]
+
+
 class DetectionRecipe(Config):
     """Mask R-CNN's fine-tuning, all layers of it.
 
@@ -143,6 +146,8 @@ class DetectionRecipe(Config):
         precise_batch_norm: iterations of training data over which BatchNorm's statistics are averaged before the
             evaluation; with 0, the running averages of the training stay.
         heads: smaller ones than Mask R-CNN's own, where they are asked for.
+        operators: for regions; ``plain`` ones in torch are the same on every machine, ``compiled`` ones serve where
+            they are installed, and are faster.
     """
 
     batch_size: Positive
@@ -158,6 +163,7 @@ class DetectionRecipe(Config):
     long_side: Pixels
     precise_batch_norm: NotNegative
     heads: DetectionHeads | None = None
+    operators: OperatorsAskedFor = "compiled"
 
     @model_validator(mode="after")
     def _batch_is_the_recipes(self) -> "DetectionRecipe":

@@ -32,7 +32,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
             don't divide the batch.
     """
     constants = DetectionConfig.model_validate(config)
-    mmdetection.load()
+    mmdetection.load(constants.operators)
     from transfer.detection_evaluation import average_precision, detections_on, drawings
     from transfer.detection_model import build_detector, normalisation
     from transfer.detection_training import train

@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 import core.vision  # noqa: F401  (mmengine imports torchvision, which must be importable)
 from core.errors import InputError
 from transfer.config import DETECTION_PACKAGES as PACKAGES
-from transfer.operators import Operators, kernels
+from transfer.config import OperatorsAskedFor
+from transfer.operators import Kernels, Operators, kernels
 
 EXTENSION = "mmcv._ext"
 
@@ -27,11 +28,14 @@ def is_installed() -> bool:
     return not _missing()
 
 
-def load() -> None:
+def load(operators: OperatorsAskedFor = "compiled") -> None:
     """Import mmdet with its models; afterwards ``import mmdet`` works everywhere.
 
+    Args:
+        operators: those that serve from now on.
+
     Raises:
-        InputError: a package is not installed.
+        InputError: a package is not installed, or plain operators are asked for where mmcv has compiled ones.
     """
     missing = _missing()
     if missing:
@@ -40,7 +44,15 @@ def load() -> None:
             "detection out with --set evaluate.detection=null."
         )
     if EXTENSION not in sys.modules and importlib.util.find_spec(EXTENSION) is None:
-        sys.modules[EXTENSION] = _stand_in()
+        sys.modules[EXTENSION] = _StandIn(EXTENSION)
+    stand_in = _in_place()
+    if stand_in is not None:
+        stand_in.serve(kernels(operators))
+    elif operators == "plain":
+        raise InputError(
+            "evaluate.detection.operators: plain asks for operators in plain torch, but mmcv has compiled ones here: "
+            "install mmcv-lite in its place, or ask for compiled ones."
+        )
     importlib.import_module("mmdet.utils").register_all_modules()
 
 
@@ -50,13 +62,27 @@ def _missing() -> list[str]:
 
 def operators_in_use() -> str:
     """Whose operators serve: ``mmcv``, ``torchvision`` or ``torch``; for the record."""
-    if not isinstance(sys.modules.get(EXTENSION), _StandIn):
-        return "mmcv"
-    return kernels().name
+    stand_in = _in_place()
+    return "mmcv" if stand_in is None else stand_in.kernels.name
 
 
 class _StandIn(types.ModuleType):
-    """A module that has every operator that mmcv looks for when it is imported."""
+    """A module that has every operator that mmcv looks for when it is imported.
+
+    Attributes:
+        kernels: behind the operators that can be called.
+    """
+
+    kernels: Kernels
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, __doc__)
+        self.__spec__ = importlib.machinery.ModuleSpec(name, None)
+
+    def serve(self, kernels: Kernels) -> None:
+        """Let the operators be these from now on."""
+        self.kernels = kernels
+        vars(self).update(Operators(kernels).by_name())
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -64,12 +90,11 @@ class _StandIn(types.ModuleType):
         return functools.partial(_refuse, name)
 
 
+def _in_place() -> _StandIn | None:
+    """What stands in for mmcv's own operators; None where those are compiled."""
+    module = sys.modules.get(EXTENSION)
+    return module if isinstance(module, _StandIn) else None
+
+
 def _refuse(name: str, *_: Any, **__: Any) -> NoReturn:
     raise NotImplementedError(f"{EXTENSION}.{name} is not compiled: build mmcv 2.1.0 from source to use it.")
-
-
-def _stand_in() -> types.ModuleType:
-    module = _StandIn(EXTENSION, __doc__)
-    module.__spec__ = importlib.machinery.ModuleSpec(EXTENSION, None)
-    vars(module).update(Operators(kernels()).by_name())
-    return module

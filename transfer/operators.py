@@ -5,13 +5,14 @@ of one type: mmcv's callers mix types (under autocast, boxes are of 32 bits besi
 kernels refuse, and 16 bits are too few for the coordinates of a box.
 """
 
-import functools
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+
+from transfer.config import OperatorsAskedFor
 
 AVERAGE = 1  # mmcv's number for average pooling in RoIAlign
 ROIS_AT_ONCE = 64
@@ -50,10 +51,9 @@ def plain_kernels() -> Kernels:
     return Kernels("torch", plain_nms, plain_roi_align, plain_roi_align_backward)
 
 
-@functools.cache
-def kernels() -> Kernels:
-    """The compiled kernels where they load, otherwise the plain ones."""
-    return compiled_kernels() if torchvision_is_compiled() else plain_kernels()
+def kernels(asked_for: OperatorsAskedFor) -> Kernels:
+    """The plain kernels where they are asked for; else the compiled ones if they load, otherwise the plain ones too."""
+    return compiled_kernels() if asked_for == "compiled" and torchvision_is_compiled() else plain_kernels()
 
 
 @dataclass(frozen=True)

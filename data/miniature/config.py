@@ -64,10 +64,9 @@ class COCOPart(Config):
     validation_images: Positive
 
 
-class MiniatureConfig(Config):
-    """The miniature world; ``image_size`` is the side of its square images in pixels (VOC canvases: twice that)."""
+class MiniatureParts(Config):
+    """The parts of a world; ``image_size`` is the side of its square images in pixels (VOC canvases: twice that)."""
 
-    seed: Seed
     image_size: int = Field(ge=28, le=1024)
     webvision: WebVisionPart
     imagenet: ImageNetPart
@@ -76,3 +75,9 @@ class MiniatureConfig(Config):
     imagenet_r: RenditionsPart
     imagenet_pool: PoolPart
     coco: COCOPart
+
+
+class MiniatureConfig(MiniatureParts):
+    """One world: ``seed`` draws its pictures, its noise and everything else that is random."""
+
+    seed: Seed

@@ -1,0 +1,59 @@
+"""Models against shipped ones, byte by byte; and one training that every processor with AVX2 must repeat."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.instructions import variables_of
+from results.identical import comparison
+from slurm.environment import REPOSITORY
+
+GOLDEN = REPOSITORY / "tests/golden/model.json"
+PROGRAM = """
+import json, sys
+from pathlib import Path
+import torch
+from core.workspace import Workspace
+from pretrain import stage
+from tests.test_pretraining import CONFIG
+torch.set_num_threads(1)
+place = Workspace(Path(sys.argv[2]), {"data": Path(sys.argv[1])})
+stage.run(CONFIG.model_dump(mode="json"), place)
+print(json.dumps({"model": place.provenance["model_sha256"]}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("here", "shipped", "said"),
+    [
+        ({"a": "1", "b": "2"}, {"a": "1", "b": "2", "c": "3"}, "Models: 2 of 2 are identical"),
+        ({"a": "1", "b": "2"}, {"a": "1", "b": "3"}, "Models: 1 of 2 are identical to the shipped run's: another kind"),
+        ({"a": "1"}, {"b": "1"}, None),
+        ({}, {}, None),
+    ],
+)
+def test_what_is_said_of_models(here, shipped, said):
+    found = comparison(here, shipped)
+    assert found is None if said is None else found.startswith(said)
+
+
+def test_a_small_training_gives_the_very_same_model_on_every_processor(miniature, tmp_path):
+    """Held to AVX2. Another torch may give another model: then the golden file is to be written anew."""
+    found = trained(miniature, tmp_path / "held", variables_of("avx2"))
+    expected = json.loads(GOLDEN.read_text())
+    if "avx2" not in Path("/proc/cpuinfo").read_text():
+        pytest.skip("a processor without AVX2 computes otherwise")
+    assert found == expected, f"{GOLDEN.name}: {json.dumps(found)}"
+
+
+def trained(data: Path, folder: Path, variables: dict[str, str]) -> dict[str, str]:
+    """The digest of the model of a short run, in a process of its own."""
+    folder.mkdir()
+    line = [sys.executable, "-c", PROGRAM, str(data), str(folder)]
+    run = subprocess.run(line, cwd=REPOSITORY, env=os.environ | variables, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
