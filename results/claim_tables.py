@@ -11,7 +11,7 @@ from results.outcome import Outcome
 from results.plan import Results
 from results.rendered import Rendered
 from results.shipped import Shipped, agrees, read_shipped
-from results.tested import Line, tested, title_of_set
+from results.tested import Line, tested, title_of, title_of_set
 
 CLAIMS, SINGLE_FIGURES, GAIN = NAMES = ("claims", "single-figures", "gain")  # of their files
 
@@ -44,24 +44,24 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
         ClaimTable(
             CLAIMS,
             "The paper's claims, tested",
-            [_row_of(line, shipped, len(lines)) for line in means],
+            [_row_of_mean(line, shipped, len(lines)) for line in means],
             _notes_on_claims(results.claims, shipped),
         ),
         ClaimTable(
             SINGLE_FIGURES,
             "The single figures of the claims",
-            [_row_of(line, shipped, len(lines)) for line in figures],
+            _rows_of_figures(figures, shipped, len(lines)),
             NOTES_ON_FIGURES,
         ),
-        ClaimTable(GAIN, "What the gain comes from", _rows_of(steps), (in_words(steps), *NOTES_ON_GAIN)),
+        ClaimTable(GAIN, "What the gain comes from", _rows_of_steps(steps), (in_words(steps), *NOTES_ON_GAIN)),
     ]
     return [table for table in tables if table.rows]
 
 
 NOTES_ON_FIGURES = (
-    "A figure is tested once its claim was rejected against all baselines, at the claim's level: with the larger of "
-    "the baselines' p-values, and Holm's correction. Intervals are simultaneous over the figures of a claim and over the "
-    "claims, against one baseline.",
+    "Difference: mean over worlds (their number), in points. A figure is tested once its claim was rejected against "
+    "all baselines, at the claim's level: with the larger of the baselines' p-values, and Holm's correction. Intervals "
+    "are simultaneous over the figures of a claim and over the claims, against one baseline.",
 )
 NOTES_ON_GAIN = (
     "Each step adds one part of the method. The difference that it makes to the mean of a claim's figures, in points, "
@@ -87,34 +87,58 @@ def _notes_on_claims(section: Claims, shipped: Shipped | None) -> tuple[str, ...
     )
 
 
-def _row_of(line: Line, shipped: Shipped | None, shown: int) -> Row:
+def _row_of_mean(line: Line, shipped: Shipped | None, shown: int) -> Row:
     difference = line.comparison.difference
-    row: Row = {
+    return {
         "Claim": line.title,
         "Pretraining set": title_of_set(line.training_set),
         "Difference": f"{difference.mean:+.2f}" if difference else NOT_RUN,
         "Interval": _interval(line.comparison.interval),
         "Worlds": str(difference.n if difference else 0),
+        **({"Shipped": _shipped(line, shipped, shown)} if shipped else {}),
+        "Verdict": line.outcome,
     }
-    if shipped:
-        known = shipped.differences.get(line.key)
-        row["Shipped"] = f"{known.mean:+.2f} {_interval(known.interval(line.comparison.level))}" if known else "unknown"
-        row["Agreement"] = (
-            "" if not (known and difference) else "agrees" if agrees(difference, known, shown) else "differs"
+
+
+def _rows_of_figures(lines: Sequence[Line], shipped: Shipped | None, shown: int) -> list[Row]:
+    """One figure a row, one baseline a column, or two."""
+    rows: dict[tuple[str, str], Row] = {}
+    for line in lines:
+        row = rows.setdefault(
+            (line.training_set, line.about),
+            {"Figure": line.about, "Pretraining set": title_of_set(line.training_set)},
         )
-    return row | {"Verdict": line.outcome}
+        versus = f"{title_of(line.better)} − {title_of(line.comparison.baseline)}"
+        row[versus] = _with_worlds(line.comparison)
+        if shipped:
+            row[f"{versus}, shipped"] = _shipped(line, shipped, shown)
+        row["Verdict"] = line.outcome
+    return [row | {"Verdict": row.pop("Verdict")} for row in rows.values()]
 
 
-def _rows_of(steps: Sequence[Step]) -> list[Row]:
+def _shipped(line: Line, shipped: Shipped, shown: int) -> str:
+    """What was shipped, and whether this run agrees."""
+    known, difference = shipped.differences.get(line.key), line.comparison.difference
+    if known is None:
+        return "unknown"
+    word = "" if difference is None else ", agrees" if agrees(difference, known, shown) else ", differs"
+    return f"{known.mean:+.2f} {_interval(known.interval(line.comparison.level))} ({known.worlds}){word}"
+
+
+def _rows_of_steps(steps: Sequence[Step]) -> list[Row]:
     """One claim a row, one step a column."""
     rows: dict[tuple[str, str], Row] = {}
     for step in steps:
         row = rows.setdefault(
             (step.training_set, step.claim),
-            {"Mean of": step.claim, "Pretraining set": title_of_set(step.training_set)},
+            {"Mean of": _mean_of(step), "Pretraining set": title_of_set(step.training_set)},
         )
         row[step.title] = _with_worlds(step.comparison)
     return list(rows.values())
+
+
+def _mean_of(step: Step) -> str:
+    return f"{step.claim}, lower is better" if step.lower_is_better else step.claim
 
 
 def _with_worlds(comparison: Comparison) -> str:

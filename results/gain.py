@@ -85,8 +85,7 @@ def in_words(steps: Sequence[Step]) -> str:
         sentences.append(f"{title}: {'; '.join(_grouped(parts)) or 'not run'}.")
     if any(step.outcome.word == NO_VERDICT for step in steps):
         sentences.append(
-            f"These are differences of fewer than {WORLDS_FOR_A_VERDICT} worlds: they decide nothing about where the "
-            "gain comes from."
+            f"Of fewer than {WORLDS_FOR_A_VERDICT} worlds, this decides nothing about where the gain comes from."
         )
     return " ".join(sentences)
 
@@ -94,10 +93,10 @@ def in_words(steps: Sequence[Step]) -> str:
 def _grouped(steps: Sequence[Step]) -> list[str]:
     """What becomes of the claims, those with the same word together."""
     found = []
-    for word in (BETTER, WORSE, UNDECIDED, NO_VERDICT):
+    for word, lead in ((BETTER, "better in "), (WORSE, "worse in "), (UNDECIDED, "undecided in "), (NO_VERDICT, "")):
         alike = [f"{step.claim} ({_signed(step)})" for step in steps if step.outcome.word == word]
         if alike:
-            found.append(f"{word} {'in' if word in (BETTER, WORSE) else 'on'} {_listed(alike)}")
+            found.append(lead + _listed(alike))
     if found and not any(step.outcome.word in (BETTER, NO_VERDICT) for step in steps):
         found.insert(0, "no certain gain")
     return found
