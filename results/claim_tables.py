@@ -14,6 +14,7 @@ from results.shipped import Shipped, agrees, read_shipped
 from results.tested import Line, tested, title_of, title_of_set
 
 CLAIMS, SINGLE_FIGURES, GAIN = NAMES = ("claims", "single-figures", "gain")  # of their files
+SET = "Pretraining set"
 
 Row = dict[str, str | Outcome]
 
@@ -91,7 +92,7 @@ def _row_of_mean(line: Line, shipped: Shipped | None, shown: int) -> Row:
     difference = line.comparison.difference
     return {
         "Claim": line.title,
-        "Pretraining set": title_of_set(line.training_set),
+        SET: title_of_set(line.training_set),
         "Difference": f"{difference.mean:+.2f}" if difference else NOT_RUN,
         "Interval": _interval(line.comparison.interval),
         "Worlds": str(difference.n if difference else 0),
@@ -106,7 +107,7 @@ def _rows_of_figures(lines: Sequence[Line], shipped: Shipped | None, shown: int)
     for line in lines:
         row = rows.setdefault(
             (line.training_set, line.about),
-            {"Figure": line.about, "Pretraining set": title_of_set(line.training_set)},
+            {"Figure": line.about, SET: title_of_set(line.training_set)},
         )
         versus = f"{title_of(line.better)} − {title_of(line.comparison.baseline)}"
         row[versus] = _with_worlds(line.comparison)
@@ -131,7 +132,7 @@ def _rows_of_steps(steps: Sequence[Step]) -> list[Row]:
     for step in steps:
         row = rows.setdefault(
             (step.training_set, step.claim),
-            {"Mean of": _mean_of(step), "Pretraining set": title_of_set(step.training_set)},
+            {"Mean of": _mean_of(step), SET: title_of_set(step.training_set)},
         )
         row[step.title] = _with_worlds(step.comparison)
     return list(rows.values())

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.exhibits import CURVES_FILE
-from results.claim_tables import CLAIMS, GAIN, SINGLE_FIGURES, ClaimTable, tables_of_claims
+from results.claim_tables import CLAIMS, GAIN, SET, SINGLE_FIGURES, ClaimTable, tables_of_claims
 from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
 from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
 from results.gain import steps_of_gain
@@ -172,8 +172,14 @@ def _counts(claims: Sequence[Line]) -> list[tuple[Verdict, int]]:
 
 
 def _comparisons(table: ClaimTable) -> Comparisons:
-    rows = [[Verdict.of(it) if isinstance(it, Outcome) else _minus(it) for it in row.values()] for row in table.rows]
-    return Comparisons(table.title, list(table.rows[0]), rows, table.notes)
+    """Without the pretraining set, where there is only one: the head of the page names it."""
+    headers = [header for header in table.rows[0] if header != SET or len({row[SET] for row in table.rows}) > 1]
+    rows = [[_compared(row[header]) for header in headers] for row in table.rows]
+    return Comparisons(table.title, headers, rows, [_minus(note) for note in table.notes])
+
+
+def _compared(cell: str | Outcome) -> str | Verdict:
+    return Verdict.of(cell) if isinstance(cell, Outcome) else _minus(cell)
 
 
 def _sections(results: Results, every: Sequence[Figure]) -> list[Section]:
@@ -205,7 +211,7 @@ def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Seque
 
 def _minus(text: str) -> str:
     """With the sign that stands beside a plus."""
-    return re.sub(r"-(?=[0-9])", "−", text)
+    return re.sub(r"(?<!\w)-(?=[0-9])", "−", text)
 
 
 def _cell(it: Figure) -> Cell:

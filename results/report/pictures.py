@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from core.errors import InputError
@@ -63,7 +64,7 @@ def forest(claims: Sequence[Line]) -> str | None:
                     annotation_clip=False,
                 )
             _name_rows(axes, [f"{it.title}{f', {it.training_set}' if several else ''}" for it in part])
-            axes.set_title(_direction(part[0].lower_is_better, title_of(part[0].better)))
+            axes.set_title(_direction(part[0].lower_is_better, f"{title_of(part[0].better)} − baseline"))
         return as_svg(drawn, "The paper's claims with their simultaneous confidence intervals")
 
 
@@ -74,16 +75,16 @@ def gain(steps: Sequence[Step], methods: Sequence[str]) -> str | None:
         return None
     parts = _by_direction(drawn_steps)
     several = len({step.training_set for step in drawn_steps}) > 1
-    with figure(680, 100 * len(parts) + ROW * len(drawn_steps)) as drawn:
+    with figure(680, 70 * (len(parts) + 1) + ROW * len(drawn_steps)) as drawn:
         for axes, part in zip(_axes(drawn, [len(it) for it in parts]), parts, strict=True):
             for row, step in enumerate(part):
                 is_decided = step.outcome.word in (BETTER, WORSE)
                 _draw_interval(axes, row, step.comparison, colour_of(step.method, methods), "o", is_decided)
-            _name_rows(axes, [f"{it.claim}{f', {it.training_set}' if several else ''}" for it in part])
-            for step in {step.title: step for step in part}.values():
-                axes.plot([], [], color=colour_of(step.method, methods), label=step.title)
-            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.12))
-            axes.set_title(_direction(part[0].lower_is_better, "after the step"))
+            names = [f"{it.claim}{f', {it.training_set}' if several else ''}" for it in part]
+            _name_rows(axes, [name if name not in names[:row] else "" for row, name in enumerate(names)])
+            axes.set_title(_direction(part[0].lower_is_better, "what a step adds"))
+        titles = {step.title: Line2D([], [], color=colour_of(step.method, methods)) for step in drawn_steps}
+        drawn.legend(titles.values(), titles.keys(), loc="outside lower left")
         return as_svg(drawn, "What each step of the method adds, with simultaneous confidence intervals")
 
 
@@ -93,8 +94,8 @@ def _by_direction(lines: Sequence[Compared]) -> list[list[Compared]]:
     return [part for part in parts if part]
 
 
-def _direction(lower_is_better: bool, of: str) -> str:
-    return f"{'Lower' if lower_is_better else 'Higher'} is better: {of} minus what it is compared with, points"
+def _direction(lower_is_better: bool, what: str) -> str:
+    return f"{'Lower' if lower_is_better else 'Higher'} is better: {what}, points"
 
 
 def _axes(drawn: MatplotlibFigure, rows: Sequence[int]) -> Iterable[Axes]:
