@@ -46,7 +46,7 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
             CLAIMS,
             "The paper's claims, tested",
             [_row_of_mean(line, shipped, len(lines)) for line in means],
-            _notes_on_claims(results.claims, shipped),
+            (*_notes_on_claims(results.claims, shipped), *(NOTE_ON_WORLDS if results.profile.get("miniature") else ())),
         ),
         ClaimTable(
             SINGLE_FIGURES,
@@ -59,6 +59,7 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
     return [table for table in tables if table.rows]
 
 
+NOTE_ON_WORLDS = ("All worlds are drawn from the same few pictures: the words are about redraws from these.",)
 NOTES_ON_FIGURES = (
     "Difference: mean over worlds (their number), in points. A figure is tested once its claim was rejected against "
     "all baselines, at the claim's level: with the larger of the baselines' p-values, and Holm's correction. Intervals "
@@ -73,7 +74,7 @@ NOTES_ON_GAIN = (
 def _notes_on_claims(section: Claims, shipped: Shipped | None) -> tuple[str, ...]:
     return (
         "Each claim is about the unweighted mean of its figures. Difference: mean over worlds, paired by world, in "
-        "points. Every seed draws a world from the same pictures: the words are about such redraws.",
+        "points. A world is what a seed draws.",
         f"The claims share {100 * FAMILYWISE:g}% (two-sided, Student's t). Each is tested against its first baseline, "
         "and against the next one once that was rejected. Intervals are simultaneous over the claims, against one "
         "baseline.",

@@ -154,15 +154,16 @@ def test_a_profile_that_extends_another_holds_what_differs(tmp_path):
 def test_null_takes_away_what_the_extended_profile_has(tmp_path):
     path = tmp_path / "site.yaml"
     path.write_text(
-        "extends: mini\nmethods: {ce: null}\nevaluate: {finetune: {subsets: {30pct: null}}, robustness: null}\n"
+        "extends: mini\nclaims: null\nmethods: {ce: null}\n"
+        "evaluate: {finetune: {subsets: {30pct: null}}, robustness: null}\n"
     )
     site = load_profile(str(path))
-    assert list(site.methods) == ["mopro"]
+    assert list(site.methods) == ["ce-strong-view", "mopro", "no-correction"]
     assert site.evaluate.finetune and list(site.evaluate.finetune.subsets) == ["5pct"]
     assert site.evaluate.robustness is None
-    assert list(load_profile("mini", ["methods.ce=null"]).methods) == ["mopro"]
+    assert "ce" not in load_profile("mini", ["claims=null", "methods.ce=null"]).methods
     with pytest.raises(InputError, match=r"methods: .*at least 1 item"):
-        load_profile("mini", ["methods.ce=null", "methods.mopro=null"])
+        load_profile("mini", ["methods={}"])
     with pytest.raises(InputError, match=r"pretrain: field required"):
         load_profile("mini", ["pretrain=null"])
 
@@ -283,25 +284,28 @@ EVALUATIONS = (
     "detection-short",
 )
 OF_RETRAINING = ("retraining", "accuracy-webvision-retrained", "accuracy-imagenet-retrained")  # MoPro's alone
+METHODS = ("ce", "ce-strong-view", "mopro", "no-correction")
+
+
+def of_all(*kinds: str) -> set[str]:
+    """The jobs of these kinds, of every method."""
+    return {f"{kind}/{method}" for kind in kinds for method in METHODS}
 
 
 def test_a_changed_value_makes_new_exactly_what_depends_on_it():
-    everything_of = {method: {f"{kind}/{method}" for kind in ("pretrain", *EVALUATIONS)} for method in ("ce", "mopro")}
-    retrained = {f"{kind}/mopro" for kind in OF_RETRAINING}
-    everything_of["mopro"] |= retrained | {"cleaning/mopro"}
-    both = everything_of["ce"] | everything_of["mopro"]
-    assert kinds_changed_by("pretrain.schedule.epochs=27") == both
-    assert kinds_changed_by("methods.mopro.alpha=0.4") == everything_of["mopro"]
-    assert kinds_changed_by("evaluate.lowshot_voc07.draws=3") == {"lowshot-voc07/ce", "lowshot-voc07/mopro"}
+    retrained = {f"{kind}/{method}" for kind in OF_RETRAINING for method in ("mopro", "no-correction")}
+    every = of_all("pretrain", *EVALUATIONS) | retrained | {"cleaning/mopro", "cleaning/no-correction"}
+    assert kinds_changed_by("pretrain.schedule.epochs=27") == every
+    assert kinds_changed_by("methods.mopro.alpha=0.4") == {name for name in every if name.endswith("/mopro")}
+    assert kinds_changed_by("evaluate.lowshot_voc07.draws=3") == of_all("lowshot-voc07")
     of_untrained = {"detection-short/random"}
-    assert kinds_changed_by("miniature.seed=1") == both | {"miniature", "hard-images"} | of_untrained
-    of_detection = {"detection-short/ce", "detection-short/mopro", "detection-short/random"}
+    assert kinds_changed_by("miniature.seed=1") == every | {"miniature", "hard-images"} | of_untrained
+    of_detection = of_all("detection-short") | of_untrained
     assert kinds_changed_by("evaluate.detection.precise_batch_norm=0") == of_detection
-    of_hard_images = {"hard-images", "robustness-imagenet-a/ce", "robustness-imagenet-a/mopro"}
-    assert kinds_changed_by("hard_images.seed=901") == of_hard_images
+    assert kinds_changed_by("hard_images.seed=901") == {"hard-images"} | of_all("robustness-imagenet-a")
     assert kinds_changed_by("retrain.schedule.epochs=12") == kinds_changed_by("retrain.view=weak") == retrained
     listed = "evaluate.finetune.subsets.30pct={kind: list, file: names.txt}"
-    assert kinds_changed_by(listed) == {"finetune-30pct/ce", "finetune-30pct/mopro"}
+    assert kinds_changed_by(listed) == of_all("finetune-30pct")
 
 
 def test_what_changes_no_figure_changes_no_identity():
