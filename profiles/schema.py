@@ -27,6 +27,7 @@ from pretrain.config import (
 from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import Evaluation
+from results.claimed import Claims
 from robustness.config import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
@@ -127,6 +128,7 @@ class Profile(Config):
         pretrain: constants that the methods share.
         retrain: noise cleaning and classifier re-training, where they are asked for.
         evaluate: the evaluations.
+        claims: what is tested; none where nothing is claimed.
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
         throughput: of a stated GPU, for the estimate of costs.
         resources: of each kind of job.
@@ -144,6 +146,7 @@ class Profile(Config):
     pretrain: Pretraining
     retrain: Retraining | None = None
     evaluate: Evaluation
+    claims: Claims | None = None
     tolerance: Tolerances
     throughput: Throughput | None = None
     resources: StageResources
@@ -202,6 +205,16 @@ class Profile(Config):
             for name in names:
                 if name.casefold() == taken:
                     raise ValueError(f"{key}.{name}: {taken} is the name of the untrained backbones', choose another")
+        return self
+
+    @model_validator(mode="after")
+    def _claims_are_about_its_methods(self) -> "Profile":
+        for method, key in self.claims.methods.items() if self.claims else ():
+            if method not in self.methods:
+                raise ValueError(
+                    f"claims.{key} names {method}, but methods has {', '.join(self.methods)}: name one of those, or "
+                    "set claims to null"
+                )
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from core.ending import ended
 from core.errors import InputError
 
 DEFAULT = Path("runs/mini")
-COMMANDS = ("tables", "report", "picture", "trace", "diff")
+COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
             "  report [FOLDER]            the report alone\n"
             "  picture FILE [FOLDER]      the report's main picture, as an SVG file of its own\n"
             "  trace FIGURE [FOLDER]      the trail behind a figure, such as lowshot/voc07/mopro/webvision/k=4\n"
-            "  diff FOLDER FOLDER         what differs between two reproductions"
+            "  diff FOLDER FOLDER         what differs between two reproductions\n"
+            "  ship [FOLDER]              the result of many worlds, to be set beside other runs of the same profile"
         ),
     )
     _takes_runs(parser)
@@ -95,6 +96,10 @@ def _one_thing(given: Sequence[str]) -> None:
         from results.report.pictures import standing_alone
 
         write_text(arguments.file, standing_alone(results))
+    elif name == "ship":
+        from results.shipped import ship
+
+        print(ship(results))
     elif name == "tables":
         from results.writing import write_tables
 

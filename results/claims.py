@@ -1,86 +1,213 @@
-"""The paper's claims that MoPro is better than CE, tested by the differences of runs that share a seed."""
+"""The paper's claims and what becomes of them: rules that were fixed before any final world was drawn.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+A *primary claim* is that a method is better than its baselines in the unweighted mean of figures of one unit, paired by
+world. The claims share 5%: each is tested at an equal part, two-sided, against its first baseline, and, once that is
+rejected, against the next one at the same level. Where all baselines were rejected, the claim's single figures are
+tested at that level too, each with the larger p-value of its baselines, by Holm's procedure. No level is handed on from
+one claim to another. Thus a false word has at most probability 5%, whichever of the hypotheses are true: a test is only
+made where those before it in its claim were rejected, and the first true one among them is rejected with at most the
+claim's level.
 
-from results.definitions import BASELINE, CLAIMED_BETTER, NOT_RUN, Column, Table
-from results.plan import Measured
-from results.statistics import Summary, summarise
+The words: ``holds`` and ``does not hold`` (significant, one way or the other), else ``no difference`` (the interval at
+the level used lies inside the profile's margin), else ``undecided``. With fewer than 8 worlds there is no verdict.
+"""
 
-TITLE = "The paper's claims, tested"
-NOTES = (
-    "Difference: mean over seeds of MoPro minus CE with the same seed, in percentage points, and its 95% confidence "
-    "interval (Student's t).",
-    "A claim holds if the whole interval lies on its side of 0, does not hold if it lies on the other, and is "
-    "undecided otherwise.",
-)
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from results.definitions import NOT_RUN
+from results.outcome import Outcome
+from results.statistics import Summary, effect_interval, holm, power, summarise
+
+FAMILYWISE = 0.05
+WORLDS_FOR_A_VERDICT = 8
+WANTED_POWER = 0.8
+CONFIDENCE_IN_EFFECT = 0.8  # of the range that is given with the worlds needed
+MOST_WORLDS = 999  # that are counted up to
+
+REJECTED = ("holds", "does not hold")
+NO_DIFFERENCE = "no difference"
+UNDECIDED = "undecided"
+NO_VERDICT = "no verdict"
+NOT_TESTED = "not tested"
+
+Worlds = Mapping[str, float]  # a figure by world
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A difference against one baseline.
+
+    Attributes:
+        baseline: the method's name.
+        difference: over worlds, the method minus the baseline; None where no world has both.
+        level: two-sided, of the test and of the interval.
+        outcome: of its test; ``not tested`` where an earlier baseline was not rejected. None for a single figure,
+            which has one outcome for all baselines.
+    """
+
+    baseline: str
+    difference: Summary | None
+    level: float
+    outcome: Outcome | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """At its level; None for fewer than two worlds."""
+        if self.difference is None or self.difference.n < 2:
+            return None
+        return self.difference.interval(1 - self.level)
+
+    @property
+    def p_value(self) -> float:
+        """Of the hypothesis of no difference; 1 where nothing was measured."""
+        return 1.0 if self.difference is None else self.difference.p_beyond(0)
+
+
+@dataclass(frozen=True)
+class SingleFigure:
+    """A figure of a claim: the differences against the baselines, and one word for it."""
+
+    name: str
+    comparisons: tuple[Comparison, ...]
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The paper's claim that MoPro is better than CE in some figure.
+    """A primary claim: the mean of its figures against each baseline, then the figures."""
 
-    Attributes:
-        table: where the figure stands.
-        column: what it is.
-        training_set: of both methods' checkpoints.
-        difference: of runs that share a seed, MoPro minus CE; None where there is no pair.
-    """
-
-    table: Table
-    column: Column
-    training_set: str
-    difference: Summary | None
-
-    @property
-    def title(self) -> str:
-        """The claim in words."""
-        return f"MoPro {'below' if self.column.lower_is_better else 'above'} CE on {self.column.title}"
-
-    @property
-    def verdict(self) -> str:
-        """``holds``, ``does not hold``, ``undecided``, ``too few seeds`` or ``not run``."""
-        if self.difference is None:
-            return NOT_RUN
-        if self.difference.n == 1:
-            return "too few seeds"
-        low, high = self.difference.interval()
-        worst, best = (-high, -low) if self.column.lower_is_better else (low, high)
-        return "holds" if worst > 0 else "does not hold" if best < 0 else "undecided"
+    name: str
+    lower_is_better: bool
+    comparisons: tuple[Comparison, ...]
+    figures: tuple[SingleFigure, ...]
 
 
-def tested(tables: Sequence[Table], rows: Sequence[tuple[str, str]], measured: Measured) -> list[Claim]:
-    """The claims about every pretraining set of which there are both methods.
+def decide(
+    name: str,
+    ours: Mapping[str, Worlds],
+    baselines: Mapping[str, Mapping[str, Worlds]],
+    level: float,
+    margin: float,
+    lower_is_better: bool = False,
+) -> Claim:
+    """What becomes of one primary claim.
 
     Args:
-        tables: with the columns that are measured.
-        rows: (method, pretraining set) of the plan.
-        measured: the figures.
+        name: of the claim.
+        ours: of the method, for each figure its value in every world; empty where nothing was run.
+        baselines: the same of each baseline, in the order in which they are tested.
+        level: of the claim, in (0, 1).
+        margin: in the figures' unit; a difference inside it is none.
+        lower_is_better: as with errors.
     """
-    claims = []
-    for training_set in (on for method, on in rows if method == BASELINE and (CLAIMED_BETTER, on) in rows):
-        for table, column in ((it, column) for it in tables for column in it.columns if column.is_claimed):
-            better, baseline = (
-                measured.get((method, training_set, column.evaluation, column.metric), {})
-                for method in (CLAIMED_BETTER, BASELINE)
-            )
-            differences = [
-                better[seed].value - baseline[seed].value for seed in sorted(better.keys() & baseline.keys())
-            ]
-            claims.append(Claim(table, column, training_set, summarise(differences) if differences else None))
-    return claims
-
-
-def line(claim: Claim) -> dict[str, str]:
-    """The cells of a claim's row, by header."""
-    summary, outcome = claim.difference, claim.verdict
-    if summary is None:
-        return {"Claim": claim.title, "Difference": NOT_RUN, "95% interval": "", "n": "0", "Verdict": outcome}
-    low, high = summary.interval()
-    return {
-        "Claim": claim.title,
-        "Difference": f"{summary.mean:+.2f}",
-        "95% interval": f"[{low:+.2f}, {high:+.2f}]" if summary.n > 1 else "",
-        "n": str(summary.n),
-        "Verdict": outcome,
+    tests: list[Comparison] = []
+    is_open = True
+    for baseline, theirs in baselines.items():
+        test = Comparison(baseline, mean_difference(ours, theirs), level)
+        outcome = _outcome([test], is_open, test.p_value <= level, margin, lower_is_better)
+        tests.append(replace(test, outcome=outcome))
+        is_open = outcome.word in REJECTED
+    single = {
+        figure: tuple(
+            Comparison(baseline, _difference(ours[figure], theirs[figure]), level / len(ours))
+            for baseline, theirs in baselines.items()
+        )
+        for figure in ours
     }
+    rejected = holm([_largest_p(comparisons) for comparisons in single.values()], level)
+    figures = tuple(
+        SingleFigure(figure, comparisons, _outcome(comparisons, is_open, is_rejected, margin, lower_is_better))
+        for (figure, comparisons), is_rejected in zip(single.items(), rejected, strict=True)
+    )
+    return Claim(name, lower_is_better, tuple(tests), figures)
+
+
+def explained(outcome: Outcome, comparisons: Sequence[Comparison]) -> Outcome:
+    """The outcome, with the worlds that the hardest of its comparisons needs where it is undecided."""
+    if outcome.word != UNDECIDED:
+        return outcome
+    if _points_both_ways(comparisons):
+        return Outcome(UNDECIDED, "better than one baseline, worse than another")
+    return Outcome(UNDECIDED, _worlds_needed(max(comparisons, key=lambda comparison: comparison.p_value)))
+
+
+def _worlds_needed(comparison: Comparison) -> str:
+    """For a power of 80%, if mean and deviation are the true ones, and the range within which that number lies."""
+    difference = comparison.difference
+    if difference is None or not difference.deviation:
+        return f"more than {MOST_WORLDS} worlds"
+    low, high = effect_interval(difference, CONFIDENCE_IN_EFFECT)
+    effect = abs(difference.mean) / difference.deviation
+    likely, fewest, most = (_worlds_for(size, comparison.level) for size in (effect, high, low))
+    needed = f"about {likely} worlds" if likely else f"more than {MOST_WORLDS} worlds"
+    return f"{needed}, {_count(fewest)} to {_count(most)}"
+
+
+def _worlds_for(effect: float, level: float) -> int | None:
+    """The smallest number with the wanted power, for a true mean in standard deviations; None where it is too large."""
+    low, high = WORLDS_FOR_A_VERDICT, MOST_WORLDS
+    if power(effect, high, level) < WANTED_POWER:
+        return None
+    while low < high:  # power grows with the number
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(effect, middle, level) >= WANTED_POWER else (middle + 1, high)
+    return low
+
+
+def _count(worlds: int | None) -> str:
+    return f"more than {MOST_WORLDS}" if worlds is None else str(worlds)
+
+
+def mean_difference(ours: Mapping[str, Worlds], theirs: Mapping[str, Worlds]) -> Summary | None:
+    """Of the unweighted means over all figures, ours minus theirs, in the worlds where both sides have all of them.
+
+    Args:
+        ours: of one method, for each figure its value in every world.
+        theirs: the same of another.
+    """
+    return _difference(_means(ours), _means(theirs))
+
+
+def _difference(ours: Worlds, theirs: Worlds) -> Summary | None:
+    """Paired by world."""
+    worlds = sorted(ours.keys() & theirs.keys())
+    return summarise([ours[world] - theirs[world] for world in worlds]) if worlds else None
+
+
+def _means(figures: Mapping[str, Worlds]) -> Worlds:
+    every = list(figures.values())
+    worlds = set(every[0]).intersection(*every)
+    return {world: sum(values[world] for values in every) / len(every) for world in worlds}
+
+
+def _outcome(
+    comparisons: Sequence[Comparison], is_open: bool, is_rejected: bool, margin: float, lower_is_better: bool
+) -> Outcome:
+    """The word for a figure, or for a mean of figures, against one baseline or several."""
+    differences = [comparison.difference for comparison in comparisons if comparison.difference is not None]
+    if len(differences) < len(comparisons):
+        return Outcome(NOT_RUN)
+    worlds = min(difference.n for difference in differences)
+    if worlds < WORLDS_FOR_A_VERDICT:
+        return Outcome(NO_VERDICT, f"{worlds} of {WORLDS_FOR_A_VERDICT} worlds")
+    if not is_open:
+        return Outcome(NOT_TESTED)
+    if is_rejected:
+        return Outcome("holds" if (differences[0].mean < 0) == lower_is_better else "does not hold")
+    return Outcome(NO_DIFFERENCE if all(_is_inside(it, margin) for it in comparisons) else UNDECIDED)
+
+
+def _is_inside(comparison: Comparison, margin: float) -> bool:
+    low, high = comparison.interval or (-math.inf, math.inf)
+    return -margin <= low and high <= margin
+
+
+def _largest_p(comparisons: Sequence[Comparison]) -> float:
+    """Of the hypothesis that some baseline is equal to it; 1 where it lies above one and below another."""
+    return 1.0 if _points_both_ways(comparisons) else max(comparison.p_value for comparison in comparisons)
+
+
+def _points_both_ways(comparisons: Sequence[Comparison]) -> bool:
+    return len({comparison.difference.mean > 0 for comparison in comparisons if comparison.difference}) > 1

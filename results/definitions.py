@@ -19,7 +19,6 @@ class Column:
         metric: its name in their records.
         published: its name among the published figures; None where the paper has none.
         lower_is_better: as with errors.
-        is_claimed: whether the paper claims that MoPro is better here.
         published_for: the methods whose published figure it is, where that differs; None for all.
     """
 
@@ -28,7 +27,6 @@ class Column:
     metric: str
     published: str | None
     lower_is_better: bool = False
-    is_claimed: bool = True
     published_for: tuple[str, ...] | None = None
 
 
@@ -74,7 +72,6 @@ TABLES = (
                     f"accuracy-{layout}-retrained",
                     f"top{k}",
                     f"{layout}_top{k}",
-                    is_claimed=False,
                     published_for=("mopro",),
                 )
                 for layout, title in ACCURACY_SETS
@@ -91,7 +88,7 @@ TABLES = (
         title="Noise cleaning against the true labels (%)",
         published=None,
         columns=tuple(
-            Column(title, "cleaning", metric, published=None, is_claimed=False)
+            Column(title, "cleaning", metric, published=None)
             for title, metric in (
                 ("Noise corrected", "noise_corrected"),
                 ("Clean kept", "clean_kept"),
@@ -167,7 +164,6 @@ TABLES = (
                 f"detection-{schedule}",
                 f"{kind}_ap{at}",
                 None if schedule == "short" else f"{published}{at}_{schedule}",
-                is_claimed=not at,
             )
             for schedule in ("1x", "2x", "short")  # the paper's, then the miniature's
             for kind, published in (("box", "APbb"), ("mask", "APmk"))
@@ -183,6 +179,9 @@ TABLES = (
         ),
     ),
 )
+
+# By evaluation and metric, as a profile's claims name them.
+COLUMNS = {f"{column.evaluation}/{column.metric}": column for table in TABLES for column in table.columns}
 
 METHOD_TITLES = {
     "random": "Random init",
@@ -246,4 +245,3 @@ PUBLISHED_METHODS: dict[tuple[str, str], tuple[str, ...]] = {
     ("coco", "imagenet-supervised"): ("CE supervised",),
     ("coco", "random"): ("Random init",),
 }
-CLAIMED_BETTER, BASELINE = "mopro", "ce"

@@ -36,13 +36,14 @@ def read_frame(runs: Path) -> pandas.DataFrame:
 
 
 def read_table(runs: Path, name: str) -> pandas.DataFrame:
-    """A table in long form, one row a figure; ``claims`` gives one row a claim.
+    """A table in long form, one row a figure; ``claims``, ``single-figures`` and ``gain``: one row a comparison.
 
     Columns: ``table``, ``method``, ``set``, ``figure``, ``paper``, ``paper_other`` (where sources disagree),
     ``status``, ``mean``, ``spread``, ``n``, ``low`` and ``high`` (the 95% confidence interval), ``verdict``,
     ``addition`` (such as the seeds that would decide), ``fitted`` and ``not_converged`` (of the classifiers behind the
-    figure, over all seeds); of claims ``table``, ``set``, ``claim``, ``figure``, ``difference``, ``n``, ``low``,
-    ``high``, ``verdict``.
+    figure, over all seeds). Of comparisons ``claim``, ``figure`` (of single figures), ``method`` minus ``baseline``,
+    ``set``, ``difference``, ``n``, ``low``, ``high``, ``level`` (of test and interval), the ``shipped`` difference with
+    its interval and worlds (not of the gain), ``verdict``, ``addition``.
 
     Raises:
         InputError: there is no plan in the folder, or it has no such table.

@@ -24,6 +24,7 @@ ESCAPED = {
     "†": r"\ensuremath{\dagger}",
     "±": r"\ensuremath{\pm}",
     "–": "--",
+    "−": r"\ensuremath{-}",
     "→": r"\ensuremath{\rightarrow}",
 }
 LINE_WIDTH = 14  # characters in a line of a cell

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from results.definitions import METHOD_TITLES, SET_TITLES
+from results.claim_tables import CLAIMS, GAIN, SINGLE_FIGURES
+from results.claims import Comparison
+from results.definitions import COLUMNS
+from results.gain import steps_of_gain
 from results.plan import Results
-from results.tables import figures, tested_claims
-
-CLAIMS = "claims"
+from results.shipped import read_shipped
+from results.tables import figures
+from results.tested import tested, title_of, title_of_set
 
 Row = dict[str, Any]
 
@@ -20,8 +23,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
         rows.setdefault(figure.table.name, []).append(
             {
                 "table": figure.table.name,
-                "method": METHOD_TITLES.get(figure.method, figure.method),
-                "set": SET_TITLES.get(figure.training_set, figure.training_set),
+                "method": title_of(figure.method),
+                "set": title_of_set(figure.training_set),
                 "figure": figure.column.title,
                 "paper": paper[0] if paper else None,
                 "paper_other": paper[1] if len(paper) > 1 else None,
@@ -37,20 +40,48 @@ def long_form(results: Results) -> dict[str, list[Row]]:
                 "not_converged": figure.convergence.not_converged if figure.convergence else None,
             }
         )
-    for claim in tested_claims(results):
-        difference = claim.difference
-        low, high = difference.interval() if difference is not None and difference.n > 1 else (None, None)
-        rows.setdefault(CLAIMS, []).append(
+    shipped = read_shipped(results)
+    for line in tested(results):
+        known = shipped.differences.get(line.key) if shipped else None
+        shipped_low, shipped_high = known.interval(line.comparison.level) if known else (None, None)
+        rows.setdefault(SINGLE_FIGURES if line.figure else CLAIMS, []).append(
             {
-                "table": claim.table.name,
-                "set": SET_TITLES.get(claim.training_set, claim.training_set),
-                "claim": claim.title,
-                "figure": claim.column.title,
-                "difference": difference.mean if difference is not None else None,
-                "n": difference.n if difference is not None else 0,
-                "low": low,
-                "high": high,
-                "verdict": claim.verdict,
+                "claim": line.claim,
+                "figure": COLUMNS[line.figure].title if line.figure else None,
+                "method": title_of(line.better),
+                "baseline": title_of(line.comparison.baseline),
+                "set": title_of_set(line.training_set),
+                **_of_difference(line.comparison),
+                "shipped": known.mean if known else None,
+                "shipped_low": shipped_low,
+                "shipped_high": shipped_high,
+                "shipped_n": known.worlds if known else None,
+                "verdict": line.outcome.word,
+                "addition": line.outcome.addition or None,
+            }
+        )
+    for step in steps_of_gain(results):
+        rows.setdefault(GAIN, []).append(
+            {
+                "claim": step.claim,
+                "method": title_of(step.method),
+                "baseline": title_of(step.comparison.baseline),
+                "set": title_of_set(step.training_set),
+                **_of_difference(step.comparison),
+                "verdict": step.outcome.word,
+                "addition": step.outcome.addition or None,
             }
         )
     return rows
+
+
+def _of_difference(comparison: Comparison) -> Row:
+    difference = comparison.difference
+    low, high = comparison.interval or (None, None)
+    return {
+        "difference": difference.mean if difference is not None else None,
+        "n": difference.n if difference is not None else 0,
+        "low": low,
+        "high": high,
+        "level": comparison.level,
+    }

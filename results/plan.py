@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, model_validator
 
 from core.errors import InputError
+from results.claimed import Claims
 from results.records import RECORD_FILE, UnusableRecordError, parse_record, read_content
 from results.schema import Metric, Record, first_fault, in_a_sentence
 from results.seal import KEY, fits, is_as_written, opened
@@ -88,6 +89,15 @@ def _check_profile(profile: dict[str, Any]) -> None:
     numbers = list(tolerance.values()) if isinstance(tolerance, dict) else [tolerance]
     if profile["compares_with"] == "paper" and not all(_is_amount(number) for number in numbers):
         raise ValueError("the profile's tolerance is no number, and no number for each table")
+    try:
+        _claims_of(profile)
+    except ValidationError as error:
+        raise ValueError(f"the profile's claims: {first_fault(error)}") from None
+
+
+def _claims_of(profile: dict[str, Any]) -> Claims | None:
+    section = profile.get("claims")
+    return None if section is None else Claims.model_validate(section)
 
 
 def _is_amount(number: object) -> bool:
@@ -144,6 +154,11 @@ class Results:
     def problems(self) -> list[str]:
         """Why records were left out, each reason once."""
         return list(dict.fromkeys(self.left_out.values()))
+
+    @cached_property
+    def claims(self) -> Claims | None:
+        """What the profile claims; None where that is nothing."""
+        return _claims_of(self.profile)
 
     @cached_property
     def measured(self) -> Measured:

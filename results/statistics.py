@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 CONFIDENCE = 0.95
+LARGE_T = 1e4  # from which on the noncentral t's ends grow in proportion; SciPy searches without end at 1e6
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def power(effect: float, n: int, level: float) -> float:
     """
     from scipy.special import nctdtr
 
-    return 1 - float(nctdtr(n - 1, effect * math.sqrt(n), students_t(n - 1, 1 - level)))
+    missed = float(nctdtr(n - 1, effect * math.sqrt(n), students_t(n - 1, 1 - level)))
+    return 1.0 if math.isnan(missed) else 1 - missed  # SciPy's is NaN at some places where it is 0 to all digits
 
 
 def effect_interval(summary: Summary, confidence: float) -> tuple[float, float]:
@@ -113,6 +115,6 @@ def effect_interval(summary: Summary, confidence: float) -> tuple[float, float]:
     from scipy.special import nctdtrinc
 
     t, tail = abs(summary.mean) / summary.error, (1 - confidence) / 2
-    ends = (float(nctdtrinc(summary.n - 1, probability, t)) for probability in (1 - tail, tail))
-    low, high = (end / math.sqrt(summary.n) for end in ends)
+    ends = (float(nctdtrinc(summary.n - 1, probability, min(t, LARGE_T))) for probability in (1 - tail, tail))
+    low, high = (end * max(1.0, t / LARGE_T) / math.sqrt(summary.n) for end in ends)
     return max(0.0, low), max(0.0, high)

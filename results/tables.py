@@ -1,11 +1,11 @@
-"""Tables as a pure function of records: ours alone, ours beside the paper's, and the paper's claims."""
+"""Tables as a pure function of records: ours alone, or beside the paper's, and those of the claims."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from core.errors import InputError
-from results import claims, reproduced
-from results.claims import Claim
+from results import reproduced
+from results.claim_tables import tables_of_claims
 from results.definitions import (
     METHOD_TITLES,
     NOT_APPLICABLE,
@@ -21,29 +21,11 @@ from results.definitions import (
 from results.outcome import Outcome
 from results.plan import Measured, Results
 from results.published import UNKNOWN, Figures, Published, combined, read_published
+from results.rendered import Rendered
 from results.schema import Convergence, Metric
 from results.statistics import Summary, summarise
 
 NOT_CONVERGED = "†"  # marks a figure
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A finished table.
-
-    Attributes:
-        name: of its files.
-        title: printed above.
-        cells: its rows, one string a cell, which all have the same headers.
-        notes: printed below.
-        marks: what marks in cells mean, printed below wherever the cells are.
-    """
-
-    name: str
-    title: str
-    cells: list[dict[str, str]]
-    notes: tuple[str, ...]
-    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +69,11 @@ class Figure:
 
 
 def build_tables(results: Results) -> list[Rendered]:
-    """The tables of the plan: with the paper's figures or with its claims, as the profile says."""
+    """The tables of the plan, beside the paper's figures where the profile says so, and those of what it claims."""
+    return [*_tables_of_figures(results), *(table.rendered for table in tables_of_claims(results))]
+
+
+def _tables_of_figures(results: Results) -> list[Rendered]:
     measured = results.measured
     planned = _planned(results)
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
@@ -100,11 +86,7 @@ def build_tables(results: Results) -> list[Rendered]:
             if table.published
         ]
     shown = [table for table in tables if table.published or _is_measured(table, rows, measured)]
-    rendered = [_ours(table, rows, planned, results) for table in shown]
-    tested = claims.tested(shown, rows, measured)
-    if tested:
-        rendered.append(Rendered("claims", claims.TITLE, [claims.line(claim) for claim in tested], claims.NOTES))
-    return rendered
+    return [_ours(table, rows, planned, results) for table in shown]
 
 
 Rows = list[tuple[str, str]]  # (method, pretraining set)
@@ -341,10 +323,3 @@ def _figure(results: Results, published: Figures, table: Table, row: tuple[str, 
         convergence=_convergence(values.values()),
         outcome=None,
     )
-
-
-def tested_claims(results: Results) -> list[Claim]:
-    """The paper's claims of every table that the plan measures, with what became of them."""
-    planned = _planned(results)
-    rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
-    return claims.tested([_of_plan(table, planned) for table in TABLES], rows, results.measured)

@@ -8,13 +8,15 @@ from pathlib import Path
 from tabulate import tabulate
 
 from core.files import write_text
+from results.claim_tables import NAMES
 from results.definitions import TABLES
 from results.identical import comparison, digests_of, read_shipped
 from results.latex import latex
-from results.long_form import CLAIMS, Row, long_form
+from results.long_form import Row, long_form
 from results.plan import Results, read_results
+from results.rendered import Rendered
 from results.report.writing import write_report
-from results.tables import Rendered, build_tables
+from results.tables import build_tables
 from results.trail import code_of
 
 FOLDER = "tables"
@@ -51,7 +53,7 @@ def write_tables(results: Results, runs: Path) -> str:
 
 def _remove_others(folder: Path, names: Set[str]) -> None:
     """Take away tables of an earlier plan that this one does not have."""
-    for name in ({table.name for table in TABLES} | {CLAIMS}) - names:
+    for name in ({table.name for table in TABLES} | set(NAMES)) - names:
         for form in FORMS:
             (folder / name).with_suffix(form).unlink(missing_ok=True)
 

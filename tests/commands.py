@@ -32,6 +32,7 @@ REDUCED = {
     "pretrain.runtime.checkpoint_every": "3",
     "pretrain.runtime.log_every": "5",
     "methods.mopro.queue_size": "120",
+    "methods.no-correction.queue_size": "120",
     "methods.mopro.correction_from_epoch": "2",
     "retrain.schedule.epochs": "3",
     "retrain.schedule.batch_size": "20",

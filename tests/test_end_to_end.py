@@ -18,8 +18,8 @@ from run_all import main
 from slurm.plan import write_plan
 from tests.commands import command, environment, records, run_all
 
-JOBS = 28  # the miniature, its hard images, two methods with ten jobs each, MoPro's cleaning and re-training with two,
-# an untrained backbone and its detection
+JOBS = 52  # the miniature, its hard images, four methods with ten jobs each, cleaning and re-training with two of both
+# that are MoPro's, an untrained backbone and its detection
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +273,7 @@ def test_a_label_outside_the_range(data, tmp_path):
         (["--jobs", "0"], ["--jobs", "found 0"]),
         (["--profil", "mini"], ["--profil"]),
         (["--profile", "huge"], ["no profile", "mini"]),
-        (["--methods", "simclr"], ["--methods simclr", "ce, mopro"]),
+        (["--methods", "simclr"], ["--methods simclr", "ce, ce-strong-view, mopro"]),
         (["--only", "low"], ["--only low", "lowshot-voc07"]),
         (["--set", "methods.mopro.queue_size=7"], ["queue_size", "7"]),
         (["--set", "evaluate.lowshot_voc07.shots=[]"], ["shots"]),

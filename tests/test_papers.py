@@ -93,7 +93,7 @@ def test_markdown_keeps_a_hostile_name_inside_its_cell(tmp_path):
     content["jobs"].append(job)
     (runs / "plan.json").write_text(json.dumps(content))
     printed = write_tables(read_results(runs), runs)
-    lines = [line for line in printed.splitlines() if line.startswith("| a")]
+    lines = [line for line in printed.splitlines() if line.startswith("| a") and "accuracy" not in line]
     assert len(lines) == 2  # of two tables
     assert all(line.startswith(r"| a\|b&lt;i> ") for line in lines)
 
@@ -118,7 +118,7 @@ def test_csv_has_one_row_a_figure(tmp_path):
     assert lowshot[lowshot.method == "MoPro"].spread.tolist() == [2.5] * 5
 
 
-@pytest.mark.parametrize("name", ["accuracy", "lowshot", "claims"])
+@pytest.mark.parametrize("name", ["accuracy", "lowshot", "claims", "single-figures", "gain"])
 def test_every_table_is_also_a_data_frame(tmp_path, name):
     runs = write_runs(tmp_path, "claims")
     write_tables(read_results(runs), runs)

@@ -66,7 +66,7 @@ def runs(tmp_path_factory) -> Path:
 
 def test_every_part_is_there(runs):
     page = (runs / "report.html").read_text()
-    parts = ("claims", "tables", "curves", "training", "images", "not-run", "run", "trail")
+    parts = ("claims", "gain", "tables", "curves", "training", "images", "not-run", "run", "trail")
     assert re.findall(r'<section id="([\w-]+)"', page) == list(parts)
     for text in ("VOC07 k=16", "Classification loss", "Corrected: given label", "✓ truth: bag", "two &lt;dogs&gt;"):
         assert text in page
@@ -102,7 +102,7 @@ def test_the_same_records_give_the_same_bytes(runs, tmp_path):
 
 def test_pictures_are_whole_and_take_their_colours_from_the_page(runs):
     pictures = re.findall(r"<svg.*?</svg>", (runs / "report.html").read_text(), re.DOTALL)
-    assert len(pictures) == 5  # claims, one low-shot curve, and three of training
+    assert len(pictures) == 6  # claims, steps, one low-shot curve, and three of training
     for picture in pictures:
         ElementTree.fromstring(picture)
         assert "#000" not in picture

@@ -165,7 +165,7 @@ def test_detection_needs_its_packages(monkeypatch):
 
 
 def test_what_needs_what_is_missing_is_lost_with_it(tmp_path):
-    selection = selected("--set", "methods.ce=null", "--set", f"data.webvision.webvision.folder={tmp_path}/nowhere")
+    selection = selected("--set", f"data.webvision.webvision.folder={tmp_path}/nowhere")
     lost = lost_with(lacks_of(selection.selected, selection.profile, None), selection.selected)
     left = {job.kind for job in selection.selected if job.name not in lost}
     assert left == {"miniature", "hard-images", "untrained", "detection-short"}

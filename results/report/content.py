@@ -1,6 +1,7 @@
 """What the page says, as plain values for its template."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.exhibits import CURVES_FILE
-from results.claims import Claim
+from results.claim_tables import CLAIMS, GAIN, SET, SINGLE_FIGURES, ClaimTable, tables_of_claims
+from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
 from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
+from results.gain import steps_of_gain
+from results.outcome import Outcome
 from results.plan import Results
 from results.report import pictures
 from results.report.images import exhibited
@@ -18,7 +22,8 @@ from results.report.leftovers import EPOCHS, Reliability, read_leftover
 from results.report.pictures import Picture
 from results.report.runs import absences, anchor, costs, duration, grouped, ranges, trails
 from results.schema import first_fault
-from results.tables import NOT_CONVERGED, Figure, figures, marks, tested_claims
+from results.tables import NOT_CONVERGED, Figure, figures, marks
+from results.tested import Line, tested
 from results.trail import code_of
 
 MARKS = {
@@ -29,8 +34,10 @@ MARKS = {
     "worse": ("▼", "bad"),
     "within tolerance": ("○", "unsure"),
     "outside": ("△", "unsure"),
-    "undecided": ("≈", "unsure"),
-    "too few seeds": ("…", "unsure"),
+    NO_DIFFERENCE: ("=", "unsure"),
+    UNDECIDED: ("≈", "unsure"),
+    NO_VERDICT: ("…", "unsure"),
+    NOT_TESTED: ("–", "none"),
     "paper's figure disputed": ("?", "unsure"),
     "paper's figure unknown": ("?", "none"),
     NOT_RUN: ("–", "none"),
@@ -48,8 +55,8 @@ class Verdict:
     addition: str = ""
 
     @classmethod
-    def of(cls, word: str, addition: str = "") -> "Verdict":
-        return cls(word, *MARKS.get(word, ("·", "none")), addition)
+    def of(cls, outcome: Outcome) -> "Verdict":
+        return cls(outcome.word, *MARKS.get(outcome.word, ("·", "none")), outcome.addition)
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A figure for every method (None where the plan does not measure it), and the claim about it."""
+class FigureLine:
+    """A figure for every method (None where the plan does not measure it)."""
 
     title: str
     cells: Sequence[Cell | None]
-    difference: str
-    interval: str
-    claim: Verdict | None
 
 
 @dataclass(frozen=True)
@@ -87,15 +91,26 @@ class Section:
 
     title: str
     methods: Sequence[str]
-    sets: Mapping[str, Sequence[Line]]
+    sets: Mapping[str, Sequence[FigureLine]]
     notes: Sequence[str]
-    is_claimed: bool
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """A table of claims as the page shows it; a cell is a text or a verdict."""
+
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str | Verdict]]
+    notes: Sequence[str]
 
 
 def content_of(results: Results, runs: Path) -> dict[str, Any]:
     """Everything that the template shows, by name."""
     methods = list(dict.fromkeys(job.tags["method"] for job in results.jobs if "method" in job.tags))
-    every, claims = figures(results), tested_claims(results)
+    every, lines, steps = figures(results), tested(results), steps_of_gain(results)
+    claims = [line for line in lines if line.figure is None]
+    comparisons = {table.name: _comparisons(table) for table in tables_of_claims(results)}
     groups = grouped(results.jobs)
     problems = list(results.problems)
     return {
@@ -106,9 +121,13 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
             SET_TITLES.get(name, name) for name in dict.fromkeys(it.training_set for it in every) if name != "none"
         ],
         "tiles": _tiles(results, claims),
+        "claims": comparisons.get(CLAIMS),
+        "single_figures": comparisons.get(SINGLE_FIGURES),
+        "gain": comparisons.get(GAIN),
         "forest": pictures.forest(claims),
+        "steps": pictures.gain(steps, methods),
         "counts": _counts(claims),
-        "sections": _sections(results, every, claims),
+        "sections": _sections(results, every),
         "lowshot": pictures.shots([it for it in every if it.table.name == "lowshot"], methods),
         "training": pictures.training(_curves(results, runs, problems), methods),
         "reliability": _reliability(results, methods, problems),
@@ -122,21 +141,15 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
     }
 
 
-def _tiles(results: Results, claims: Sequence[Claim]) -> list[tuple[str, str, str]]:
+def _tiles(results: Results, claims: Sequence[Line]) -> list[tuple[str, str, str]]:
     """Title, value and addition of the boxes at the head of the page."""
     seeds = sorted({int(job.tags["seed"]) for job, _ in results.done if {"seed", "method"} <= job.tags.keys()})
     records = results.records.values()
     seconds = sum(record.cost.seconds for record in records)
     gpu_hours = sum(record.cost.gpu_hours for record in records)
     commits = list(dict.fromkeys(code_of(record, digits=10) for record in records))
-    tested = [claim for claim in claims if claim.difference]
-    holding = sum(claim.verdict == "holds" for claim in tested)
     return [
-        (
-            "Claims that hold",
-            f"{holding} of {len(tested)}" if tested else "none tested",
-            "paired by seed, 95% interval",
-        ),
+        ("Claims that hold", _holding(claims), "against every baseline"),
         ("Jobs done", f"{len(results.records)} of {len(results.jobs)}", "each with its record"),
         ("Seeds", str(len(seeds)), ranges(seeds)),
         ("Work", duration(seconds), f"{gpu_hours:.1f} GPU-hours" if gpu_hours else "on CPUs alone"),
@@ -144,57 +157,61 @@ def _tiles(results: Results, claims: Sequence[Claim]) -> list[tuple[str, str, st
     ]
 
 
-def _counts(claims: Sequence[Claim]) -> list[tuple[Verdict, int]]:
-    words = [claim.verdict for claim in claims]
-    return [(Verdict.of(word), words.count(word)) for word in MARKS if word in words]
+def _holding(claims: Sequence[Line]) -> str:
+    """How many claims hold against all their baselines, of those that have a verdict."""
+    words: dict[tuple[str, str], list[str]] = {}
+    for line in claims:
+        words.setdefault((line.training_set, line.claim), []).append(line.outcome.word)
+    judged = [one for one in words.values() if not {NOT_RUN, NO_VERDICT} & {one[0]}]
+    return f"{sum(set(one) == {'holds'} for one in judged)} of {len(judged)}" if judged else "no verdict"
 
 
-def _sections(results: Results, every: Sequence[Figure], claims: Sequence[Claim]) -> list[Section]:
-    tested = {(it.table.name, it.column.title, it.training_set): it for it in claims}
+def _counts(claims: Sequence[Line]) -> list[tuple[Verdict, int]]:
+    words = [line.outcome.word for line in claims]
+    return [(Verdict.of(Outcome(word)), words.count(word)) for word in MARKS if word in words]
+
+
+def _comparisons(table: ClaimTable) -> Comparisons:
+    """Without the pretraining set, where there is only one: the head of the page names it."""
+    headers = [header for header in table.rows[0] if header != SET or len({row[SET] for row in table.rows}) > 1]
+    rows = [[_compared(row[header]) for header in headers] for row in table.rows]
+    return Comparisons(table.title, headers, rows, [_minus(note) for note in table.notes])
+
+
+def _compared(cell: str | Outcome) -> str | Verdict:
+    return Verdict.of(cell) if isinstance(cell, Outcome) else _minus(cell)
+
+
+def _sections(results: Results, every: Sequence[Figure]) -> list[Section]:
     compares = results.profile["compares_with"] == "paper"
     sections = []
     for table in TABLES:
         part = [it for it in every if it.table.name == table.name]
         if part and (any(it.ours for it in part) or table.published):
             rows = dict.fromkeys((it.method, it.training_set) for it in part)
-            sections.append(_section(table, part, tested, compares, marks(table, rows, results.measured)))
+            sections.append(_section(table, part, compares, marks(table, rows, results.measured)))
     return sections
 
 
-def _section(
-    table: Table,
-    part: Sequence[Figure],
-    claims: Mapping[tuple[str, str, str], Claim],
-    compares: bool,
-    marked: Sequence[str],
-) -> Section:
+def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Sequence[str]) -> Section:
     methods = list(dict.fromkeys(it.method for it in part))
-    sets: dict[str, list[Line]] = {}
+    sets: dict[str, list[FigureLine]] = {}
     for training_set, column in dict.fromkeys((it.training_set, it.column) for it in part):
         alike = {it.method: it for it in part if (it.training_set, it.column) == (training_set, column)}
-        claim = claims.get((table.name, column.title, training_set))
-        difference = claim.difference if claim else None
-        low, high = difference.interval() if difference and difference.n > 1 else (None, None)
         sets.setdefault(SET_TITLES.get(training_set, training_set), []).append(
-            Line(
-                title=column.title,
-                cells=[_cell(alike[method]) if method in alike else None for method in methods],
-                difference=_signed(difference.mean) if difference else "",
-                interval=f"{_signed(low)} to {_signed(high)}" if low is not None and high is not None else "",
-                claim=Verdict.of(claim.verdict) if claim else None,
-            )
+            FigureLine(column.title, [_cell(alike[method]) if method in alike else None for method in methods])
         )
     return Section(
         table.title,
         [METHOD_TITLES.get(method, method) for method in methods],
         sets,
         (*marked, *table.definitions, *(table.notes if compares else ())),
-        any(line.claim for lines in sets.values() for line in lines),
     )
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+def _minus(text: str) -> str:
+    """With the sign that stands beside a plus."""
+    return re.sub(r"(?<!\w)-(?=[0-9])", "−", text)
 
 
 def _cell(it: Figure) -> Cell:
@@ -208,7 +225,7 @@ def _cell(it: Figure) -> Cell:
         trail=anchor("/".join((it.column.evaluation, it.method, it.training_set))),
         paper=" or ".join(f"{value:g}" for value in it.published.values),
         source=it.published.status,
-        verdict=Verdict.of(it.outcome.word, it.outcome.addition) if it.outcome else None,
+        verdict=Verdict.of(it.outcome) if it.outcome else None,
     )
 
 

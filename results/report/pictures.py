@@ -5,23 +5,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as MatplotlibFigure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from core.errors import InputError
-from results.claims import Claim
+from results.claims import Comparison
 from results.definitions import METHOD_TITLES, SET_TITLES
+from results.gain import BETTER, WORSE, Step
 from results.plan import Results
 from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_svg, figure
 from results.statistics import summarise
-from results.tables import Figure, tested_claims
+from results.tables import Figure
+from results.tested import Line, tested, title_of
 
 COLOURS = Path(__file__).with_name("colours.css")
 OUTCOMES = {"holds": (GOOD, "o", True), "does not hold": (BAD, "X", True)}  # colour, marker, whether it is filled
 SMALL = (340, 250)  # a picture that stands beside others, in pixels
-ROW = 24  # pixels of the forest plot for a claim
+ROW = 24  # pixels for an interval
+Compared = TypeVar("Compared", Line, Step)
 
 
 @dataclass(frozen=True)
@@ -37,46 +42,78 @@ def colour_of(method: str, methods: Sequence[str]) -> str:
     return METHODS[methods.index(method) % len(METHODS)]
 
 
-def forest(claims: Sequence[Claim]) -> str | None:
-    """The claims with their intervals, those about errors on an axis of their own; None where none was tested."""
-    tested = [claim for claim in claims if claim.difference is not None and claim.difference.n > 1]
-    parts = [[claim for claim in tested if claim.column.lower_is_better == lower] for lower in (False, True)]
-    parts = [part for part in parts if part]
-    if not parts:
+def forest(claims: Sequence[Line]) -> str | None:
+    """The claims with their intervals, those about errors on an axis of their own; None where none has one."""
+    drawn_lines = [line for line in claims if line.comparison.interval]
+    if not drawn_lines:
         return None
-    titles = {False: "Higher is better: MoPro − CE, percentage points", True: "Lower is better: MoPro − CE"}
-    with figure(680, 70 * len(parts) + ROW * len(tested)) as drawn:
-        heights = [len(part) + 1.2 for part in parts]
-        every = drawn.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
-        several = len({claim.training_set for claim in tested}) > 1
-        for axes, part in zip(every, parts, strict=True):
-            _forest_part(axes, part, several)
-            axes.set_title(titles[part[0].column.lower_is_better])
-        return as_svg(drawn, "The paper's claims with their 95% confidence intervals")
+    parts = _by_direction(drawn_lines)
+    several = len({line.training_set for line in drawn_lines}) > 1
+    with figure(680, 70 * len(parts) + ROW * len(drawn_lines)) as drawn:
+        for axes, part in zip(_axes(drawn, [len(it) for it in parts]), parts, strict=True):
+            for row, line in enumerate(part):
+                colour, marker, filled = OUTCOMES.get(line.outcome.word, (UNSURE, "o", False))
+                _draw_interval(axes, row, line.comparison, colour, marker, filled)
+                axes.annotate(
+                    line.outcome.word,
+                    (1.02, row),
+                    xycoords=("axes fraction", "data"),
+                    color=colour,
+                    va="center",
+                    fontsize=10,
+                    annotation_clip=False,
+                )
+            _name_rows(axes, [f"{it.title}{f', {it.training_set}' if several else ''}" for it in part])
+            axes.set_title(_direction(part[0].lower_is_better, f"{title_of(part[0].better)} − baseline"))
+        return as_svg(drawn, "The paper's claims with their simultaneous confidence intervals")
 
 
-def _forest_part(axes: Axes, claims: Sequence[Claim], names_sets: bool) -> None:
+def gain(steps: Sequence[Step], methods: Sequence[str]) -> str | None:
+    """What each step adds to every claim's mean, in the colour of the method it leads to; None without intervals."""
+    drawn_steps = [step for step in steps if step.comparison.interval]
+    if not drawn_steps:
+        return None
+    parts = _by_direction(drawn_steps)
+    several = len({step.training_set for step in drawn_steps}) > 1
+    with figure(680, 70 * (len(parts) + 1) + ROW * len(drawn_steps)) as drawn:
+        for axes, part in zip(_axes(drawn, [len(it) for it in parts]), parts, strict=True):
+            for row, step in enumerate(part):
+                is_decided = step.outcome.word in (BETTER, WORSE)
+                _draw_interval(axes, row, step.comparison, colour_of(step.method, methods), "o", is_decided)
+            names = [f"{it.claim}{f', {it.training_set}' if several else ''}" for it in part]
+            _name_rows(axes, [name if name not in names[:row] else "" for row, name in enumerate(names)])
+            axes.set_title(_direction(part[0].lower_is_better, "what a step adds"))
+        titles = {step.title: Line2D([], [], color=colour_of(step.method, methods)) for step in drawn_steps}
+        drawn.legend(titles.values(), titles.keys(), loc="outside lower left")
+        return as_svg(drawn, "What each step of the method adds, with simultaneous confidence intervals")
+
+
+def _by_direction(lines: Sequence[Compared]) -> list[list[Compared]]:
+    """Those of which more is better, and those of which less is, where there are any."""
+    parts = [[line for line in lines if line.lower_is_better == lower] for lower in (False, True)]
+    return [part for part in parts if part]
+
+
+def _direction(lower_is_better: bool, what: str) -> str:
+    return f"{'Lower' if lower_is_better else 'Higher'} is better: {what}, points"
+
+
+def _axes(drawn: MatplotlibFigure, rows: Sequence[int]) -> Iterable[Axes]:
+    ratios = {"height_ratios": [count + 1.2 for count in rows]}
+    return drawn.subplots(len(rows), 1, squeeze=False, gridspec_kw=ratios)[:, 0]
+
+
+def _draw_interval(axes: Axes, row: int, comparison: Comparison, colour: str, marker: str, filled: bool) -> None:
+    assert comparison.difference is not None and comparison.interval is not None
+    axes.plot(comparison.interval, [row, row], color=colour, linewidth=2, solid_capstyle="round")
+    fill = "full" if filled else "none"
+    axes.plot([comparison.difference.mean], [row], marker, color=colour, markersize=7, fillstyle=fill)
+
+
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.axvline(0, color=FAINT, linewidth=1)
-    for row, claim in enumerate(claims):
-        assert claim.difference is not None
-        colour, marker, filled = OUTCOMES.get(claim.verdict, (UNSURE, "o", False))
-        low, high = claim.difference.interval()
-        axes.plot([low, high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
-        axes.plot(
-            [claim.difference.mean], [row], marker, color=colour, markersize=7, fillstyle="full" if filled else "none"
-        )
-        axes.annotate(
-            claim.verdict,
-            (1.02, row),
-            xycoords=("axes fraction", "data"),
-            color=colour,
-            va="center",
-            fontsize=10,
-            annotation_clip=False,
-        )
-    named = [f"{claim.column.title}{f', {claim.training_set}' if names_sets else ''}" for claim in claims]
-    axes.set_yticks(range(len(claims)), named, color=INK, fontsize=11)
-    axes.set_ylim(len(claims) - 0.4, -0.6)
+    axes.set_yticks(range(len(names)), names, color=INK, fontsize=11)
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
     axes.spines["left"].set_visible(False)
 
@@ -87,10 +124,11 @@ def standing_alone(results: Results) -> str:
     Raises:
         InputError: no claim was tested with more than one seed.
     """
-    element = forest(tested_claims(results))
+    element = forest([line for line in tested(results) if line.figure is None])
     if element is None:
         raise InputError(
-            f"Profile {results.profile['name']} has tested no claim with two seeds or more: run both methods' first."
+            f"Profile {results.profile['name']} has tested no claim with two seeds or more: run the "
+            "methods that its claims compare."
         )
     end = element.index(">") + 1
     style = COLOURS.read_text() + "svg { background: var(--page); font-family: system-ui, sans-serif; }"

@@ -43,7 +43,7 @@ def _digest(results: Results, runs: Path) -> str:
     for text in _reasons(results, runs):
         digest.update(text.encode())
     for path in sorted(PACKAGE.parent.rglob("*")):
-        if path.suffix in (".py", ".css", ".html", ".csv"):
+        if path.suffix in (".py", ".css", ".html", ".csv", ".json"):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -1,0 +1,154 @@
+"""The tables of the claims: the means that they are about, their single figures, and what the gain comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from results.claimed import Claims
+from results.claims import CONFIDENCE_IN_EFFECT, FAMILYWISE, WANTED_POWER, WORLDS_FOR_A_VERDICT, Comparison
+from results.definitions import NOT_RUN
+from results.gain import Step, in_words, steps_of_gain
+from results.outcome import Outcome
+from results.plan import Results
+from results.rendered import Rendered
+from results.shipped import Shipped, agrees, read_shipped
+from results.tested import Line, tested, title_of, title_of_set
+
+CLAIMS, SINGLE_FIGURES, GAIN = NAMES = ("claims", "single-figures", "gain")  # of their files
+SET = "Pretraining set"
+
+Row = dict[str, str | Outcome]
+
+
+@dataclass(frozen=True)
+class ClaimTable:
+    """A table of claims: rows with the same headers, and what is said about it."""
+
+    name: str
+    title: str
+    rows: Sequence[Row]
+    notes: tuple[str, ...]
+
+    @property
+    def rendered(self) -> Rendered:
+        """With words in place of outcomes."""
+        cells = [{header: str(cell) for header, cell in row.items()} for row in self.rows]
+        return Rendered(self.name, self.title, cells, self.notes)
+
+
+def tables_of_claims(results: Results) -> list[ClaimTable]:
+    """All of them; none where the profile claims nothing, or the plan has nothing to compare."""
+    if results.claims is None:
+        return []
+    lines, steps, shipped = tested(results), steps_of_gain(results), read_shipped(results)
+    means, figures = ([line for line in lines if (line.figure is not None) is single] for single in (False, True))
+    tables = [
+        ClaimTable(
+            CLAIMS,
+            "The paper's claims, tested",
+            [_row_of_mean(line, shipped, len(lines)) for line in means],
+            (*_notes_on_claims(results.claims, shipped), *(NOTE_ON_WORLDS if results.profile.get("miniature") else ())),
+        ),
+        ClaimTable(
+            SINGLE_FIGURES,
+            "The single figures of the claims",
+            _rows_of_figures(figures, shipped, len(lines)),
+            NOTES_ON_FIGURES,
+        ),
+        ClaimTable(GAIN, "What the gain comes from", _rows_of_steps(steps), (in_words(steps), *NOTES_ON_GAIN)),
+    ]
+    return [table for table in tables if table.rows]
+
+
+NOTE_ON_WORLDS = ("All worlds are drawn from the same few pictures: the words are about redraws from these.",)
+NOTES_ON_FIGURES = (
+    "Difference: mean over worlds (their number), in points. A figure is tested once its claim was rejected against "
+    "all baselines, at the claim's level: with the larger of the baselines' p-values, and Holm's correction. Intervals "
+    "are simultaneous over the figures of a claim and over the claims, against one baseline.",
+)
+NOTES_ON_GAIN = (
+    "Each step adds one part of the method. The difference that it makes to the mean of a claim's figures, in points, "
+    "over worlds (their number) and paired by world; the intervals are simultaneous (95%) over this table.",
+)
+
+
+def _notes_on_claims(section: Claims, shipped: Shipped | None) -> tuple[str, ...]:
+    return (
+        "Each claim is about the unweighted mean of its figures. Difference: mean over worlds, paired by world, in "
+        "points. A world is what a seed draws.",
+        f"The claims share {100 * FAMILYWISE:g}% (two-sided, Student's t). Each is tested against its first baseline, "
+        "and against the next one once that was rejected. Intervals are simultaneous over the claims, against one "
+        "baseline.",
+        "Holds, does not hold: significant, one way or the other. No difference: the interval lies within "
+        f"{section.margin:g} of 0. Undecided: with the worlds needed for {100 * WANTED_POWER:g}% power, and the "
+        f"{100 * CONFIDENCE_IN_EFFECT:g}% range of that number. Fewer than {WORLDS_FOR_A_VERDICT} worlds have no "
+        "verdict.",
+        "Shipped: the result of many worlds that comes with the code. This run agrees if its mean lies where one of so "
+        f"many worlds would ({100 * FAMILYWISE:g}% over all that is shown)."
+        if shipped
+        else "No result is shipped of this profile as it is, so that there is none to agree with.",
+    )
+
+
+def _row_of_mean(line: Line, shipped: Shipped | None, shown: int) -> Row:
+    difference = line.comparison.difference
+    return {
+        "Claim": line.title,
+        SET: title_of_set(line.training_set),
+        "Difference": f"{difference.mean:+.2f}" if difference else NOT_RUN,
+        "Interval": _interval(line.comparison.interval),
+        "Worlds": str(difference.n if difference else 0),
+        **({"Shipped": _shipped(line, shipped, shown)} if shipped else {}),
+        "Verdict": line.outcome,
+    }
+
+
+def _rows_of_figures(lines: Sequence[Line], shipped: Shipped | None, shown: int) -> list[Row]:
+    """One figure a row, one baseline a column, or two."""
+    rows: dict[tuple[str, str], Row] = {}
+    for line in lines:
+        row = rows.setdefault(
+            (line.training_set, line.about),
+            {"Figure": line.about, SET: title_of_set(line.training_set)},
+        )
+        versus = f"{title_of(line.better)} − {title_of(line.comparison.baseline)}"
+        row[versus] = _with_worlds(line.comparison)
+        if shipped:
+            row[f"{versus}, shipped"] = _shipped(line, shipped, shown)
+        row["Verdict"] = line.outcome
+    return [row | {"Verdict": row.pop("Verdict")} for row in rows.values()]
+
+
+def _shipped(line: Line, shipped: Shipped, shown: int) -> str:
+    """What was shipped, and whether this run agrees."""
+    known, difference = shipped.differences.get(line.key), line.comparison.difference
+    if known is None:
+        return "unknown"
+    word = "" if difference is None else ", agrees" if agrees(difference, known, shown) else ", differs"
+    return f"{known.mean:+.2f} {_interval(known.interval(line.comparison.level))} ({known.worlds}){word}"
+
+
+def _rows_of_steps(steps: Sequence[Step]) -> list[Row]:
+    """One claim a row, one step a column."""
+    rows: dict[tuple[str, str], Row] = {}
+    for step in steps:
+        row = rows.setdefault(
+            (step.training_set, step.claim),
+            {"Mean of": _mean_of(step), SET: title_of_set(step.training_set)},
+        )
+        row[step.title] = _with_worlds(step.comparison)
+    return list(rows.values())
+
+
+def _mean_of(step: Step) -> str:
+    return f"{step.claim}, lower is better" if step.lower_is_better else step.claim
+
+
+def _with_worlds(comparison: Comparison) -> str:
+    difference = comparison.difference
+    if difference is None:
+        return NOT_RUN
+    return f"{difference.mean:+.2f} {_interval(comparison.interval)} ({difference.n})".replace("  ", " ")
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return f"[{ends[0]:+.2f}, {ends[1]:+.2f}]" if ends else ""

@@ -1,0 +1,81 @@
+"""What a profile claims: its section ``claims``, which the plan hands on to tables and report."""
+
+import difflib
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from core.config import Config, Distinct, Name, NotNegativeNumber
+from results.definitions import COLUMNS
+
+
+def _figure(name: str) -> str:
+    if name not in COLUMNS:
+        near = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.0)
+        raise ValueError(f"no table has a figure {name!a}; the nearest is {near[0]}")
+    return name
+
+
+ClaimName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$", max_length=32)]
+Figures = Annotated[Distinct[tuple[Annotated[str, AfterValidator(_figure)], ...]], Field(min_length=1)]
+
+
+class Claims(Config):
+    """That one method is better than others. All figures are in percent, so that their means are in points.
+
+    Attributes:
+        better: the method that is claimed to be better.
+        baselines: the methods that it is compared with, in the order in which they are tested.
+        margin: in points; a difference that lies within it is none.
+        primary: the claims, each by its name with the figures whose mean it is about, by evaluation and metric, such as
+            ``accuracy-imagenet/top1``; within a claim, either more is better in all of them or less.
+        steps: methods from a baseline to the better one, each with one part more than the one before it; none where
+            nothing is said of where the gain comes from.
+    """
+
+    better: Name
+    baselines: Distinct[tuple[Name, ...]] = Field(min_length=1)
+    margin: NotNegativeNumber
+    primary: dict[ClaimName, Figures] = Field(min_length=1)
+    steps: Distinct[tuple[Name, ...]] = Field(default=(), min_length=2)
+
+    @model_validator(mode="after")
+    def _compares_with_others(self) -> "Claims":
+        if self.better in self.baselines:
+            raise ValueError(f"{self.better} is among the baselines, but is what they are compared with: take it out")
+        return self
+
+    @model_validator(mode="after")
+    def _figures_belong_together(self) -> "Claims":
+        claimed: dict[str, str] = {}
+        for claim, figures in self.primary.items():
+            for figure in figures:
+                if figure in claimed:
+                    raise ValueError(f"{figure} stands in {claimed[figure]} and in {claim}: name it in one of them")
+                claimed[figure] = claim
+                if COLUMNS[figure].lower_is_better != COLUMNS[figures[0]].lower_is_better:
+                    raise ValueError(
+                        f"of the figures of {claim}, {figures[0]} and {figure} are better in opposite directions, so "
+                        "that their mean says nothing: make two claims of them"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_lead_from_a_baseline(self) -> "Claims":
+        if self.steps and (self.steps[0] not in self.baselines or self.steps[-1] != self.better):
+            raise ValueError(
+                f"steps lead from {self.steps[0]} to {self.steps[-1]}, expected from one of "
+                f"{', '.join(self.baselines)} to {self.better}"
+            )
+        return self
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """Every method that is named, with the key that names it first."""
+        named = [("better", self.better), *(("baselines", it) for it in self.baselines)]
+        return {method: key for key, method in reversed([*named, *(("steps", it) for it in self.steps)])}
+
+    @property
+    def lower_is_better(self) -> dict[str, bool]:
+        """By claim."""
+        return {claim: COLUMNS[figures[0]].lower_is_better for claim, figures in self.primary.items()}

@@ -1,0 +1,151 @@
+"""The shipped result: differences over many worlds, beside which a run of few worlds is set.
+
+A run of fewer worlds than a verdict needs says only whether it agrees with that result: whether its mean lies where a
+mean of so many worlds from the same source would, at 5% over all that is shown.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from core.errors import InputError
+from core.files import write_text
+from results.claims import WORLDS_FOR_A_VERDICT
+from results.plan import Results
+from results.schema import Amount, first_fault
+from results.statistics import Summary, students_t
+from results.tested import tested
+
+SHIPPED_FILE = Path(__file__).with_name("shipped.json")
+CONFIDENCE = 0.95
+NO_FIGURES = (  # keys of a profile that change none
+    ("name",),
+    ("seeds",),
+    ("compares_with",),
+    ("tolerance",),
+    ("throughput",),
+    ("resources",),
+    ("slurm",),
+    ("claims", "margin"),
+    ("claims", "steps"),
+    ("pretrain", "runtime"),
+    ("evaluate", "workers"),
+    ("evaluate", "finetune", "runtime"),
+    ("evaluate", "detection", "runtime"),
+)
+
+
+class Difference(BaseModel):
+    """A shipped difference: mean and sample standard deviation over worlds, and their number."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mean: FiniteFloat
+    deviation: Amount
+    worlds: int = Field(ge=WORLDS_FOR_A_VERDICT)
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """At the level at which ours is tested."""
+        return Summary(self.mean, self.deviation, self.worlds).interval(1 - level)
+
+
+class Shipped(BaseModel):
+    """The content of ``shipped.json``.
+
+    Attributes:
+        commits: of the code that the records name.
+        digest: of everything in the profile that determines figures.
+        differences: by what they are of, such as ``webvision: detection, mopro against ce``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    commits: list[str]
+    digest: str
+    differences: dict[str, Difference]
+
+
+def read_shipped(results: Results) -> Shipped | None:
+    """The shipped result, if there is one and it is of this profile.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        shipped = Shipped.model_validate_json(SHIPPED_FILE.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise InputError(f"{SHIPPED_FILE} is damaged ({first_fault(error)}): restore it, or remove it.") from None
+    return shipped if shipped.digest == digest_of(results.profile) else None
+
+
+def ship(results: Results) -> str:
+    """Write ``shipped.json`` from the records of a reproduction of many worlds; gives a sentence about it.
+
+    Raises:
+        InputError: they can't be shipped: nothing is claimed, there are too few worlds, or the code isn't known.
+    """
+    name = results.profile["name"]
+    differences = {line.key: line.comparison.difference for line in tested(results)}
+    measured = {key: difference for key, difference in differences.items() if difference is not None}
+    worlds = min((difference.n for difference in measured.values()), default=0)
+    if worlds < WORLDS_FOR_A_VERDICT:
+        raise InputError(
+            f"Profile {name} has claims of {worlds} worlds, and {WORLDS_FOR_A_VERDICT} are needed to ship them: run "
+            "more seeds."
+        )
+    code = [code for record in results.records.values() for code in record.code]
+    if any(it.commit is None or it.differs is not False for it in code):
+        raise InputError(
+            f"Some records of profile {name} are of code that no commit names: run it anew from a clean checkout."
+        )
+    shipped = Shipped(
+        commits=sorted({str(it.commit) for it in code}),
+        digest=digest_of(results.profile),
+        differences={
+            key: Difference(mean=it.mean, deviation=it.deviation or 0.0, worlds=it.n) for key, it in measured.items()
+        },
+    )
+    write_text(SHIPPED_FILE, shipped.model_dump_json(indent=1) + "\n")
+    return f"{len(measured)} differences over {worlds} worlds or more: {SHIPPED_FILE}"
+
+
+def agrees(ours: Summary, shipped: Difference, shown: int) -> bool:
+    """Whether a mean of few worlds lies where one from the same source does.
+
+    Args:
+        ours: of the few worlds; its own deviation does not count.
+        shipped: of the many.
+        shown: how many such comparisons are made, for Bonferroni's correction.
+    """
+    bound = students_t(shipped.worlds - 1, 1 - (1 - CONFIDENCE) / shown) * shipped.deviation
+    return abs(ours.mean - shipped.mean) <= bound * math.sqrt(1 / ours.n + 1 / shipped.worlds)
+
+
+def digest_of(profile: Mapping[str, Any]) -> str:
+    """Of all values of a profile that determine the differences that it claims.
+
+    Seeds, resources and the like are left out, and so are methods that no claim compares.
+    """
+    values = _without(profile, NO_FIGURES)
+    section = values.get("claims") or {}
+    compared = {section.get("better"), *section.get("baselines", ())}
+    values["methods"] = {name: it for name, it in values.get("methods", {}).items() if name in compared}
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _without(values: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    """The values without those at some places."""
+    ended = {key for key, *rest in keys if not rest}
+    deeper = {key: [rest for first, *rest in keys if first == key and rest] for key in values}
+    return {
+        key: _without(value, [tuple(it) for it in deeper[key]]) if isinstance(value, Mapping) and deeper[key] else value
+        for key, value in values.items()
+        if key not in ended
+    }
