@@ -26,6 +26,7 @@ from profiles.schema import Profile
 
 SAMPLE = 1000
 FAULTS_SHOWN = 10  # of each data set; its file holds all
+SECONDS_FOR_THE_KILLED = 15.0  # after a check was killed, its decoding processes hold the folder until they notice
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = given.runs.absolute() / profile.name
     data_sets = data_sets_of(profile, runs)
     folder = runs / VERIFICATION_FOLDER
-    with held_alone(folder), _Bars() as bars:
+    with held_alone(folder, SECONDS_FOR_THE_KILLED), _Bars() as bars:
         verifier = Verifier(folder, None if given.full else given.sample, given.jobs, bars.progress)
         reports = [verifier.verify(data_set) for data_set in data_sets]
     print(_as_text(reports, verifier))

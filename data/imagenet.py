@@ -19,7 +19,7 @@ from data.images import ImageTable
 from data.misplaced import SYNSET
 from data.paths import Paths, shown
 from data.shards import FOLDER, Shards, open_shards
-from data.strangers import listing
+from data.strangers import listing, refuse_unread
 
 SHOWN = 5  # names in a sentence
 
@@ -58,7 +58,8 @@ def files_of_synsets(folder: Path, shards: Shards | None) -> dict[str, list[str]
         top = listing(folder)
         _refuse_misplaced(folder, top.images)
         for synset in top.folders:
-            files[synset], deeper = listing(folder / synset)
+            files[synset], deeper, unread = listing(folder / synset)
+            refuse_unread(folder / synset, unread)
             for inner in (folder / synset / name for name in deeper):
                 if inner.is_dir():
                     _refuse_misplaced(inner, listing(inner).images)

@@ -28,7 +28,7 @@ from core.cache import cache_folder
 from core.errors import InputError
 from core.files import written_atomically
 from data.paths import Paths, shown
-from data.strangers import files_in, is_image
+from data.strangers import files_in, is_image, is_unread, refuse_unread
 from data.tar_members import BLOCK, Folder, Link, members
 
 FOLDER = "shards"
@@ -176,6 +176,9 @@ def _indexed(files: Sequence[Path]) -> Shards:
         names.append(path)
         holders.append(number)
         places.extend(places[4 * row : 4 * row + 4])
+    for name, holder in zip(names, holders, strict=True):
+        if is_unread(os.fsdecode(name)):
+            refuse_unread(files[holder], [os.fsdecode(name)])
     images = sorted((row for row, name in enumerate(names) if is_image(os.fsdecode(name))), key=names.__getitem__)
     paths = Paths.of(names[row] for row in images)
     shard, offsets, sizes, headers = np.array(places, dtype=np.int64).reshape(-1, 4)[images].T

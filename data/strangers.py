@@ -8,14 +8,14 @@ Ignored is, wherever it lies:
   ending (a README, a checksum); among folders of classes, every file that is no image.
 
 Whatever else does not belong there is named by the reader that meets it: a class folder too many, an image that lies
-where no reader looks. A link counts as what it is named after, an image or a folder, and one that leads nowhere as
-what is missing there.
+where no reader looks, an image of a format that no reader takes. A link counts as what it is named after, an image or a
+folder, and one that leads nowhere as what is missing there.
 
 Of an image nothing is looked at but its name in the listing; the same rule holds for paths in tar files.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from core.errors import InputError
 from data.paths import shown
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # as torchvision's ImageFolder
+UNREAD = (".jfif", ".jpe", ".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2")
 SYSTEM_NAMES = {
     "lost+found",  # ext4
     *("__macosx", "network trash folder", "temporary items", "icon\r"),  # macOS
@@ -32,10 +33,11 @@ SYSTEM_NAMES = {
 
 
 class Listing(NamedTuple):
-    """What counts in a folder: the names of its images and of its folders, both sorted."""
+    """The names of a folder's images, of its folders, and of images that cannot be read, all sorted."""
 
     images: list[str]
     folders: list[str]
+    unread: list[str]
 
 
 def is_ignored(name: str) -> bool:
@@ -48,13 +50,31 @@ def is_image(path: str) -> bool:
     return path.lower().endswith(SUFFIXES) and not any(is_ignored(name) for name in path.split("/"))
 
 
+def is_unread(path: str) -> bool:
+    """Whether a file is an image of a format that is not read: by its name, as with images."""
+    return path.lower().endswith(UNREAD) and not any(is_ignored(name) for name in path.split("/"))
+
+
+def refuse_unread(place: Path, files: Sequence[str]) -> None:
+    """Refuse a folder, or a shard, that holds what ``is_unread`` tells.
+
+    Raises:
+        InputError: there is such a file.
+    """
+    if files:
+        raise InputError(
+            f"{shown(place)} holds {shown(files[0])}{f' and {len(files) - 1} more' * (len(files) > 1)}, an image of a "
+            f"format that is not read: convert it to one of {', '.join(SUFFIXES)}, or remove it."
+        )
+
+
 def listing(folder: Path) -> Listing:
     """The images and the folders that count in a folder.
 
     Raises:
         InputError: it cannot be listed.
     """
-    found = Listing([], [])
+    found = Listing([], [], [])
     for entry in _entries(folder):
         if entry.name.lower().endswith(SUFFIXES):
             if entry.is_file(follow_symlinks=False) or entry.is_symlink():  # of a link nothing is looked at
@@ -63,8 +83,10 @@ def listing(folder: Path) -> Listing:
                 found.folders.append(entry.name)
         elif _is_folder(entry):
             found.folders.append(entry.name)
-    found.images.sort()
-    found.folders.sort()
+        elif is_unread(entry.name):
+            found.unread.append(entry.name)
+    for names in found:
+        names.sort()
     return found
 
 

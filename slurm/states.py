@@ -55,7 +55,7 @@ def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) ->
     """The state of each job.
 
     Args:
-        jobs: in an order in which nothing stands before what it needs.
+        jobs: in an order in which nothing stands before what it needs; what else they need is done.
         runs: the folder that job folders lie in.
         queued: jobs in the scheduler's queue by identity, read before this call; empty where there is no scheduler.
     """
@@ -97,7 +97,7 @@ def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Map
     lost = [
         f"needs {need.name}, which is {states[need.name].state}"
         for need in job.needs.values()
-        if _is_lost(states[need.name])
+        if need.name in states and _is_lost(states[need.name])
     ]
     has_begun = log is not None or bool(error)
     if not has_begun and identity is None:

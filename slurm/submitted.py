@@ -37,6 +37,8 @@ class SubmittedTask:
         if status == EXIT_INTERRUPTED:
             self._wait_to_be_killed(queue_again if place.rank == 0 else None)
             status = EXIT_FAILED
+        for number in (REQUEUE, signal.SIGTERM):  # Python lets go of its handlers before the process has ended
+            signal.signal(number, signal.SIG_IGN)
         sys.exit(status)
 
     def checkpoint(self) -> submitit.helpers.DelayedSubmission:

@@ -43,11 +43,11 @@ def watch(jobs: Sequence[Job], runs: Path, display: Display) -> list[Failure]:
 
 
 def _show(state: JobState, shown: dict[str, State], runs: Path, display: Display) -> None:
+    if state.state is State.PENDING:  # for the first time, or again after the scheduler has stopped it
+        return
     job, before = state.job, shown.get(state.job.name)
     shown[job.name] = state.state
-    if before in (None, State.PENDING) and state.state is State.PENDING:
-        return
-    if before in (None, State.PENDING):
+    if before is None:
         display.started(job)
     if state.progress:
         display.progress(job, state.progress["done"], state.progress["total"], state.progress["unit"])

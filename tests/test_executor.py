@@ -247,6 +247,13 @@ def test_a_model_that_its_job_did_not_write_is_not_used(tmp_path):
     assert run([third], tmp_path)[0] == []
 
 
+def test_the_state_of_a_job_may_be_asked_without_those_that_are_done(tmp_path):
+    first = toy("first")
+    second = toy("second", needs=[first])
+    run([first], tmp_path)
+    assert [state.state for state in read_states([second], tmp_path, {})] == [State.NOT_STARTED]
+
+
 def test_a_folder_that_cannot_be_read_as_a_record_holds_back_too(tmp_path):
     job = toy("first")
     (job.folder(tmp_path) / "record.json").mkdir(parents=True)

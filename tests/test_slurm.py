@@ -15,9 +15,11 @@ import pytest
 from core.errors import InputError
 from slurm.cluster import SlurmExecutor
 from slurm.config import SlurmConfig
-from slurm.states import State
+from slurm.queue import read_queue
+from slurm.states import State, read_states
 from tests.commands import REPOSITORY, command, environment, records, run_all
 from tests.slurm_cluster import Cluster, missing_programs, wait_until
+from tests.test_executor import toy
 
 SLURM = ("--cluster", "slurm")
 ONE_BRANCH = ("--only", "accuracy-imagenet", "--methods", "mopro")
@@ -162,8 +164,17 @@ def test_a_pretraining_outlasts_its_time_limit(cluster, runs, tmp_path):
     assert run_all(reference, *ONE_BRANCH, **longest).returncode == 0
     run = finish(runs, *ONE_BRANCH, **longest, **limited)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert attempts(runs) > 1
+    assert attempts(runs) > 1 and "FAILED" not in run.stdout
     assert records(runs) == records(reference)
+
+
+def test_a_warning_that_comes_when_all_is_done_changes_nothing(cluster, tmp_path):
+    """SLURM warns of the time limit whenever it looks, so also in the moment between the record and the end."""
+    first = toy("first", "be_warned_at_the_end")
+    second = toy("second", needs=[first])
+    SlurmExecutor(tmp_path, SlurmConfig()).submit([first, second])
+    wait_until(lambda: not read_queue(), "both have ended", 120)
+    assert [state.state for state in read_states([first, second], tmp_path, {})] == [State.DONE, State.DONE]
 
 
 def test_a_cancelled_pretraining_takes_its_branch_with_it_and_the_command_repairs_it(cluster, runs):

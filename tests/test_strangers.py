@@ -166,8 +166,30 @@ def test_names_that_are_not_utf8_are_read_and_shown(miniature, world):
 def test_the_endings_of_images(tmp_path):
     for name in ("a.JPEG", "b.jpg", "c.PNG", "d.webp", "e.txt", "f.jpg.md5", "g"):
         (tmp_path / name).touch()
+    for name in ("h.JPE", "i.heic", "j.gif"):
+        (tmp_path / name).touch()
+    assert listing(tmp_path).unread == ["h.JPE", "i.heic", "j.gif"]
     assert listing(tmp_path).images == ["a.JPEG", "b.jpg", "c.PNG", "d.webp"]
     assert is_image("n1/x.JPEG") and not is_image("__MACOSX/n1/x.JPEG") and not is_image("n1/._x.JPEG")
+
+
+@pytest.mark.parametrize("name", ["x.jfif", "y.HEIC", "é.gif", "z.Avif"])
+@pytest.mark.parametrize("in_shards", [False, True])
+def test_images_that_no_reader_takes_are_named(world, name, in_shards):
+    """They would be missing from every figure, and nothing would say so."""
+    folder = world / "imagenet/val"
+    put(folders_below(folder)[3], name)
+    place = folders_below(folder)[3]
+    if in_shards:
+        (folder / "shards").mkdir()
+        with tarfile.open(folder / "shards/a.tar", "w") as shard:
+            shard.add(folder, ".", filter=lambda member: None if "shards" in member.name else member)
+        for path in folder.iterdir():
+            if path.name != "shards":
+                shutil.rmtree(path)
+        place, name = folder / "shards/a.tar", f"{place.name}/{name}"
+    with pytest.raises(InputError, match=f"{place} holds {name}, an image of a format that is not read"):
+        READERS["imagenet/val"](world)
 
 
 def test_strangers_in_and_among_shards_are_ignored(miniature, world):

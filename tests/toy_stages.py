@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 
 import torch
@@ -33,6 +34,17 @@ def write_a_model(config, workspace):
     path.write_bytes(bytes([config["number"]]))
     workspace.provenance["model_sha256"] = sha256_of(path)
     return DONE
+
+
+def be_warned_at_the_end(config, workspace):
+    """The scheduler's warning comes when all is done, and Python has let go of its handlers."""
+    sys.warned = _WarnedAtTheEnd()
+    return add(config, workspace)
+
+
+class _WarnedAtTheEnd:
+    def __del__(self, kill=os.kill, process=os.getpid, number=signal.SIGUSR2):
+        kill(process(), number)
 
 
 def refuse(config, workspace):
