@@ -19,11 +19,12 @@ from results.published import TABLE, Published, read_published
 from results.records import write_record
 from results.reproduced import Compared, outcomes, seeds_to_decide
 from results.schema import Record
-from results.statistics import holm, summarise
+from results.statistics import Summary, holm, summarise
 from results.tables import build_tables, figures
 from results.writing import write_tables
 
 GOLDEN = Path(__file__).parent / "golden"
+RULES = Path(__file__).parent.parent / "docs/results.md"
 CLAIMS = {
     "better": "mopro",
     "baselines": ["ce"],
@@ -219,6 +220,19 @@ def test_the_seeds_that_are_called_for_decide(values, tolerance):
         for n in (needed - 1, needed)
     }
     assert words[needed - 1] == "undecided" != words[needed]
+
+
+def test_what_a_few_seeds_can_decide_is_what_the_documentation_says():
+    table = re.findall(r"^\| (\d) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", RULES.read_text(), re.MULTILINE)
+    assert [row[0] for row in table] == ["2", "3", "5", "8"]
+    for seeds, *spreads, beyond in table:
+        for tolerance, spread in zip((0.45, 0.5, 1.0), map(float, spreads), strict=True):
+            for change, expected in ((-0.01, "reproduced"), (0.01, "undecided")):
+                ours = Summary(0.0, spread + change, int(seeds))
+                assert outcomes([Compared(Published((0.0,), "verified"), ours, tolerance)])[0].word == expected
+        for change, expected in ((0.01, "better"), (-0.01, "undecided")):
+            ours = Summary(1.0 + float(beyond) + change, 1.0, int(seeds))
+            assert outcomes([Compared(Published((0.0,), "verified"), ours, 1.0)])[0].word == expected
 
 
 def test_no_number_of_seeds_decides_on_the_edge():
