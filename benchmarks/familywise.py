@@ -42,6 +42,9 @@ TRUTHS: Mapping[str, Truth] = {
     "of each claim, half of the figures differ by the margin": _truth(lambda _, __, figure: figure % 2 == 0, MARGIN),
     "three claims differ, three do not": _truth(lambda claim, *_: claim % 2 == 0),
     "three claims differ by the margin, three do not": _truth(lambda claim, *_: claim % 2 == 0, MARGIN),
+    "all differ vastly from the first baseline, one of each claim from the second": _truth(
+        lambda _, baseline, figure: baseline == 0 or figure == 0, 10 * LARGE
+    ),
     "all differ from the first baseline, half from the second": _truth(
         lambda _, baseline, figure: baseline == 0 or figure % 2 == 0
     ),

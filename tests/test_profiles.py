@@ -1,6 +1,7 @@
 """Profiles: what is wrong with one is said in a sentence; a change re-runs exactly what depends on it."""
 
 import pytest
+from pydantic import ValidationError
 
 from core.errors import InputError
 from profiles.expand import jobs_of
@@ -22,6 +23,38 @@ def test_shipped_profiles_expand(name):
     ("override", "parts"),
     [
         ("pretrain.schedule.epoch=3", ["unknown key 'pretrain.schedule.epoch'", "'pretrain.schedule.epochs'"]),
+        ("claims.better=ce", ["claims: ce is among the baselines", "take it out"]),
+        ("claims.baselines=[ce, ce]", ["claims.baselines: ce stands there twice"]),
+        ("claims.baselines=[]", ["claims.baselines", "at least 1 item"]),
+        ("claims.baselines=[ce, plain]", ["claims.baselines names plain, but methods has ce, ce-strong-view, mopro"]),
+        (
+            "methods.no-correction=null",
+            ["claims.steps names no-correction", "name one of those, or set claims"],
+        ),
+        ("methods.mopro=null", ["claims.better names mopro, but methods has ce, ce-strong-view, no-correction"]),
+        ("claims.primary={}", ["claims.primary", "at least 1 item"]),
+        ("claims.primary.accuracy=[]", ["claims.primary.accuracy", "at least 1 item"]),
+        (
+            "claims.primary.accuracy=[accuracy-imagnet/top1]",
+            ["claims.primary.accuracy.0: no table has a figure 'accuracy-imagnet/top1'", "accuracy-imagenet/top1"],
+        ),
+        (
+            "claims.primary.detection=[detection-short/box_ap, accuracy-imagenet/top1]",
+            ["claims: accuracy-imagenet/top1 stands in accuracy and in detection: name it in one of them"],
+        ),
+        (
+            "claims.primary.detection=[detection-short/box_ap, detection-short/box_ap]",
+            ["claims.primary.detection: detection-short/box_ap stands there twice"],
+        ),
+        (
+            "claims.primary={all: [accuracy-imagenet/top1, robustness-imagenet-r/calibration_error_without_last_bin]}",
+            ["claims: of the figures of all, accuracy-imagenet/top1 and robustness-imagenet-r", "opposite directions"],
+        ),
+        ("claims.primary={a/b: [accuracy-imagenet/top1]}", ["claims.primary.a/b"]),
+        ("claims.margin=-1", ["claims.margin", "found -1"]),
+        ("claims.steps=[mopro]", ["claims.steps", "at least 2 items"]),
+        ("claims.steps=[ce, ce-strong-view]", ["claims: steps lead from ce to ce-strong-view, expected", "to mopro"]),
+        ("claims.step=[]", ["unknown key 'claims.step'", "'claims.steps'"]),
         ("methods.mopro.treshold=1", ["unknown key 'methods.mopro.treshold'", "'methods.mopro.threshold'"]),
         ("methods.ce.vew=weak", ["unknown key 'methods.ce.vew'", "'methods.ce.view'"]),
         ("data.webvision.webvision.clases=1", ["'data.webvision.webvision.classes'"]),
@@ -166,6 +199,17 @@ def test_null_takes_away_what_the_extended_profile_has(tmp_path):
         load_profile("mini", ["methods={}"])
     with pytest.raises(InputError, match=r"pretrain: field required"):
         load_profile("mini", ["pretrain=null"])
+
+
+def test_claims_are_as_a_profile_has_them():
+    """An evaluation that is left out is no fault: its claims are not run."""
+    mini = load_profile("mini").claims
+    assert mini and load_profile("mini", ["evaluate.detection=null"]).claims == mini
+    assert load_profile("ablation").claims == mini and load_profile("paper").claims is None
+    assert load_profile("mini", ["claims=null"]).claims is None
+    assert "detection" not in load_profile("mini", ["claims.primary.detection=null"]).claims.primary
+    with pytest.raises(ValidationError):
+        mini.margin = 2
 
 
 def test_the_paper_pretrains_on_three_sets_with_their_own_thresholds():

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from results.published import TABLE, Published, read_published
 from results.records import write_record
 from results.reproduced import Compared, outcomes, seeds_to_decide
 from results.schema import Record
-from results.statistics import holm, summarise
+from results.statistics import Summary, holm, summarise
 from results.tables import build_tables, figures
 from results.writing import write_tables
 
 GOLDEN = Path(__file__).parent / "golden"
+RULES = Path(__file__).parent.parent / "docs/results.md"
 CLAIMS = {
     "better": "mopro",
     "baselines": ["ce"],
@@ -220,6 +222,19 @@ def test_the_seeds_that_are_called_for_decide(values, tolerance):
     assert words[needed - 1] == "undecided" != words[needed]
 
 
+def test_what_a_few_seeds_can_decide_is_what_the_documentation_says():
+    table = re.findall(r"^\| (\d) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", RULES.read_text(), re.MULTILINE)
+    assert [row[0] for row in table] == ["2", "3", "5", "8"]
+    for seeds, *spreads, beyond in table:
+        for tolerance, spread in zip((0.45, 0.5, 1.0), map(float, spreads), strict=True):
+            for change, expected in ((-0.01, "reproduced"), (0.01, "undecided")):
+                ours = Summary(0.0, spread + change, int(seeds))
+                assert outcomes([Compared(Published((0.0,), "verified"), ours, tolerance)])[0].word == expected
+        for change, expected in ((0.01, "better"), (-0.01, "undecided")):
+            ours = Summary(1.0 + float(beyond) + change, 1.0, int(seeds))
+            assert outcomes([Compared(Published((0.0,), "verified"), ours, 1.0)])[0].word == expected
+
+
 def test_no_number_of_seeds_decides_on_the_edge():
     on_the_edge = replace(summarise([0.4, 0.6, 0.5]), mean=0.5)
     assert seeds_to_decide(on_the_edge, 0.5) is None
@@ -260,6 +275,66 @@ def test_published_figures_are_those_of_the_source():
     assert figures["lowshot", "CE", "WebVision-V1.0", "VOC07_mAP_k2"].values == ()
     assert {figure.status for figure in figures.values()} == {"verified", "secondary", "conflict", "missing"}
     assert all(bool(figure.values) == (figure.status != "missing") for figure in figures.values())
+
+
+def with_line(folder: Path, line: str) -> Path:
+    """The published figures with one line more, as somebody who holds the paper might add it."""
+    path = folder / "published.csv"
+    path.write_text(TABLE.read_text() + line + "\n")
+    return path
+
+
+NEW = "lowshot,Mine,WebVision-V1.0,VOC07_mAP_k1"
+
+
+def test_a_figure_that_is_filled_in(tmp_path):
+    path = tmp_path / "published.csv"
+    missing = "lowshot,CE,WebVision-V1.0,VOC07_mAP_k2,,missing,"
+    text = TABLE.read_text()
+    assert missing in text
+    path.write_text(
+        text.replace(missing, 'lowshot,CE,WebVision-V1.0,VOC07_mAP_k2,61.3,verified,"the paper, Table 2"', 1)
+    )
+    assert read_published(path)["lowshot", "CE", "WebVision-V1.0", "VOC07_mAP_k2"] == Published((61.3,), "verified")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f"{NEW},7l.3,verified,paper", "the value is '7l.3', expected a number between 0 and 100"),
+        (f"{NEW},713,verified,paper", "the value is '713', expected"),
+        (f"{NEW},-3,verified,paper", "the value is '-3', expected"),
+        (f"{NEW},nan,verified,paper", "the value is 'nan', expected"),
+        (f'{NEW},"71,3",verified,paper', "the value is '71,3', expected"),
+        (f"{NEW},71.3,verified,", "it has a value without a source"),
+        (f"{NEW},71.3,sure,paper", "the status is 'sure', expected one of verified, secondary, conflict, missing"),
+        (f"{NEW},71.3,missing,paper", "it is missing and has the value '71.3'"),
+        (f"{NEW},,verified,paper", "it is verified and has no value"),
+        (f"{NEW},71.3,verified,paper, Table 2", "it has not 7 cells"),
+        (f"{NEW},71.3,verified", "it has not 7 cells"),
+        ("lowshot,Mine,WebVision-V1.0,VOC07_k1,71.3,verified,paper", "no table has the metric lowshot/VOC07_k1"),
+        ("lowshot,CE,WebVision-V1.0,VOC07_mAP_k2,71.3,verified,paper", "the same figure stands on an earlier line"),
+    ],
+)
+def test_a_wrong_cell_among_the_published_figures(tmp_path, line, said):
+    lines = len(TABLE.read_text().splitlines()) + 1
+    with pytest.raises(InputError, match=rf"published\.csv, line {lines}: {re.escape(said)}") as error:
+        read_published(with_line(tmp_path, line))
+    assert "\n" not in error.value.sentence
+
+
+def test_a_conflict_needs_two_values(tmp_path):
+    with pytest.raises(InputError, match=r"lowshot/Mine/WebVision-V1\.0/VOC07_mAP_k1 is a conflict of one value"):
+        read_published(with_line(tmp_path, f"{NEW},71.3,conflict,paper"))
+    both = f"{NEW},71.3,conflict,paper\n{NEW},71.4,conflict,elsewhere"
+    found = read_published(with_line(tmp_path, both))
+    assert found["lowshot", "Mine", "WebVision-V1.0", "VOC07_mAP_k1"] == Published((71.3, 71.4), "conflict")
+
+
+def test_published_figures_with_other_columns(tmp_path):
+    (tmp_path / "published.csv").write_text("table,method\n")
+    with pytest.raises(InputError, match="begins with other columns"):
+        read_published(tmp_path / "published.csv")
 
 
 def test_columns_that_no_job_of_the_plan_measures_are_left_out(tmp_path):
