@@ -35,6 +35,7 @@ NO_FIGURES = (  # keys of a profile that change none
     ("claims", "steps"),
     ("pretrain", "runtime"),
     ("evaluate", "workers"),
+    ("evaluate", "memorisation"),
     ("evaluate", "finetune", "runtime"),
     ("evaluate", "detection", "runtime"),
 )
