@@ -38,6 +38,7 @@ NO_FIGURES = (  # keys of a profile that change none
     ("evaluate", "memorisation"),
     ("evaluate", "finetune", "runtime"),
     ("evaluate", "detection", "runtime"),
+    ("evaluate", "detection", "untrained_seeds"),
 )
 
 

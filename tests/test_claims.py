@@ -287,6 +287,7 @@ def digest(*overrides: str, seeds: tuple[int, ...] = ()) -> str:
         "evaluate.workers=2",
         "evaluate.finetune.runtime.workers=1",
         "evaluate.detection.runtime.log_every=7",
+        "evaluate.detection.untrained_seeds=[1, 2]",
         "claims.margin=2",
         "claims.steps=null",
         "methods.mine={objective: cross-entropy}",
