@@ -11,8 +11,6 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 REDUCED = {
     "seeds": "[0]",
-    "methods.ce-strong-view": "null",
-    "methods.no-correction": "null",
     "miniature.webvision.images": "400",
     "miniature.webvision.validation_images": "101",
     "miniature.imagenet.images": "200",

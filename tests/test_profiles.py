@@ -26,7 +26,10 @@ def test_shipped_profiles_expand(name):
         ("claims.better=ce", ["claims: ce is among the baselines", "take it out"]),
         ("claims.baselines=[ce, ce]", ["claims.baselines: ce stands there twice"]),
         ("claims.baselines=[]", ["claims.baselines", "at least 1 item"]),
-        ("claims.baselines=[ce, plain]", ["claims.baselines names plain, but methods has ce, ce-strong-view, mopro"]),
+        (
+            "claims.baselines=[ce, plain]",
+            ["claims.baselines names plain, but methods has ce, ce-strong-view, no-correction"],
+        ),
         (
             "methods.no-correction=null",
             ["claims.steps names no-correction", "name one of those, or set claims"],
