@@ -93,8 +93,8 @@ def test_shipped_profiles_expand(name):
         ("pretrain.schedule.epochs=5", ["decay_at names epoch 14", "change decay_at with epochs"]),
         ("hard_images.schedule.decay_at=[8]", ["hard_images.schedule: decay_at names epoch 8", "the last is 7"]),
         ("retrain.schedule.decay_at=[5, 5]", ["retrain.schedule.decay_at", "larger than the one before"]),
-        ("evaluate.detection.schedules.short.decay_at=[180]", ["decay_at names iteration 180", "the last is 179"]),
-        ("evaluate.detection.warmup=180", ["warmup 180 leaves nothing of the 180 iterations of short"]),
+        ("evaluate.detection.schedules.short.decay_at=[270]", ["decay_at names iteration 270", "the last is 269"]),
+        ("evaluate.detection.warmup=270", ["warmup 270 leaves nothing of the 270 iterations of short"]),
         ("evaluate.detection.long_side=100", ["128 pixels", "long_side, 100"]),
         (
             "evaluate.detection.schedules={3x: {iterations: 90, decay_at: []}}",
