@@ -11,7 +11,7 @@ from core.ending import ended
 from core.errors import InputError
 
 DEFAULT = Path("runs/mini")
-COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship")
+COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship", "ship-models")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
             "  picture FILE [FOLDER]      the report's main picture, as an SVG file of its own\n"
             "  trace FIGURE [FOLDER]      the trail behind a figure, such as lowshot/voc07/mopro/webvision/k=4\n"
             "  diff FOLDER FOLDER         what differs between two reproductions\n"
-            "  ship [FOLDER]              the result of many worlds, to be set beside other runs of the same profile"
+            "  ship [FOLDER]              the result of many worlds, to be set beside other runs of the same profile\n"
+            "  ship-models [FOLDER]       the digests of a whole run's models, with which other runs compare theirs"
         ),
     )
     _takes_runs(parser)
@@ -100,6 +101,10 @@ def _one_thing(given: Sequence[str]) -> None:
         from results.shipped import ship
 
         print(ship(results))
+    elif name == "ship-models":
+        from results.identical import ship_models
+
+        print(ship_models(results))
     elif name == "tables":
         from results.writing import write_tables
 

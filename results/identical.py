@@ -1,18 +1,17 @@
 """Whether the models of a reproduction are the shipped ones, byte by byte.
 
-``python -m results.identical runs/mini`` writes the digests that are shipped. A model that is the same job's (its
-identity says so) and has another digest was trained with other arithmetic: on another kind of processor, or with
-another build of torch.
+``python -m results ship-models`` writes the digests that are shipped. A model that is the same job's (its identity says
+so) and has another digest was trained with other arithmetic: on another kind of processor, or with another build of
+torch.
 """
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from core.errors import InputError
 from core.files import write_json
-from results.plan import Results, read_results
+from results.plan import Results
 
 SHIPPED = Path(__file__).parent / "shipped_models.json"
 DIGEST = "model_sha256"  # in a record's provenance
@@ -20,22 +19,18 @@ DIGEST = "model_sha256"  # in a record's provenance
 Digests = Mapping[str, str]  # a job's identity -> the SHA-256 of its model
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Gives the exit status."""
-    if len(arguments) != 1:
-        print("error: give the folder of a reproduction, such as runs/mini.", file=sys.stderr)
-        return 2
-    try:
-        results = read_results(Path(arguments[0]))
-    except InputError as error:
-        print(f"error: {error.sentence}", file=sys.stderr)
-        return 2
+def ship_models(results: Results) -> str:
+    """Write the digests that are shipped; gives a sentence about them.
+
+    Raises:
+        InputError: a job has not run: only a whole run is shipped.
+    """
     if results.missing:
-        print(f"error: {arguments[0]} lacks {results.missing[0]}: only a whole run is shipped.", file=sys.stderr)
-        return 2
-    write_json(SHIPPED, digests_of(results))
-    print(f"{SHIPPED}: {len(digests_of(results))} models")
-    return 0
+        name = results.profile["name"]
+        raise InputError(f"Profile {name} lacks {results.missing[0]}, and only a whole run is shipped: run it first.")
+    digests = digests_of(results)
+    write_json(SHIPPED, digests)
+    return f"{len(digests)} models: {SHIPPED}"
 
 
 def digests_of(results: Results) -> Digests:
@@ -45,8 +40,17 @@ def digests_of(results: Results) -> Digests:
 
 
 def read_shipped(path: Path = SHIPPED) -> Digests:
-    """The digests that are shipped; none where the file is not there."""
-    return json.loads(path.read_text()) if path.exists() else {}
+    """The digests that are shipped; none where the file is not there.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise InputError(f"{path} is damaged: restore it, or remove it.") from None
 
 
 def comparison(here: Digests, shipped: Digests) -> str | None:
@@ -59,7 +63,3 @@ def comparison(here: Digests, shipped: Digests) -> str | None:
     if identical == len(common):
         return f"{counted}, byte by byte."
     return f"{counted}: another kind of processor or another build of torch, so that figures may agree, no more."
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
