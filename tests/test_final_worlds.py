@@ -1,0 +1,32 @@
+"""The seeds of the final worlds follow from a commit alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.final_worlds import main, seeds_of
+from core.errors import InputError
+
+COMMITS = st.text("0123456789abcdef", min_size=40, max_size=40)
+
+
+def test_a_worked_example(capsys):
+    """The first eight bytes of ``printf '%040d 0' 0 | sha256sum``, modulo 999,000, above 1,000; and so on."""
+    commit = "0" * 40
+    assert seeds_of(commit, 2) == [276668, 287831]
+    assert main([commit]) == 0
+    assert capsys.readouterr().out.startswith("seeds: [276668, 287831, ")
+
+
+@given(COMMITS, COMMITS)
+def test_they_are_different_and_of_no_world_of_development(one, other):
+    seeds = seeds_of(one)
+    assert len(set(seeds)) == 20 and all(1_000 <= seed <= 999_999 for seed in seeds)
+    assert seeds[:8] == seeds_of(one, 8)
+    assert one == other or seeds != seeds_of(other)
+
+
+@pytest.mark.parametrize("commit", ["main", "0" * 39, "A" * 40, "0" * 40 + "\n"])
+def test_what_is_no_commit(commit):
+    with pytest.raises(InputError, match="is no hash of a commit, expected 40"):
+        seeds_of(commit)
