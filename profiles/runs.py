@@ -31,6 +31,8 @@ def detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Mapp
     options = {"runtime": constants.pop("runtime")}
     schedules = constants.pop("schedules")
     del constants["untrained_seeds"]
+    if constants["operators"] == "compiled":  # what was done before there was a choice stays done
+        del constants["operators"]
     shared = {
         "seed": seed,
         "coco": profile.data.coco.folder,

@@ -82,11 +82,16 @@ def _notes_on_claims(section: Claims, shipped: Shipped | None) -> tuple[str, ...
         f"{section.margin:g} of 0. Undecided: with the worlds needed for {100 * WANTED_POWER:g}% power, and the "
         f"{100 * CONFIDENCE_IN_EFFECT:g}% range of that number. Fewer than {WORLDS_FOR_A_VERDICT} worlds have no "
         "verdict.",
-        "Shipped: the result of many worlds that comes with the code. This run agrees if its mean lies where one of so "
-        f"many worlds would ({100 * FAMILYWISE:g}% over all that is shown)."
+        f"Shipped: the result of worlds {_list(shipped.worlds)} that comes with the code, of commit "
+        f"{', '.join(commit[:10] for commit in shipped.commits)}. A run of fewer than {WORLDS_FOR_A_VERDICT} worlds "
+        f"agrees if its mean lies where one of so many worlds would ({100 * FAMILYWISE:g}% over all that is shown)."
         if shipped
         else "No result is shipped of this profile as it is, so that there is none to agree with.",
     )
+
+
+def _list(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds[:-1])) + f" and {seeds[-1]}"
 
 
 def _row_of_mean(line: Line, shipped: Shipped | None, shown: int) -> Row:
@@ -123,7 +128,9 @@ def _shipped(line: Line, shipped: Shipped, shown: int) -> str:
     known, difference = shipped.differences.get(line.key), line.comparison.difference
     if known is None:
         return "unknown"
-    word = "" if difference is None else ", agrees" if agrees(difference, known, shown) else ", differs"
+    word = ""
+    if difference is not None and difference.n < WORLDS_FOR_A_VERDICT:  # more have a verdict of their own
+        word = ", agrees" if agrees(difference, known, shown) else ", differs"
     return f"{known.mean:+.2f} {_interval(known.interval(line.comparison.level))} ({known.worlds}){word}"
 
 

@@ -1,59 +1,74 @@
 """Whether the models of a reproduction are the shipped ones, byte by byte.
 
 ``python -m results ship-models`` writes the digests that are shipped. A model that is the same job's (its identity says
-so) and has another digest was trained with other arithmetic: on another kind of processor, or with another build of
-torch.
+so) and has another digest was trained with other arithmetic: on another kind of processor, with another build of torch,
+with another number of threads, or by other code.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.errors import InputError
-from core.files import write_json
-from results.plan import Results
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-SHIPPED = Path(__file__).parent / "shipped_models.json"
+from core.errors import InputError
+from core.files import write_text
+from results.plan import Results
+from results.schema import first_fault
+from results.shipped import commits_of
+
+SHIPPED_FILE = Path(__file__).with_name("shipped_models.json")
 DIGEST = "model_sha256"  # in a record's provenance
 
-Digests = Mapping[str, str]  # a job's identity -> the SHA-256 of its model
+
+class ShippedModels(BaseModel):
+    """The content of ``shipped_models.json``.
+
+    Attributes:
+        commits: of the code that the records name.
+        digests: a job's identity -> the SHA-256 of its model.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    commits: list[str]
+    digests: dict[str, str]
 
 
 def ship_models(results: Results) -> str:
     """Write the digests that are shipped; gives a sentence about them.
 
     Raises:
-        InputError: a job has not run: only a whole run is shipped.
+        InputError: a job has not run, or the code of one isn't known: only a whole run of committed code is shipped.
     """
     if results.missing:
         name = results.profile["name"]
         raise InputError(f"Profile {name} lacks {results.missing[0]}, and only a whole run is shipped: run it first.")
-    digests = digests_of(results)
-    write_json(SHIPPED, digests)
-    return f"{len(digests)} models: {SHIPPED}"
+    shipped = ShippedModels(commits=commits_of(results), digests=digests_of(results))
+    write_text(SHIPPED_FILE, shipped.model_dump_json(indent=1) + "\n")
+    return f"{len(shipped.digests)} models: {SHIPPED_FILE}"
 
 
-def digests_of(results: Results) -> Digests:
-    """Those of all models that were trained."""
+def digests_of(results: Results) -> dict[str, str]:
+    """Those of all models that were trained, by their jobs' identities."""
     records = results.records.values()
     return {record.identity: record.provenance[DIGEST] for record in records if DIGEST in record.provenance}
 
 
-def read_shipped(path: Path = SHIPPED) -> Digests:
+def shipped_digests() -> dict[str, str]:
     """The digests that are shipped; none where the file is not there.
 
     Raises:
         InputError: the file is damaged.
     """
     try:
-        return json.loads(path.read_text())
+        return ShippedModels.model_validate_json(SHIPPED_FILE.read_bytes()).digests
     except FileNotFoundError:
         return {}
-    except ValueError:
-        raise InputError(f"{path} is damaged: restore it, or remove it.") from None
+    except ValidationError as error:
+        raise InputError(f"{SHIPPED_FILE} is damaged ({first_fault(error)}): restore it, or remove it.") from None
 
 
-def comparison(here: Digests, shipped: Digests) -> str | None:
+def comparison(here: Mapping[str, str], shipped: Mapping[str, str]) -> str | None:
     """What can be said of the models here, as a sentence; None where none of them is shipped."""
     common = here.keys() & shipped.keys()
     if not common:
@@ -62,4 +77,7 @@ def comparison(here: Digests, shipped: Digests) -> str | None:
     counted = f"Models: {identical} of {len(common)} are identical to the shipped run's"
     if identical == len(common):
         return f"{counted}, byte by byte."
-    return f"{counted}: another kind of processor or another build of torch, so that figures may agree, no more."
+    return (
+        f"{counted}: another kind of processor, build of torch, number of threads, or other code, so that figures may "
+        "agree, no more."
+    )

@@ -1,6 +1,7 @@
 """The paper's figures, each with how sure we are of it."""
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def read_published(path: Path = TABLE) -> Figures:
         InputError: a cell is wrong; the sentence names its line, and what it should be.
     """
     figures: Figures = {}
-    with path.open(newline="") as file:
+    with io.StringIO(_text(path), newline="") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != HEADER:
             raise InputError(f"{path} begins with other columns than {', '.join(HEADER)}: restore its first line.")
@@ -68,6 +69,13 @@ def read_published(path: Path = TABLE) -> Figures:
         if figure.status == "conflict" and len(figure.values) == 1:
             raise InputError(f"{path}: {'/'.join(key)} is a conflict of one value: add the other's line, or settle it.")
     return figures
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")  # as spreadsheets write it
+    except UnicodeError:
+        raise InputError(f"{path} is not encoded in UTF-8: save it as CSV in UTF-8.") from None
 
 
 def _fault(row: dict[str, str]) -> str | None:

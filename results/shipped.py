@@ -29,7 +29,6 @@ NO_FIGURES = (  # keys of a profile that change none
     ("compares_with",),
     ("tolerance",),
     ("throughput",),
-    ("resources",),
     ("slurm",),
     ("claims", "margin"),
     ("claims", "steps"),
@@ -61,6 +60,7 @@ class Shipped(BaseModel):
 
     Attributes:
         commits: of the code that the records name.
+        worlds: the seeds that drew them.
         digest: of everything in the profile that determines figures.
         differences: by what they are of, such as ``webvision: detection, mopro against ce``.
     """
@@ -68,6 +68,7 @@ class Shipped(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     commits: list[str]
+    worlds: list[int]
     digest: str
     differences: dict[str, Difference]
 
@@ -91,24 +92,27 @@ def ship(results: Results) -> str:
     """Write ``shipped.json`` from the records of a reproduction of many worlds; gives a sentence about it.
 
     Raises:
-        InputError: they can't be shipped: nothing is claimed, there are too few worlds, or the code isn't known.
+        InputError: they can't be shipped: nothing is claimed, a figure is missing, there are too few worlds, or the
+            code isn't known.
     """
     name = results.profile["name"]
-    differences = {line.key: line.comparison.difference for line in tested(results)}
-    measured = {key: difference for key, difference in differences.items() if difference is not None}
+    measured: dict[str, Summary] = {}
+    for line in tested(results):
+        if line.comparison.difference is None:
+            raise InputError(f"Profile {name} has nothing measured for {line.key}: run all of it before it is shipped.")
+        measured[line.key] = line.comparison.difference
     worlds = min((difference.n for difference in measured.values()), default=0)
     if worlds < WORLDS_FOR_A_VERDICT:
         raise InputError(
             f"Profile {name} has claims of {worlds} worlds, and {WORLDS_FOR_A_VERDICT} are needed to ship them: run "
             "more seeds."
         )
-    code = [code for record in results.records.values() for code in record.code]
-    if any(it.commit is None or it.differs is not False for it in code):
-        raise InputError(
-            f"Some records of profile {name} are of code that no commit names: run it anew from a clean checkout."
-        )
+    better = results.claims.better if results.claims else None
     shipped = Shipped(
-        commits=sorted({str(it.commit) for it in code}),
+        commits=commits_of(results),
+        worlds=sorted(
+            {int(seed) for (method, *_), seeds in results.measured.items() if method == better for seed in seeds}
+        ),
         digest=digest_of(results.profile),
         differences={
             key: Difference(mean=it.mean, deviation=it.deviation or 0.0, worlds=it.n) for key, it in measured.items()
@@ -116,6 +120,21 @@ def ship(results: Results) -> str:
     )
     write_text(SHIPPED_FILE, shipped.model_dump_json(indent=1) + "\n")
     return f"{len(measured)} differences over {worlds} worlds or more: {SHIPPED_FILE}"
+
+
+def commits_of(results: Results) -> list[str]:
+    """Of the code that the records name, sorted.
+
+    Raises:
+        InputError: a record is of code that no commit names.
+    """
+    code = [code for record in results.records.values() for code in record.code]
+    if any(it.commit is None or it.differs is not False for it in code):
+        raise InputError(
+            f"Some records of profile {results.profile['name']} are of code that no commit names: run it anew from a "
+            "clean checkout."
+        )
+    return sorted({str(it.commit) for it in code})
 
 
 def agrees(ours: Summary, shipped: Difference, shown: int) -> bool:
@@ -133,9 +152,14 @@ def agrees(ours: Summary, shipped: Difference, shown: int) -> bool:
 def digest_of(profile: Mapping[str, Any]) -> str:
     """Of all values of a profile that determine the differences that it claims.
 
-    Seeds, resources and the like are left out, and so are methods that no claim compares.
+    Seeds, costs and the like are left out, and so are methods that no claim compares. Of resources, what changes
+    arithmetic counts: processes, each of which has its own statistics of BatchNorm, and threads.
     """
     values = _without(profile, NO_FIGURES)
+    values["resources"] = {
+        kind: {key: resources.get(key) for key in ("tasks", "cpus")}
+        for kind, resources in profile.get("resources", {}).items()
+    }
     section = values.get("claims") or {}
     compared = {section.get("better"), *section.get("baselines", ())}
     values["methods"] = {name: it for name, it in values.get("methods", {}).items() if name in compared}

@@ -10,7 +10,7 @@ from tabulate import tabulate
 from core.files import write_text
 from results.claim_tables import NAMES
 from results.definitions import TABLES
-from results.identical import comparison, digests_of, read_shipped
+from results.identical import comparison, digests_of, shipped_digests
 from results.latex import latex
 from results.long_form import Row, long_form
 from results.plan import Results, read_results
@@ -82,7 +82,7 @@ def _footer(results: Results) -> str:
     described = sorted({code_of(record, digits=10) for record in results.records.values()})
     done = f"{len(results.records)} of {len(results.jobs)} jobs done; code {_list(described)}"
     first = f"Profile {results.profile['name']}: {done}."
-    of_models = comparison(digests_of(results), read_shipped())
+    of_models = comparison(digests_of(results), shipped_digests())
     return "\n".join([first, *([of_models] if of_models else []), *(f"Left out: {it}" for it in results.problems)])
 
 

@@ -282,6 +282,7 @@ def digest(*overrides: str, seeds: tuple[int, ...] = ()) -> str:
         "name=mine",
         "tolerance=2",
         "resources.pretrain.hours=3",
+        "resources.pretrain.memory=8",
         "slurm.setup=[module load cuda]",
         "pretrain.runtime.log_every=7",
         "evaluate.workers=2",
@@ -308,6 +309,8 @@ def test_what_changes_no_difference_changes_no_digest(override):
         "pretrain.schedule.epochs=31",
         "pretrain.arithmetic.precision=bfloat16",
         "retrain.view=weak",
+        "resources.pretrain.cpus=2",
+        "resources.pretrain.tasks=2",
         "evaluate.robustness.bin_size=50",
         "evaluate.detection=null",
         "evaluate.lowshot_voc07.draws=3",
@@ -332,7 +335,7 @@ def test_a_result_is_shipped_and_stands_beside_the_same_profile_alone(eight, fil
     assert main(["ship", str(eight)]) == 0
     assert "52 differences over 8 worlds or more" in capsys.readouterr().out
     content = Shipped.model_validate_json(file.read_bytes())
-    assert content.commits == ["0123456789abcdef"]
+    assert content.commits == ["0123456789abcdef"] and content.worlds == list(range(8))
     assert content.differences["webvision-v1: accuracy, mopro against ce"].worlds == 8
 
     def of(folder: str, *changes: str, **figures: float) -> list[str]:
@@ -371,6 +374,20 @@ def test_a_profile_without_claims_ships_nothing_and_has_no_tables_of_them(tmp_pa
     assert tables_of_claims(results) == [] == steps_of_gain(results)
     with pytest.raises(InputError, match="has claims of 0 worlds"):
         shipped.ship(results)
+
+
+def test_a_part_of_a_profile_is_not_shipped(tmp_path, file):
+    with pytest.raises(InputError, match="has nothing measured for webvision-v1: detection, mopro against ce: run all"):
+        shipped.ship(read_results(fill(tmp_path, 8, ("evaluate.detection=null",), **GAINS)))
+    assert not file.exists()
+
+
+def test_a_run_with_verdicts_of_its_own_is_not_said_to_agree(eight, file):
+    results = read_results(eight)
+    shipped.ship(results)
+    table = next(table for table in tables_of_claims(results) if table.name == "claims")
+    assert not any("agrees" in str(row["Shipped"]) for row in table.rows)
+    assert any("worlds 0, 1, 2, 3, 4, 5, 6 and 7 " in note and "of commit 0123456789" in note for note in table.notes)
 
 
 @pytest.mark.parametrize("content", ["{", '{"commits": [], "digest": "", "differences": {"a": {"mean": 1}}}'])

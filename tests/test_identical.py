@@ -12,7 +12,7 @@ import pytest
 from core.errors import InputError
 from core.instructions import variables_of
 from results import identical
-from results.identical import comparison, read_shipped, ship_models
+from results.identical import comparison, ship_models, shipped_digests
 from slurm.environment import REPOSITORY
 from slurm.jobs import in_order
 from tests.test_records import planned_of, write_part
@@ -64,20 +64,25 @@ def trained(data: Path, folder: Path, variables: dict[str, str]) -> dict[str, st
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def test_only_a_whole_run_ships_the_digests_of_its_models(tmp_path, monkeypatch):
-    monkeypatch.setattr(identical, "SHIPPED", tmp_path / "shipped.json")
+def test_only_a_whole_run_of_committed_code_ships_the_digests_of_its_models(tmp_path, monkeypatch):
+    monkeypatch.setattr(identical, "SHIPPED_FILE", tmp_path / "shipped.json")
     jobs = planned_of("mini")[:3]
     with pytest.raises(InputError, match="only a whole run is shipped"):
         ship_models(write_part(tmp_path / "part", jobs, {jobs[0].name}, "claims"))
-    assert not (tmp_path / "shipped.json").exists()
     whole = write_part(tmp_path / "whole", jobs, {job.name for job in in_order(jobs)}, "claims")
     name, record = next(iter(whole.records.items()))
+    code = [it.model_copy(update={"differs": True}) for it in record.code]
+    with pytest.raises(InputError, match="are of code that no commit names"):
+        ship_models(replace(whole, records=whole.records | {name: record.model_copy(update={"code": code})}))
+    assert shipped_digests() == {}
     trained = record.model_copy(update={"provenance": {"model_sha256": "5e" * 32}})
     assert ship_models(replace(whole, records=whole.records | {name: trained})).startswith("1 models: ")
-    assert read_shipped(tmp_path / "shipped.json") == {record.identity: "5e" * 32}
+    assert shipped_digests() == {record.identity: "5e" * 32}
 
 
-def test_damaged_digests_are_named(tmp_path):
-    (tmp_path / "shipped.json").write_text("{")
-    with pytest.raises(InputError, match=r"shipped\.json is damaged: restore it, or remove it"):
-        read_shipped(tmp_path / "shipped.json")
+@pytest.mark.parametrize("content", ["{", "[]", "null", '{"commits": [], "digests": {"a": 3}}'])
+def test_damaged_digests_are_named(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(identical, "SHIPPED_FILE", tmp_path / "shipped.json")
+    (tmp_path / "shipped.json").write_text(content)
+    with pytest.raises(InputError, match=r"shipped\.json is damaged \(.*\): restore it, or remove it"):
+        shipped_digests()
