@@ -108,11 +108,10 @@ def ship(results: Results) -> str:
             "more seeds."
         )
     better = results.claims.better if results.claims else None
+    seeds = {int(seed) for (method, *_), by_seed in results.measured.items() if method == better for seed in by_seed}
     shipped = Shipped(
         commits=commits_of(results),
-        worlds=sorted(
-            {int(seed) for (method, *_), seeds in results.measured.items() if method == better for seed in seeds}
-        ),
+        worlds=sorted(seeds),
         digest=digest_of(results.profile),
         differences={
             key: Difference(mean=it.mean, deviation=it.deviation or 0.0, worlds=it.n) for key, it in measured.items()

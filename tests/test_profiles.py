@@ -378,6 +378,12 @@ def test_every_seed_has_a_world_that_its_methods_share():
     assert all(alone[job.name] == job.identity for job in jobs if job.tags["seed"] == "5")
 
 
+def test_the_operators_that_serve_where_nothing_is_said_are_in_no_identity():
+    for profile, is_named in (("paper", False), ("mini", True)):
+        configs = [job.config for job in jobs_of(load_profile(profile)) if job.kind.startswith("detection")]
+        assert configs and all(("operators" in config) is is_named for config in configs)
+
+
 def test_without_a_miniature_all_seeds_share_the_data():
     jobs = jobs_of(load_profile("paper"))
     assert not any(world_of(job) for job in jobs)

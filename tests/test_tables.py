@@ -337,6 +337,16 @@ def test_published_figures_with_other_columns(tmp_path):
         read_published(tmp_path / "published.csv")
 
 
+def test_figures_as_a_spreadsheet_writes_them(tmp_path):
+    path = with_line(tmp_path, f"{NEW},71.3,verified,paper")
+    whole, text = read_published(path), path.read_text()
+    path.write_text(text, "utf-8-sig")
+    assert read_published(path) == whole
+    path.write_text(text.replace("verified,paper", "verified,Müller"), "latin-1", "ignore")
+    with pytest.raises(InputError, match=r"published\.csv is not encoded in UTF-8: save it as CSV in UTF-8"):
+        read_published(path)
+
+
 def test_columns_that_no_job_of_the_plan_measures_are_left_out(tmp_path):
     metrics = {"top1": 71.0, "top5": 90.0}
     jobs = [write_job(tmp_path, f"finetune-{share}", "mopro", 0, metrics) for share in ("1pct", "30pct")]
