@@ -101,7 +101,7 @@ class Arithmetic(Part):
         deterministic: whether only deterministic algorithms were allowed.
         compiled: whether the model was compiled.
         instruction_set: the CPU's that PyTorch used, or was held to, such as ``AVX2``.
-        held_to: the instructions that the profile held all numerical libraries to, such as ``avx2``, or ``none``.
+        held_to: what the environment held the numerical libraries to: ``avx2``, or some of its variables, or ``none``.
     """
 
     precision: str | None = None

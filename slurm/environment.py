@@ -13,7 +13,7 @@ from typing import Any
 
 from core.cores import usable_cores
 from core.files import sha256_of
-from core.instructions import Instructions
+from core.instructions import CPU_FILE, held_to
 from results.schema import Arithmetic, Code, Environment, Hardware
 from slurm.jobs import Resources
 
@@ -24,7 +24,6 @@ PACKAGES = (
     *("pillow", "opencv-python-headless", "simplejpeg"),
     *("mmengine", "mmcv", "mmcv-lite", "mmdet", "pycocotools", "faster-coco-eval"),
 )
-CPU_FILE = Path("/proc/cpuinfo")
 DRIVER_FILE = Path("/proc/driver/nvidia/version")
 KIBIBYTE = 1024
 NONE = "none"  # what is known not to be there
@@ -65,8 +64,8 @@ def environment(operators: str | None) -> Environment:
     )
 
 
-def arithmetic(config: Mapping[str, Any], instructions: Instructions | None) -> Arithmetic:
-    """How this process computes: of the precision, what the stage's configuration says; of instructions, the job."""
+def arithmetic(config: Mapping[str, Any]) -> Arithmetic:
+    """How this process computes; of the precision, what the stage's configuration says."""
     import torch
 
     return Arithmetic(
@@ -75,7 +74,7 @@ def arithmetic(config: Mapping[str, Any], instructions: Instructions | None) -> 
         convolution_tf32=torch.backends.cudnn.allow_tf32,
         deterministic=torch.are_deterministic_algorithms_enabled(),
         instruction_set=torch.backends.cpu.get_cpu_capability(),
-        held_to=instructions or NONE,
+        held_to=held_to(),
     )
 
 

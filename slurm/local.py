@@ -15,7 +15,7 @@ from typing import Protocol
 
 from core.errors import InputError
 from core.files import write_json
-from core.instructions import variables_of
+from core.instructions import require_processor, variables_of
 from core.processes import deaf_to_interrupts, end_with_parent, free_port, kill_children
 from core.workspace import read_progress
 from results.plan import ERROR_FILE
@@ -239,7 +239,7 @@ def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, job
     What the libraries must find in their environment is set before; a plan's jobs all have the same instructions.
 
     Raises:
-        InputError: the sockets by which it is spoken to would have too long names.
+        InputError: the sockets by which it is spoken to would have too long names, or the processor lacks instructions.
     """
     place = tempfile.gettempdir()
     if len(os.fsencode(place)) > LONGEST_PLACE_OF_SOCKETS:
@@ -248,6 +248,7 @@ def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, job
             f"{LONGEST_PLACE_OF_SOCKETS} bytes, such as /tmp."
         )
     for job in jobs:
+        require_processor(job.instructions)  # before the server imports libraries that are held to them
         os.environ |= variables_of(job.instructions)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     context.set_forkserver_preload(["slurm.task", *sorted({job.stage.split(":")[0] for job in jobs})])

@@ -151,7 +151,7 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
                 "data": data,
                 "provenance": provenance,
                 "code": start.code,
-                "arithmetic": arithmetic(job.configuration, job.instructions),
+                "arithmetic": arithmetic(job.configuration),
                 "environment": environment(operators),
                 "hardware": hardware(job.resources),
                 "cost": start.cost,
