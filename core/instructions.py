@@ -3,10 +3,12 @@
 A library that finds wider vectors adds in another order and rounds otherwise, and a training run carries that into its
 first digits. Held to AVX2, and with MKL to one order of additions whoever made the processor, all x86-64 processors
 with AVX2 (since 2013) are meant to give the same bits. The variables count for a process that starts with them: once a
-library has looked at its processor, it is too late.
+library has looked at its processor, it is too late. A processor of another architecture is held to nothing, and the record
+says so.
 """
 
 import os
+import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +35,11 @@ FLAGS: Mapping[Instructions, tuple[str, ...]] = {"avx2": ("avx2", "fma", "f16c")
 
 def variables_of(instructions: Instructions | None) -> Mapping[str, str]:
     """What must stand in a process's environment from its start; nothing for all that the processor has."""
-    return VARIABLES[instructions] if instructions else {}
+    return VARIABLES[instructions] if instructions and _is_x86() else {}
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 def held_to() -> str:
@@ -51,7 +57,9 @@ def held_to() -> str:
 
 
 def lacking(instructions: Instructions, cpu_file: Path = CPU_FILE) -> list[str]:
-    """Which of the flags that these instructions take this processor lacks; none where it cannot be asked."""
+    """Which of the flags that these instructions take this processor lacks; none where nothing holds or tells them."""
+    if not _is_x86():
+        return []
     try:
         found = re.search(r"^flags\s*:(.*)$", cpu_file.read_text(errors="replace"), re.MULTILINE)
     except OSError:

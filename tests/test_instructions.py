@@ -116,3 +116,11 @@ def run_held_job(runs: str) -> None:
 def test_instructions_are_part_of_the_identity_where_they_are_named():
     free, held = (Job("same", "tests.toy_stages:add", {"number": 1}, instructions=name) for name in (None, "avx2"))
     assert free.identity != held.identity
+
+
+def test_another_architecture_is_held_to_nothing(monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    for name in VARIABLES["avx2"]:
+        monkeypatch.delenv(name, raising=False)
+    require("avx2")
+    assert held_to() == "none" and variables_of("avx2") == {}
