@@ -3,8 +3,8 @@
 A library that finds wider vectors adds in another order and rounds otherwise, and a training run carries that into its
 first digits. Held to AVX2, and with MKL to one order of additions whoever made the processor, all x86-64 processors
 with AVX2 (since 2013) are meant to give the same bits. The variables count for a process that starts with them: once a
-library has looked at its processor, it is too late. A processor of another architecture is held to nothing, and the record
-says so.
+library has looked at its processor, it is too late. A processor of another architecture is held to nothing, and the
+record says so.
 """
 
 import os
