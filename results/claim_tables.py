@@ -64,10 +64,14 @@ NOTES_ON_FIGURES = (
     "Difference: mean over worlds (their number), in points. A figure is tested once its claim was rejected against "
     "all baselines, at the claim's level: with the larger of the baselines' p-values, and Holm's correction. Intervals "
     "are simultaneous over the figures of a claim and over the claims, against one baseline.",
+    "The word follows Holm's procedure, the interval Bonferroni's, which is wider: a figure can hold, or not hold, "
+    "beside an interval that contains 0.",
 )
 NOTES_ON_GAIN = (
-    "Each step adds one part of the method. The difference that it makes to the mean of a claim's figures, in points, "
-    "over worlds (their number) and paired by world; the intervals are simultaneous (95%) over this table.",
+    "The difference that each step makes to the mean of a claim's figures, in points, over worlds (their number) and "
+    "paired by world; the intervals are simultaneous (95%) over this table.",
+    "A step may change more than one thing: noise correction both corrects labels and removes images out of "
+    "distribution; MoPro without it has the instance loss and the prototypes, and classifies the weak view again.",
 )
 
 

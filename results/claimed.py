@@ -29,8 +29,8 @@ class Claims(Config):
         margin: in points; a difference that lies within it is none.
         primary: the claims, each by its name with the figures whose mean it is about, by evaluation and metric, such as
             ``accuracy-imagenet/top1``; within a claim, either more is better in all of them or less.
-        steps: methods from a baseline to the better one, each with one part more than the one before it; none where
-            nothing is said of where the gain comes from.
+        steps: methods from a baseline to the better one, each as little apart from the one before it as can be; none
+            where nothing is said of where the gain comes from.
     """
 
     better: Name

@@ -4,9 +4,14 @@ A *primary claim* is that a method is better than its baselines in the unweighte
 world. The claims share 5%: each is tested at an equal part, two-sided, against its first baseline, and, once that is
 rejected, against the next one at the same level. Where all baselines were rejected, the claim's single figures are
 tested at that level too, each with the larger p-value of its baselines, by Holm's procedure. No level is handed on from
-one claim to another. Thus a false word has at most probability 5%, whichever of the hypotheses are true: a test is only
-made where those before it in its claim were rejected, and the first true one among them is rejected with at most the
-claim's level.
+one claim to another.
+
+Two kinds of words can be false. That there is a difference where there is none is said with a probability of at most
+5%, whatever is true: a test is only made where those before it in its claim were rejected, so that nothing true is
+rejected before the first true hypothesis, which is rejected with at most the claim's level. That there is none where
+there is one of the margin or more takes an interval that lies wholly to one side of the truth, at most half its level:
+2.5% over the means against any one baseline, and 2.5% over all single figures, which add up. (Any one test gives a
+difference that is there the wrong sign with at most half its level.)
 
 The words: ``holds`` and ``does not hold`` (significant, one way or the other), else ``no difference`` (the interval at
 the level used lies inside the profile's margin), else ``undecided``. With fewer than 8 worlds there is no verdict.
@@ -129,7 +134,7 @@ def explained(outcome: Outcome, comparisons: Sequence[Comparison]) -> Outcome:
     if outcome.word != UNDECIDED:
         return outcome
     if _points_both_ways(comparisons):
-        return Outcome(UNDECIDED, "better than one baseline, worse than another")
+        return Outcome(UNDECIDED, "above one baseline and below another, as measured")
     return Outcome(UNDECIDED, _worlds_needed(max(comparisons, key=lambda comparison: comparison.p_value)))
 
 

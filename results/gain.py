@@ -1,4 +1,4 @@
-"""What the gain comes from: the claims' means along methods each of which has one part more than the one before it."""
+"""What the gain comes from: the claims' means along methods that lead from a baseline to the better one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
