@@ -125,8 +125,9 @@ def test_status_asks_no_scheduler_where_nothing_was_submitted(finished, tmp_path
 
 
 def test_the_same_seed_gives_the_same_records(finished, tmp_path):
-    run_all(tmp_path)
-    assert records(tmp_path) == records(finished[0])
+    run_all(tmp_path, "--methods", "mopro")
+    again, first = records(tmp_path), records(finished[0])
+    assert len(again) == 16 and again == {name: first[name] for name in again}
 
 
 def test_dry_run_shows_what_a_change_makes_new_and_touches_nothing(finished, tmp_path):

@@ -58,7 +58,7 @@ def edited(content: Any, data: st.DataObject) -> Any:
             inside = inside[parent]
         match data.draw(st.sampled_from(["change", "nudge", "remove", "add", "rename", "copy"])):
             case "change":
-                inside[key] = data.draw(VALUES)
+                inside[key] = copy.deepcopy(data.draw(VALUES))
             case "nudge" if isinstance(inside[key], int | float):
                 inside[key] += data.draw(st.sampled_from([1, -1, 1e-9, 50, 0.5]))
             case "nudge" if isinstance(inside[key], str):
@@ -73,9 +73,9 @@ def edited(content: Any, data: st.DataObject) -> Any:
                     source = source[part]
                 inside[key] = copy.deepcopy(source)
             case _ if isinstance(inside, dict):
-                inside[data.draw(st.text(max_size=4))] = data.draw(VALUES)
+                inside[data.draw(st.text(max_size=4))] = copy.deepcopy(data.draw(VALUES))
             case _:
-                inside.insert(0, data.draw(VALUES))
+                inside.insert(0, copy.deepcopy(data.draw(VALUES)))
         if not any(place for place in places(content)):
             return content
     return content

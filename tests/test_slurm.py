@@ -23,7 +23,8 @@ from tests.test_executor import toy
 
 SLURM = ("--cluster", "slurm")
 ONE_BRANCH = ("--only", "accuracy-imagenet", "--methods", "mopro")
-TWO_BRANCHES = ("--only", "accuracy-imagenet")
+TWO_BRANCHES = ("--only", "accuracy-imagenet", "--methods", "ce", "mopro")
+EVERY_KIND = ("--methods", "ce", "mopro", "random")
 DISTRIBUTED = {"resources__pretrain__tasks": "4", "resources__pretrain__nodes": "2", "slurm__parallel": "3"}
 LONGER = {"pretrain__schedule__epochs": "26", "pretrain__schedule__decay_at": "[18]"}
 
@@ -127,14 +128,14 @@ def test_an_edited_record_holds_back_what_needs_it_and_nothing_else(cluster, run
     assert not job_numbers(cluster, runs)
 
 
-def test_the_whole_miniature_gives_the_tables_of_a_local_run(cluster, miniature, runs, tmp_path):
+def test_the_miniature_gives_the_tables_of_a_local_run(cluster, miniature, runs, tmp_path):
     local = shutil.copytree(miniature, tmp_path / "local")
-    assert run_all(local, **DISTRIBUTED).returncode == 0
-    run = finish(runs, **DISTRIBUTED)
+    assert run_all(local, *EVERY_KIND, **DISTRIBUTED).returncode == 0
+    run = finish(runs, *EVERY_KIND, **DISTRIBUTED)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "## The paper's claims, tested" in run.stdout
     assert tables(runs) == tables(local)
-    assert {job["state"] for job in status(runs, **DISTRIBUTED).values()} == {State.DONE}
+    assert {job["state"] for job in status(runs, *EVERY_KIND, **DISTRIBUTED).values()} == {State.DONE}
     of_pretraining = [record for name, record in records(runs).items() if "/pretrain/" in name]
     assert {record["hardware"]["tasks"] for record in of_pretraining} == {4}
 
