@@ -78,11 +78,13 @@ def _found(member: tarfile.TarInfo, raw: IO[bytes], file: Path) -> Stored | Link
         return Folder(os.fsencode(path)) if is_image(path) else None
     if member.isdev():
         return None
-    if is_image(path) and (_is_outside(path) or ".." in member.name.split("/")):  # tar does not unpack it there either
-        raise InputError(
-            f"The shard {shown(file)} holds {shown(member.name)}, which is no path below the folder it is unpacked in: "
-            f"{REMEDY}, within that folder."
-        )
+    if _is_outside(path) or ".." in member.name.split("/"):  # which tar does not unpack either
+        if is_image(path):
+            raise InputError(
+                f"The shard {shown(file)} holds {shown(member.name)}, which is no path below the folder it is unpacked "
+                f"in: {REMEDY}, within that folder."
+            )
+        return None
     if member.issym() or member.islnk():
         base = posixpath.dirname(path) if member.issym() else ""
         target = posixpath.normpath(posixpath.join(base, member.linkname))

@@ -372,6 +372,14 @@ def test_a_shard_that_goes_away_while_it_is_read(tmp_path):
         shards.read(b"n1/a.jpg")
 
 
+def test_a_link_to_what_tar_does_not_unpack(tmp_path):
+    write_tar(
+        tmp_path / "shards/a.tar", ["n1/b.jpg", "n1/n1/../c", member("a.jpg", "n1/c", SYMBOLIC)], tarfile.GNU_FORMAT
+    )
+    with pytest.raises(InputError, match=r"holds the link a\.jpg to n1/c, which is not one image in the shards"):
+        contents(tmp_path)
+
+
 PARTS = st.sampled_from(["n1", "n2", "..", ".", "", ".git", "x"])
 NAMES = st.builds(
     lambda parts, name: "/".join([*parts, name]), st.lists(PARTS, max_size=3), st.sampled_from(["a.jpg", "b.PNG", "c"])
