@@ -38,11 +38,14 @@ def ship_models(results: Results) -> str:
     """Write the digests that are shipped; gives a sentence about them.
 
     Raises:
-        InputError: a job has not run, or the code of one isn't known: only a whole run of committed code is shipped.
+        InputError: a job has not run, none has trained, or the code of one isn't known: only a whole run of committed
+            code is shipped.
     """
     if results.missing:
         name = results.profile["name"]
         raise InputError(f"Profile {name} lacks {results.missing[0]}, and only a whole run is shipped: run it first.")
+    if not digests_of(results):
+        raise InputError(f"Profile {results.profile['name']} has trained no model: there is nothing to ship.")
     shipped = ShippedModels(commits=commits_of(results), digests=digests_of(results))
     write_text(SHIPPED_FILE, shipped.model_dump_json(indent=1) + "\n")
     return f"{len(shipped.digests)} models: {SHIPPED_FILE}"

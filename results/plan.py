@@ -85,6 +85,10 @@ def _check_profile(profile: dict[str, Any]) -> None:
         raise ValueError("the profile has no name")
     if profile.get("compares_with") not in ("paper", "claims"):
         raise ValueError("the profile's compares_with is neither paper nor claims")
+    for key in ("methods", "resources"):
+        section = profile.get(key, {})
+        if not isinstance(section, dict) or not all(isinstance(entry, dict) for entry in section.values()):
+            raise ValueError(f"the profile's {key} are no settings by name")
     tolerance = profile.get("tolerance")
     numbers = list(tolerance.values()) if isinstance(tolerance, dict) else [tolerance]
     if profile["compares_with"] == "paper" and not all(_is_amount(number) for number in numbers):

@@ -17,6 +17,7 @@ from slurm.environment import REPOSITORY
 from slurm.jobs import in_order
 from tests.test_records import planned_of, write_part
 
+TRAINED = {"model_sha256": "5e" * 32}
 GOLDEN = REPOSITORY / "tests/golden/model.json"
 PROGRAM = """
 import json, sys
@@ -72,9 +73,15 @@ def test_only_a_whole_run_of_committed_code_ships_the_digests_of_its_models(tmp_
     name, record = next(iter(whole.records.items()))
     code = [it.model_copy(update={"differs": True}) for it in record.code]
     with pytest.raises(InputError, match="are of code that no commit names"):
-        ship_models(replace(whole, records=whole.records | {name: record.model_copy(update={"code": code})}))
+        ship_models(
+            replace(
+                whole, records=whole.records | {name: record.model_copy(update={"code": code, "provenance": TRAINED})}
+            )
+        )
+    with pytest.raises(InputError, match="has trained no model: there is nothing to ship"):
+        ship_models(whole)
     assert shipped_digests() == {}
-    trained = record.model_copy(update={"provenance": {"model_sha256": "5e" * 32}})
+    trained = record.model_copy(update={"provenance": TRAINED})
     assert ship_models(replace(whole, records=whole.records | {name: trained})).startswith("1 models: ")
     assert shipped_digests() == {record.identity: "5e" * 32}
 

@@ -247,6 +247,8 @@ JOB = {"name": "a/b", "identity": "1", "folder": "a/b-1", "tags": {}}
     [
         ({"profile": {}, "jobs": [{"name": "a"}]}, "jobs.0.identity: field required"),
         (plan_of(name=3), "the profile has no name"),
+        (plan_of(methods=3), "the profile's methods are no settings by name"),
+        (plan_of(resources={"pretrain": 3}), "the profile's resources are no settings by name"),
         (plan_of(compares_with="nothing"), "the profile's compares_with is neither paper nor claims"),
         (plan_of(compares_with="paper", tolerance=None), "the profile's tolerance is no number"),
         (plan_of(compares_with="paper", tolerance={"accuracy": "1"}), "the profile's tolerance is no number"),
