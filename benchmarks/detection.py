@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import Comparison, compare
-from data.coco import ANNOTATIONS, COCOSplit
+from data.sets.coco.reader import ANNOTATIONS, COCOSplit
 from transfer import mmdetection
 from transfer.operators import plain_roi_align, plain_roi_align_backward
 

@@ -23,7 +23,7 @@ from core.ending import ended
 from core.seeds import generator
 from data.images import ImageTable
 from data.loading import Key, TrainingBatches, permutations
-from data.webvision import TRAIN_LISTS, read_train
+from data.sets.webvision.reader import TRAIN_LISTS, read_train
 
 LINES, CLASSES = 16_000_000, 5000  # of WebVision V2.0
 REFERENCE_LINES = 2_000_000  # all 16 million would need 25 GiB with 8 workers

@@ -10,7 +10,7 @@ from benchmarks.measuring import Comparison, compare
 from core.workspace import Workspace
 from data.config import EvaluationView
 from data.miniature import build
-from data.voc import read_classification
+from data.sets.voc07.reader import read_classification
 from pretrain.backbone import Classifier
 from pretrain.config import BackboneConfig, EvaluationConfig
 from pretrain.features import pooled_features

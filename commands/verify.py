@@ -10,18 +10,13 @@ from core.cores import usable_cores
 from core.errors import InputError
 from core.files import held_alone
 from core.workspace import VERIFICATION_FOLDER
-from data.images import ImageTable
+from data.declaration import World
 from data.miniature.classes import IMAGENET_CLASSES
-from data.subsets import chosen_images
-from data.synsets import Published, is_published
-from data.verification.coco import coco_split
 from data.verification.inspection import DataSet
-from data.verification.layouts import imagenet_split, places205_split, variant_split, voc_split, webvision_splits
 from data.verification.report import Verifier
-from profiles.data_section import ImageNetVariant, WebVisionSet
 from profiles.expand import HARD_IMAGES, MINIATURE, jobs_of
 from profiles.load import load_profile
-from profiles.runs import VOC_CLASSES
+from profiles.registry import DATA_SETS
 from profiles.schema import Profile
 
 SAMPLE = 1000
@@ -87,62 +82,10 @@ def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
     ]
 
 
-def _data_sets_in(profile: Profile, root: Path, hard: Path | None) -> list[DataSet]:
-    """Those of one world; relative folders lie in ``root``, that of ImageNet-A in ``hard``, None if not chosen yet."""
-    data, counts = profile.data, profile.data.counts
-    data_sets = [_webvision(name, training_set, root) for name, training_set in data.webvision.items()]
-    imagenet, voc07 = root / data.imagenet, root / data.voc07
-    classes = imagenet_classes(profile)
-    data_sets.append(
-        DataSet(
-            "imagenet",
-            (
-                imagenet_split(imagenet, "train", classes, counts.imagenet_train),
-                imagenet_split(imagenet, "val", classes, counts.imagenet_val, known_in="train"),
-            ),
-        )
-    )
-    data_sets.append(
-        DataSet(
-            "voc07",
-            (
-                voc_split(voc07, "trainval", VOC_CLASSES, counts.voc07_trainval),
-                voc_split(voc07, "test", VOC_CLASSES, counts.voc07_test),
-            ),
-        )
-    )
-    if data.places205 is not None:
-        places205, classes = root / data.places205.folder, data.places205.classes
-        data_sets.append(
-            DataSet(
-                "places205",
-                (
-                    places205_split(places205, "train", classes, counts.places205_train),
-                    places205_split(places205, "val", classes, counts.places205_val),
-                ),
-            )
-        )
-    if data.coco is not None:
-        coco, classes = root / data.coco.folder, data.coco.classes
-        data_sets.append(
-            DataSet(
-                "coco",
-                (
-                    coco_split(coco, "train", classes, counts.coco_train),
-                    coco_split(coco, "val", classes, counts.coco_val),
-                ),
-            )
-        )
-    variants: list[tuple[Published, ImageNetVariant | None, Path, int | None]]
-    variants = [("imagenet-r", data.imagenet_r, root, counts.imagenet_r)]
-    if hard is not None:
-        variants.append(("imagenet-a", data.imagenet_a, hard, counts.imagenet_a))
-    for name, variant, place, expected in variants:
-        if variant is not None:
-            which = name if is_published(variant.classes, imagenet_classes(profile)) else variant.classes
-            split = variant_split(place / variant.folder, which, imagenet, expected)
-            data_sets.append(DataSet(name.replace("-", "_"), (split,)))
-    return data_sets
+def _data_sets_in(profile: Profile, root: Path, chosen: Path | None) -> list[DataSet]:
+    """Those of one world; relative folders lie in ``root``, that of ImageNet-A in ``chosen``, None if not there yet."""
+    sections, counts = dict(profile.data), dict(profile.data.counts)
+    return World(sections, counts, root, chosen, imagenet_classes(profile)).data_sets(DATA_SETS)
 
 
 def imagenet_classes(profile: Profile) -> int | None:
@@ -152,22 +95,6 @@ def imagenet_classes(profile: Profile) -> int | None:
     sharing = [part.classes for part in profile.data.webvision.values() if part.shares_imagenet_classes]
     finetune = profile.evaluate.finetune
     return next(iter([*sharing, *([finetune.classes] if finetune else [])]), None)
-
-
-def _webvision(name: str, training_set: WebVisionSet, root: Path) -> DataSet:
-    exclusions = None if training_set.exclusions is None else root / training_set.exclusions
-
-    def part(images: ImageTable) -> ImageTable:
-        return chosen_images(images, training_set.subset, exclusions)
-
-    splits = webvision_splits(
-        root / training_set.folder,
-        training_set.classes,
-        training_set.train_lines,
-        training_set.validation_lines,
-        part,
-    )
-    return DataSet(name, splits)
 
 
 class _Bars:

@@ -7,8 +7,9 @@ import torch
 
 from core.distributed import process_group, sum_over_ranks
 from core.workspace import Workspace
-from data import imagenet, webvision
 from data.images import ImageTable
+from data.sets.imagenet import reader as imagenet
+from data.sets.webvision import reader as webvision
 from pretrain.config import AccuracyConfig, EvaluationConfig
 from pretrain.evaluation import centred_images, pretrained_classifier, require_finite_outputs
 

@@ -18,11 +18,11 @@ from core.distributed import process_group, rank, wait_for_all
 from core.errors import InputError
 from core.files import sha256_of, write_json
 from core.workspace import MODEL_FILE, Workspace
-from data.imagenet import read_split
 from data.images import ImageTable
 from data.loading import ViewedImages, permutations
 from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
+from data.sets.imagenet.reader import read_split
 from pretrain.accuracy import accuracy_on
 from pretrain.checkpoints import exported
 from pretrain.config import MemorisationConfig, MoProConfig

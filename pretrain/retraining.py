@@ -20,8 +20,8 @@ from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.images import ImageTable
 from data.loading import Order, ViewedImages
+from data.sets.webvision.reader import read_listed
 from data.views import weak_view
-from data.webvision import read_listed
 from pretrain.backbone import Classifier, place
 from pretrain.checkpoints import exported, load_classifier
 from pretrain.cleaning import PSEUDO_LABELS_FILE

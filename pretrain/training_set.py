@@ -3,8 +3,8 @@
 from core.files import sha256_of
 from core.workspace import Workspace
 from data.images import ImageTable
+from data.sets.webvision.reader import read_train
 from data.subsets import chosen_images
-from data.webvision import read_train
 from pretrain.config import TrainingSetConfig
 
 

@@ -6,14 +6,12 @@ from typing import Any
 
 from core.config import Config
 from data.config import ListedSubset
-from data.synsets import is_published
+from data.sets.imagenet_variants.spec import ImageNetVariant, is_published
+from data.sets.voc07.spec import CLASSES as VOC_CLASSES
 from pretrain.config import MoProConfig
-from profiles.data_section import ImageNetVariant
 from profiles.schema import RELEASED_CLASSES, Profile, ProfileMethod, ReleasedMethod
 from slurm.jobs import Job, Resources, Source
 from transfer.config import DETECTION_PACKAGES
-
-VOC_CLASSES = 20
 
 Needs = Mapping[str, Job]
 

@@ -262,10 +262,29 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _what_is_evaluated_on_is_there(self) -> "Profile":
+        if self.evaluate.lowshot_voc07 and not self.data.voc07:
+            raise ValueError("evaluate.lowshot_voc07 needs data.voc07, the devkit's folder, found none")
         if self.evaluate.lowshot_places205 and not self.data.places205:
             raise ValueError("evaluate.lowshot_places205 needs data.places205 with its folder and classes, found none")
         if self.evaluate.robustness and not (self.data.imagenet_r or self.data.imagenet_a):
             raise ValueError("evaluate.robustness needs data.imagenet_r or data.imagenet_a with its folder, found none")
+        return self
+
+    @model_validator(mode="after")
+    def _imagenet_is_there(self) -> "Profile":
+        if self.data.imagenet:
+            return self
+        variants = {"imagenet_r": self.data.imagenet_r, "imagenet_a": self.data.imagenet_a}
+        needing = {
+            "evaluate.accuracy.sets names imagenet, which": "imagenet" in self.evaluate.accuracy.sets,
+            "evaluate.finetune": self.evaluate.finetune,
+            "evaluate.memorisation": self.evaluate.memorisation,
+            "hard_images": self.hard_images,
+            **{f"data.{key}.classes is not 200: that set": it and it.classes != 200 for key, it in variants.items()},
+        }
+        for what, is_asked_for in needing.items():
+            if is_asked_for:
+                raise ValueError(f"{what} needs data.imagenet, a folder like ImageNet's, found none")
         return self
 
     @model_validator(mode="after")

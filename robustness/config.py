@@ -4,7 +4,7 @@ from typing import Literal
 
 from core.config import Classes, Config, OnDisk, Positive
 from data.config import TrainingViews
-from data.synsets import Published
+from data.sets.imagenet_variants.spec import Published
 from pretrain.config import BackboneConfig, EvaluationConfig, ScheduleConfig, TrainingConfig
 
 

@@ -8,8 +8,8 @@ import torch
 
 from core.distributed import process_group, sum_over_ranks
 from core.workspace import Workspace
-from data.imagenet_variants import read_published, read_variant
 from data.images import ImageTable
+from data.sets.imagenet_variants.reader import read_published, read_variant
 from pretrain.backbone import Classifier
 from pretrain.config import EvaluationConfig
 from pretrain.evaluation import centred_images, pretrained_classifier, require_finite_outputs

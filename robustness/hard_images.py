@@ -17,10 +17,10 @@ from core.distributed import process_group, rank, wait_for_all
 from core.errors import InputError
 from core.files import sha256_of
 from core.workspace import Workspace
-from data.imagenet import read_split
-from data.imagenet_variants import read_variant
 from data.images import ImageTable
 from data.loading import ViewedImages, permutations
+from data.sets.imagenet.reader import read_split
+from data.sets.imagenet_variants.reader import read_variant
 from data.views import weak_view
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported, load_classifier

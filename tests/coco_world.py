@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data.coco import ANNOTATIONS, IMAGES
+from data.sets.coco.reader import ANNOTATIONS, IMAGES
 
 CLASSES = 3
 LARGEST_ID = 2**53 - 1

@@ -14,7 +14,7 @@ from core.exhibits import EXHIBITS_FILE
 from core.workspace import Workspace
 from data.lists import read_list
 from data.miniature.truth import read_hidden_truth
-from data.webvision import read_train
+from data.sets.webvision.reader import read_train
 from pretrain import cleaning
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import exported

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import InputError
-from data.coco import ANNOTATIONS, IMAGES, read_coco
-from data.coco_masks import run_lengths
-from data.verification.coco import coco_split
+from data.sets.coco.masks import run_lengths
+from data.sets.coco.reader import ANNOTATIONS, IMAGES, read_coco
+from data.sets.coco.verification import coco_split
 from data.verification.inspection import DataSet
 from data.verification.report import Verifier
 from tests.coco_world import write_annotations, write_coco

@@ -17,8 +17,8 @@ from core import interruption
 from core.errors import InputError
 from core.exhibits import EXHIBITS_FILE
 from core.workspace import MODEL_FILE, Workspace
-from data.coco import ANNOTATIONS, IMAGES
 from data.miniature.classes import COCO_CLASSES
+from data.sets.coco.reader import ANNOTATIONS, IMAGES
 from pretrain import untrained
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.killing import assert_equal_ends, flip_a_byte, killed, states

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.coco import ANNOTATIONS, COCOSplit, read_coco
+from data.sets.coco.reader import ANNOTATIONS, COCOSplit, read_coco
 from tests.coco_world import random_coco, truth_as_detections, write_annotations
 from transfer import mmdetection
 

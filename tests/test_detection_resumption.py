@@ -11,7 +11,7 @@ import torch
 
 from core.errors import InputError
 from core.workspace import MODEL_FILE, Workspace
-from data.coco import read_coco
+from data.sets.coco.reader import read_coco
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.killing import DAMAGES, assert_equal_ends, cut, delete, killed, make_a_folder, newest_number, states
 from tests.test_detection import CPU, checkpoint, configuration, workspace  # noqa: F401  (a fixture)

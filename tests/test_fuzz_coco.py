@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from data.coco import IMAGES, COCOSplit, read_coco
-from data.verification.coco import coco_split
+from data.sets.coco.reader import IMAGES, COCOSplit, read_coco
+from data.sets.coco.verification import coco_split
 from tests.coco_world import CLASSES, random_coco, truth_as_detections, write_annotations, write_coco
 from tests.fuzzing import fuzz
 from tests.test_detection import configuration

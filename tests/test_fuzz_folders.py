@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from data import imagenet
 from data.images import ImageTable
-from data.verification.layouts import imagenet_split
+from data.sets.imagenet import reader as imagenet
+from data.sets.imagenet.verification import imagenet_split
 from tests.fuzzing import fuzz
 from tests.tars import image_bytes, member, write_tar
 

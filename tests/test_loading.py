@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from data.config import TrainingViews
 from data.loading import EvaluationBatches, TrainingBatches, ViewedImages, batches, permutations
+from data.sets.webvision.reader import read_train
 from data.views import strong_view, weak_view
-from data.webvision import read_train
 
 CONSTANTS = TrainingViews(size=28, crop_scale=(0.2, 1.0), jitter=0.4, grayscale=0.2)
 

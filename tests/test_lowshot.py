@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.images import ImageTable
-from data.places import read_split
+from data.sets.places205.reader import read_split
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig

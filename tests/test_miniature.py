@@ -6,13 +6,13 @@ from PIL import Image
 
 from core.errors import InputError
 from core.workspace import Workspace
-from data import webvision
 from data.miniature import build, sources
 from data.miniature.build import ItemPool
 from data.miniature.classes import CLOTHING, IMAGENET_CLASSES
 from data.miniature.config import Places205Part
 from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.places205 import write_places205
+from data.sets.webvision import reader as webvision
 from tests.conftest import TINY
 
 

@@ -13,8 +13,11 @@ import pytest
 from scipy.io import savemat
 
 from core.errors import InputError
-from data import imagenet, places, voc, webvision
-from data.imagenet_variants import read_published, read_variant
+from data.sets.imagenet import reader as imagenet
+from data.sets.imagenet_variants.reader import read_published, read_variant
+from data.sets.places205 import reader as places
+from data.sets.voc07 import reader as voc
+from data.sets.webvision import reader as webvision
 from tests.commands import environment
 
 READERS = {

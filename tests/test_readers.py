@@ -8,9 +8,12 @@ import pytest
 from PIL import Image
 
 from core.errors import InputError
-from data import imagenet, places, voc, webvision
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES, VOC_CLASSES
+from data.sets.imagenet import reader as imagenet
+from data.sets.places205 import reader as places
+from data.sets.voc07 import reader as voc
+from data.sets.webvision import reader as webvision
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from core.files import sha256_of
 from core.vision import resnet
 from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
-from data.places import read_split
+from data.sets.places205.reader import read_split
 from data.views import centre_view, normalise
 from pretrain import accuracy, released
 from pretrain.backbone import Classifier

@@ -11,8 +11,8 @@ from core.errors import InputError
 from core.workspace import Workspace
 from data.config import EvaluationView
 from data.loading import TrainingBatches, ViewedImages
+from data.sets.webvision.reader import TRAIN_LISTS, read_train
 from data.views import centre_view, weak_view
-from data.webvision import TRAIN_LISTS, read_train
 from pretrain import accuracy, cleaning, loop, retraining
 from pretrain.checkpoints import BESIDE_A_CLASSIFIER, exported, load_classifier
 from pretrain.cleaning import PSEUDO_LABELS_FILE

@@ -11,10 +11,10 @@ from PIL import Image
 
 from core.errors import InputError
 from core.workspace import MODEL_FILE, Workspace
-from data import synsets
-from data.imagenet_variants import read_published, read_variant
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.renditions import LABELS, STYLES
+from data.sets.imagenet import synsets
+from data.sets.imagenet_variants.reader import read_published, read_variant
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig

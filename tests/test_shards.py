@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from data import imagenet, webvision
 from data.config import TrainingViews
-from data.imagenet_variants import read_variant
 from data.loading import TrainingBatches, ViewedImages, batches, permutations
+from data.sets.imagenet import reader as imagenet
+from data.sets.imagenet_variants.reader import read_variant
+from data.sets.webvision import reader as webvision
+from data.sets.webvision.reader import read_train
 from data.shards import open_shards
 from data.strangers import is_image
 from data.views import strong_view, weak_view
-from data.webvision import read_train
 from tests.tars import image_bytes, member, write_tar
 
 CONSTANTS = TrainingViews(size=28, crop_scale=(0.2, 1.0), jitter=0.4, grayscale=0.2)

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from data import imagenet, voc
-from data.imagenet_variants import read_variant
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
+from data.sets.imagenet import reader as imagenet
+from data.sets.imagenet_variants.reader import read_variant
+from data.sets.voc07 import reader as voc
 from data.strangers import is_image, listing
 from tests.folders import STRANGERS, put
 

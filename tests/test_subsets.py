@@ -7,9 +7,9 @@ import pytest
 
 from core.errors import InputError
 from data.config import DrawnSubset
-from data.imagenet import read_split
 from data.images import ImageTable
 from data.paths import Paths
+from data.sets.imagenet.reader import read_split
 from data.subsets import chosen_images, listed_subset, random_subset
 
 

@@ -9,7 +9,7 @@ from core.errors import InputError
 from core.files import sha256_of
 from core.workspace import Workspace
 from data.lists import read_list
-from data.webvision import read_train
+from data.sets.webvision.reader import read_train
 from pretrain import stage
 from pretrain.config import TrainingSetConfig
 from pretrain.training_set import training_images

@@ -15,12 +15,13 @@ import pytest
 from PIL import Image
 
 from core.errors import InputError
-from data import synsets
 from data.images import ImageTable
 from data.paths import Paths
+from data.sets.imagenet import synsets
+from data.sets.imagenet.verification import imagenet_split
+from data.sets.imagenet_variants.verification import variant_split
+from data.sets.webvision.reader import TRAIN_LISTS, VALIDATION_LIST, read_train
 from data.verification.decoding import broken_images, sampled_rows
-from data.verification.layouts import imagenet_split, variant_split
-from data.webvision import TRAIN_LISTS, VALIDATION_LIST, read_train
 from run_all import main
 from tests.commands import REPOSITORY, environment
 from tests.folders import STRANGERS, put

@@ -9,7 +9,7 @@ from core.errors import InputError
 from core.exhibits import write_exhibits
 from core.files import write_text
 from core.workspace import MODEL_FILE, Workspace
-from data.coco import read_coco
+from data.sets.coco.reader import read_coco
 from transfer import mmdetection
 from transfer.config import DetectionConfig
 

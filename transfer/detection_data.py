@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from core.distributed import rank, world_size
 from core.seeds import generator
-from data.coco import COCOSplit
 from data.images import ImageFile
 from data.loading import EvaluationBatches
+from data.sets.coco.reader import COCOSplit
 from transfer.config import DetectionConfig
 from transfer.detection_config import dataset_config
 

@@ -17,8 +17,8 @@ from pycocotools import mask as run_lengths
 from core.distributed import world_size
 from core.exhibits import Exhibit
 from core.workspace import Workspace
-from data.coco import COCOSplit
 from data.images import ImageFile
+from data.sets.coco.reader import COCOSplit
 from transfer.config import DetectionConfig
 from transfer.detection_data import test_batches
 

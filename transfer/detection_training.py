@@ -18,7 +18,7 @@ from core import interruption
 from core.distributed import copy_from_first_rank, on_any_rank, rank, sum_over_ranks, wait_for_all, world_size
 from core.seeds import generator
 from core.workspace import Workspace
-from data.coco import COCOSplit
+from data.sets.coco.reader import COCOSplit
 from pretrain.divergence import LossWatch, require_finite_state
 from pretrain.resumption import MISFITS, Resumed, newest_whole, of_another_version
 from transfer.config import DetectionConfig

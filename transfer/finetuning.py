@@ -18,9 +18,9 @@ from core.files import sha256_of, write_json
 from core.seeds import generator
 from core.workspace import MODEL_FILE, Workspace
 from data.config import RandomSubset
-from data.imagenet import read_split
 from data.images import ImageTable
 from data.loading import ViewedImages, permutations
+from data.sets.imagenet.reader import read_split
 from data.subsets import listed_subset, random_subset
 from data.views import weak_view
 from pretrain.accuracy import accuracy_on

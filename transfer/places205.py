@@ -10,7 +10,7 @@ import numpy as np
 
 from core.distributed import process_group
 from core.workspace import Workspace
-from data.places import read_split
+from data.sets.places205.reader import read_split
 from pretrain.evaluation import pretrained_trunk
 from pretrain.features import pooled_features
 from transfer.config import LowShotConfig

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.distributed import process_group
 from core.workspace import Workspace
-from data.voc import read_classification
+from data.sets.voc07.reader import read_classification
 from pretrain.evaluation import pretrained_trunk
 from pretrain.features import pooled_features
 from transfer.average_precision import average_precision

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from data.coco import ANNOTATIONS, IMAGES
 from data.miniature.classes import COCO_CLASSES
 from data.miniature.config import COCOPart
 from data.miniature.layouts import Studio, save
 from data.miniature.scenes import Box
+from data.sets.coco.reader import ANNOTATIONS, IMAGES
 
 LARGE, SMALL, EMPTY = 0.4, 0.4, 0.2  # how often a quarter of a canvas holds one large item, some small ones, or none
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageChops, ImageEnhance
 
 from data.miniature.config import Places205Part
 from data.miniature.layouts import save, write_lines
-from data.places import IMAGES, LISTS
+from data.sets.places205.reader import IMAGES, LISTS
 
 
 def write_places205(

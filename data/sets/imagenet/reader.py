@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from data import synsets
-from data.imagenet_archives import SplitName, require_split
 from data.images import ImageTable
 from data.misplaced import SYNSET
 from data.paths import Paths, shown
+from data.sets.imagenet import synsets
+from data.sets.imagenet.archives import SplitName, require_split
 from data.shards import FOLDER, Shards, open_shards
 from data.strangers import listing, refuse_unread
 

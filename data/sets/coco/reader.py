@@ -10,9 +10,9 @@ from typing import Any
 from PIL import Image
 
 from core.errors import InputError
-from data.coco_instances import Instances, read_instances
-from data.coco_rules import SHOWN, Size, annotation_faults, is_image, names_a_file
 from data.images import DECODING_ERRORS, require_folder
+from data.sets.coco.instances import Instances, read_instances
+from data.sets.coco.rules import SHOWN, Size, annotation_faults, is_image, names_a_file
 
 ANNOTATIONS = {split: f"annotations/instances_{split}2017.json" for split in ("train", "val")}
 IMAGES = {split: f"{split}2017" for split in ("train", "val")}
@@ -49,8 +49,8 @@ def read_coco(root: Path, classes: int) -> dict[str, COCOSplit]:
 
     Raises:
         InputError: one sentence for every kind of fault: an annotation file is missing or does not satisfy
-            :mod:`data.coco_rules`, an image is not on disk or of another size, or the categories are not as many as
-            expected or not the same in both splits.
+            :mod:`data.sets.coco.rules`, an image is not on disk or of another size, or the categories are not as many
+            as expected or not the same in both splits.
     """
     require_folder(root, "COCO")
     splits: dict[str, COCOSplit] = {}

@@ -1,19 +1,13 @@
-"""The synsets of ImageNet, ImageNet-R and ImageNet-A, as they were published: data/synsets.txt names its sources."""
+"""The synsets of ImageNet, ImageNet-R and ImageNet-A, as they were published: synsets.txt names its sources."""
 
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
-Published = Literal["imagenet-r", "imagenet-a"]
+from data.sets.imagenet_variants.spec import Published
 
 TABLE = Path(__file__).parent / "synsets.txt"
 MARKS: dict[Published, str] = {"imagenet-r": "R", "imagenet-a": "A"}
-
-
-def is_published(classes: int | None, imagenet_classes: int | None) -> bool:
-    """Whether so many of ImageNet's classes are those of ImageNet-R or ImageNet-A: 200 of 1,000."""
-    return (classes, imagenet_classes) == (200, 1000)
 
 
 @cache

@@ -1,16 +1,31 @@
-"""The inspection of COCO: what detection would refuse, and categories of which a split shows nothing."""
+"""What ``verify`` looks at in COCO: what detection would refuse, and categories of which a split shows nothing."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import InputError
-from data.coco import ANNOTATIONS, IMAGES, named_images, split_faults
-from data.coco_instances import Instances, read_instances
-from data.coco_rules import is_id
+from data.declaration import World
 from data.images import ImageTable
 from data.paths import Paths
-from data.verification.inspection import Inspection, Split, class_faults
+from data.sets.coco.instances import Instances, read_instances
+from data.sets.coco.reader import ANNOTATIONS, IMAGES, named_images, split_faults
+from data.sets.coco.rules import is_id
+from data.sets.coco.spec import SPEC, COCOSet
+from data.verification.inspection import DataSet, Inspection, Split, class_faults
+
+
+def checks(section: COCOSet, world: World) -> Iterator[DataSet]:
+    """Both splits."""
+    root, classes = world.root / section.folder, section.classes
+    yield DataSet(
+        SPEC.key,
+        (
+            coco_split(root, "train", classes, world.counts["coco_train"]),
+            coco_split(root, "val", classes, world.counts["coco_val"]),
+        ),
+    )
 
 
 def coco_split(root: Path, name: str, classes: int, expected: int | None) -> Split:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from data import synsets
-from data.imagenet import files_of_synsets, folder_faults, read_synsets, table_of_synsets
 from data.images import ImageTable
 from data.misplaced import SYNSET, Layout, require_layout
 from data.paths import shown
+from data.sets.imagenet import synsets
+from data.sets.imagenet.reader import files_of_synsets, folder_faults, read_synsets, table_of_synsets
+from data.sets.imagenet_variants.spec import Published
 from data.shards import open_shards
-from data.synsets import Published
 
 LAYOUT = Layout(
     "ImageNet-R or ImageNet-A", "data.imagenet_r.folder or data.imagenet_a.folder", (SYNSET, "shards/*.tar")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.coco_instances import Instances
-from data.coco_masks import (
+from data.sets.coco.instances import Instances
+from data.sets.coco.masks import (
     are_inside,
     are_numbers,
     enclose_something,

@@ -1,0 +1,57 @@
+"""What the suite has to be told of a data set; everything else in the house takes it from there. Light to import."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # which reads images
+    from data.verification.inspection import DataSet
+
+
+@dataclass(frozen=True)
+class World:
+    """The data sets of a profile as they lie on disk.
+
+    Attributes:
+        sections: of the profile, by the data sets' keys; None for a data set that it does not have.
+        counts: how many images there must be, by the keys of the profile's ``data.counts``; None for any number.
+        root: what relative folders are relative to.
+        chosen: what the folder of chosen hard images is relative to; None where they are not chosen yet.
+        imagenet_classes: how many ImageNet must have; None for any number.
+    """
+
+    sections: Mapping[str, Any]
+    counts: Mapping[str, int | None]
+    root: Path
+    chosen: Path | None
+    imagenet_classes: int | None
+
+    def data_sets(self, declared: Iterable["DataSetSpec"]) -> list["DataSet"]:
+        """What there is to verify, of all data sets that the profile has."""
+        return [
+            data_set
+            for spec in declared
+            if self.sections[spec.key] is not None
+            for data_set in resolve_name(spec.checks)(self.sections[spec.key], self)
+        ]
+
+
+@dataclass(frozen=True)
+class DataSetSpec:
+    """A data set.
+
+    Attributes:
+        key: of its section, below ``data`` in a profile.
+        section: the type of that section.
+        checks: ``module:function``, called with the section and a :class:`World`; gives what there is to verify.
+        published: how many images its parts have as they were published, by the keys of ``data.counts``.
+        required: whether every profile has it.
+    """
+
+    key: str
+    section: Any
+    checks: str
+    published: Mapping[str, int] = field(default_factory=dict)
+    required: bool = False

@@ -1,0 +1,1 @@
+"""COCO, and any data set that is annotated like it."""

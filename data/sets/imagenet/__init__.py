@@ -1,0 +1,1 @@
+"""ImageNet, and any clean images in folders of classes."""

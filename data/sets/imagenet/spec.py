@@ -1,0 +1,11 @@
+"""ImageNet in a profile: its folder."""
+
+from core.config import OnDisk
+from data.declaration import DataSetSpec
+
+SPEC = DataSetSpec(
+    "imagenet",
+    OnDisk,
+    "data.sets.imagenet.verification:checks",
+    {"imagenet_train": 1_281_167, "imagenet_val": 50_000},  # ILSVRC 2012
+)

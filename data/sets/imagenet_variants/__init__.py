@@ -1,0 +1,1 @@
+"""Data sets of some of ImageNet's classes: ImageNet-R and ImageNet-A."""

@@ -1,0 +1,57 @@
+"""What ``verify`` looks at in ImageNet-R, ImageNet-A, and other data sets of some of ImageNet's classes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.errors import InputError
+from data.declaration import World
+from data.misplaced import require_layout
+from data.paths import shown
+from data.sets.imagenet import synsets
+from data.sets.imagenet.archives import require_split
+from data.sets.imagenet.verification import inspect_synsets, names_in
+from data.sets.imagenet_variants.reader import LAYOUT, LAYOUTS
+from data.sets.imagenet_variants.spec import IMAGENET_A, IMAGENET_R, ImageNetVariant, Published, is_published
+from data.verification.inspection import DataSet, Inspection, Split
+
+
+def checks_r(section: ImageNetVariant, world: World) -> Iterator[DataSet]:
+    """ImageNet-R."""
+    yield DataSet(IMAGENET_R.key, (_split(section, "imagenet-r", world.root, world, world.counts["imagenet_r"]),))
+
+
+def checks_a(section: ImageNetVariant, world: World) -> Iterator[DataSet]:
+    """ImageNet-A, once it is chosen where the profile has it chosen."""
+    if world.chosen is not None:
+        yield DataSet(IMAGENET_A.key, (_split(section, "imagenet-a", world.chosen, world, world.counts["imagenet_a"]),))
+
+
+def _split(section: ImageNetVariant, name: Published, place: Path, world: World, expected: int | None) -> Split:
+    published = is_published(section.classes, world.imagenet_classes)
+    imagenet = world.root / (world.sections["imagenet"] or "")
+    return variant_split(place / section.folder, name if published else section.classes, imagenet, expected)
+
+
+def variant_split(root: Path, classes: int | Published | None, imagenet: Path, expected: int | None) -> Split:
+    """ImageNet-R, ImageNet-A, or another data set of some of the classes of a folder like ImageNet's.
+
+    Args:
+        root: the data set's folder.
+        classes: how many there must be, None for any number; or which of the published sets it is.
+        imagenet: the folder like ImageNet's, of no account for a published set.
+        expected: how many images there must be.
+    """
+
+    def inspect() -> Inspection:
+        try:
+            if isinstance(classes, str):
+                require_layout(root, LAYOUTS[classes])
+                known = synsets.variant(classes)
+                return inspect_synsets(root, len(known), known, LAYOUTS[classes].name, synsets.imagenet())
+            require_layout(root, LAYOUT)
+            names = names_in(require_split(imagenet, "val"))
+        except InputError as error:
+            return Inspection(faults=[error.sentence])
+        return inspect_synsets(root, classes, names, shown(imagenet / "val"), names)
+
+    return Split("all", expected, inspect)

@@ -1,0 +1,13 @@
+"""VOC07 in a profile: the folder of its devkit."""
+
+from core.config import OnDisk
+from data.declaration import DataSetSpec
+
+CLASSES = 20
+
+SPEC = DataSetSpec(
+    "voc07",
+    OnDisk,
+    "data.sets.voc07.verification:checks",
+    {"voc07_trainval": 5_011, "voc07_test": 4_952},  # the challenge's statistics
+)

@@ -1,0 +1,1 @@
+"""WebVision, and any crawl that is laid out like it."""
