@@ -92,7 +92,7 @@ def imagenet_classes(profile: Profile) -> int | None:
     """How many ImageNet must have, from the first part of the profile that says so."""
     if profile.miniature is not None:
         return len(IMAGENET_CLASSES)
-    sharing = [part.classes for part in profile.data.webvision.values() if part.shares_imagenet_classes]
+    sharing = [part.classes_on_disk for part in profile.data.webvision.values() if part.shares_imagenet_classes]
     finetune = profile.evaluate.finetune
     return next(iter([*sharing, *([finetune.classes] if finetune else [])]), None)
 

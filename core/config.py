@@ -35,8 +35,15 @@ def _name(text: str) -> str:
     return text
 
 
+def _title(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > 64:
+        raise ValueError(f"found the title {text!a}, expected up to 64 characters that can be printed")
+    return text
+
+
 OnDisk = Annotated[str, AfterValidator(_path)]
 Name = Annotated[str, AfterValidator(_name)]
+Title = Annotated[str, AfterValidator(_title)]
 
 
 class Config(BaseModel):

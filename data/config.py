@@ -4,7 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from core.config import Config, Fraction, FromList, OnDisk, Pixels, Positive, PositiveFraction, Seed
+from core.config import (
+    Ascending,
+    Classes,
+    Config,
+    Fraction,
+    FromList,
+    NotNegative,
+    OnDisk,
+    Pixels,
+    Positive,
+    PositiveFraction,
+    Seed,
+)
 
 
 class WeakViews(Config):
@@ -70,6 +82,31 @@ class DrawnSubset(Config):
 
     seed: Seed
     images: Positive
+
+
+class ClassPart(Config):
+    """Some of the classes of a data set; those that are kept are numbered anew, in the same order.
+
+    Attributes:
+        of: how many classes the data set has on disk.
+        labels: the numbers there of those that are kept, from 0; None for the first ones.
+    """
+
+    of: Classes
+    labels: Ascending[tuple[NotNegative, ...]] | None = None
+
+    def kept(self, classes: int) -> tuple[int, ...]:
+        """The numbers of the ``classes`` that are kept.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        labels = tuple(range(classes)) if self.labels is None else self.labels
+        if len(labels) != classes:
+            raise ValueError(f"part.labels names {len(labels)} classes, but classes is {classes}: make them agree")
+        if labels[-1] >= self.of:
+            raise ValueError(f"part keeps class {labels[-1]}, but of {self.of} classes the last is {self.of - 1}")
+        return labels
 
 
 SubsetConfig = Annotated[RandomSubset | ListedSubset, Field(discriminator="kind")]

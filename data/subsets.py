@@ -1,5 +1,6 @@
 """Parts of a training set: drawn at random, or named in a list."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,23 @@ from core.errors import InputError
 from core.seeds import generator
 from data.config import DrawnSubset
 from data.images import ImageTable
+
+
+def of_classes(images: ImageTable, labels: Sequence[int]) -> ImageTable:
+    """The images of some classes: that of ``labels[i]`` becomes class i.
+
+    Raises:
+        InputError: there is none.
+    """
+    number = np.full(images.classes, -1)
+    number[list(labels)] = np.arange(len(labels))
+    rows = np.flatnonzero(number[images.labels] >= 0)
+    if not rows.size:
+        raise InputError(
+            f"{images.source} has no image of the {len(labels)} classes that are kept: correct part in the profile."
+        )
+    kept = images.subset(rows)
+    return replace(kept, labels=number[kept.labels], classes=len(labels))
 
 
 def random_subset(images: ImageTable, fraction: float, seed: int) -> ImageTable:

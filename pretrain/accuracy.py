@@ -65,5 +65,5 @@ def count_correct(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def _read(constants: AccuracyConfig, workspace: Workspace) -> ImageTable:
     root = workspace.dataset(constants.folder)
     if constants.layout == "webvision":
-        return webvision.read_validation(root, constants.classes)
-    return imagenet.read_split(root, "val", constants.classes)
+        return webvision.read_validation(root, constants.classes, constants.part)
+    return imagenet.read_split(root, "val", constants.classes, constants.part)

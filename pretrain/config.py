@@ -12,7 +12,9 @@ from core.config import (
     Classes,
     Config,
     Fraction,
+    FromList,
     Momentum,
+    Name,
     NotNegative,
     NotNegativeNumber,
     OnDisk,
@@ -21,7 +23,8 @@ from core.config import (
     PositiveNumber,
     Seed,
 )
-from data.config import DrawnSubset, EvaluationView, TrainingViews
+from data.config import ClassPart, DrawnSubset, EvaluationView, TrainingViews
+from data.sets.webvision.spec import SOURCES
 from pretrain.layouts import NAMES
 
 Workers = Annotated[int, Field(ge=0, le=1024)]
@@ -172,13 +175,17 @@ class TrainingSetConfig(Config):
 
     Attributes:
         webvision: the data set's folder.
-        classes: number of classes of the data set.
+        classes: how many are trained on.
+        part: which of the data set's classes these are; None for all.
+        sources: whose images are trained on.
         subset: how many of the images, drawn with which seed; None for all.
         exclusions: a list of relative paths, one a line, of images to leave out; None to leave out none.
     """
 
     webvision: OnDisk
     classes: Classes
+    part: ClassPart | None = None
+    sources: FromList[tuple[Name, ...]] = SOURCES
     subset: DrawnSubset | None = None
     exclusions: OnDisk | None = None
 
@@ -285,8 +292,9 @@ class RetrainingConfig(TrainingConfig):
 
 
 class AccuracyConfig(EvaluationConfig):
-    """Which validation set, in which layout."""
+    """Which validation set, in which layout, and which of its classes: ``part`` is None where those are all."""
 
     layout: Literal["webvision", "imagenet"]
     folder: OnDisk
     classes: Classes
+    part: ClassPart | None = None

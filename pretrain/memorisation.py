@@ -54,7 +54,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     truth = read_hidden_truth(images)
     if truth is None:
         raise InputError(f"The true labels of {images.root} are not known: take evaluate.memorisation out.")
-    validation = read_split(workspace.dataset(constants.imagenet), "val", constants.classes)
+    validation = read_split(workspace.dataset(constants.imagenet), "val", constants.classes, constants.part)
     accuracies = _read_accuracies(workspace.folder / ACCURACIES_FILE)
     with process_group() as device:
         method = build_method(constants)

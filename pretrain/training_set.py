@@ -15,7 +15,8 @@ def training_images(config: TrainingSetConfig, workspace: Workspace) -> ImageTab
         InputError: a list cannot be read or doesn't fit, or there are fewer images than are to be drawn.
     """
     exclusions = None if config.exclusions is None else workspace.dataset(config.exclusions)
-    images = chosen_images(read_train(workspace.dataset(config.webvision), config.classes), config.subset, exclusions)
+    found = read_train(workspace.dataset(config.webvision), config.classes, config.part, config.sources)
+    images = chosen_images(found, config.subset, exclusions)
     if exclusions is not None:
         workspace.provenance["exclusions"] = {"sha256": sha256_of(exclusions)}
     workspace.provenance["webvision"] = images.fingerprint()

@@ -76,6 +76,12 @@ class Run:
         return self.profile.data.webvision[self.set_name].shares_imagenet_classes
 
     @property
+    def part(self) -> dict[str, Any]:
+        """Which of the classes of WebVision, and of ImageNet, are the classifier's; nothing where all are."""
+        trained_on = self.profile.data.webvision[self.set_name].trained_on
+        return {"part": trained_on["part"]} if "part" in trained_on else {}
+
+    @property
     def web_images(self) -> Source | None:
         """Where images with the classifier's classes lie, in WebVision's layout."""
         return Source(f"data.webvision.{self.set_name}.folder", self.profile.data.webvision[self.set_name].folder)
@@ -84,14 +90,10 @@ class Run:
     def trained_on(self) -> tuple[dict[str, Any], tuple[Source, ...]]:
         """The training set, and what of it lies on disk; what a set doesn't have is not named, and no identity new."""
         key, part = f"data.webvision.{self.set_name}", self.profile.data.webvision[self.set_name]
-        config: dict[str, Any] = {"webvision": part.folder, "classes": part.classes}
         reads = [Source(f"{key}.folder", part.folder)]
-        if part.subset is not None:
-            config["subset"] = values(part.subset)
         if part.exclusions is not None:
-            config["exclusions"] = part.exclusions
             reads.append(Source(f"{key}.exclusions", part.exclusions, "list"))
-        return config, tuple(reads)
+        return part.trained_on, tuple(reads)
 
     @property
     def tagged_seed(self) -> int:
@@ -146,6 +148,7 @@ class Run:
                     "layout": layout,
                     "folder": folder.path,
                     "classes": self.classes,
+                    **self.part,
                 },
                 needs,
                 folder,
@@ -329,6 +332,10 @@ class Release(Run):
         return RELEASED_CLASSES
 
     @property
+    def part(self) -> dict[str, Any]:
+        return {}
+
+    @property
     def shares_imagenet_classes(self) -> bool:
         return self.release.classifier != "none"
 
@@ -336,7 +343,7 @@ class Release(Run):
     def web_images(self) -> Source | None:
         """Those of the first set with ImageNet's classes."""
         for name, part in self.profile.data.webvision.items():
-            if part.shares_imagenet_classes and part.classes == RELEASED_CLASSES:
+            if part.shares_imagenet_classes and part.classes == part.classes_on_disk == RELEASED_CLASSES:
                 return Source(f"data.webvision.{name}.folder", part.folder)
         return None
 

@@ -228,6 +228,18 @@ class Profile(Config):
         return self
 
     @model_validator(mode="after")
+    def _parts_are_evaluated_as_parts(self) -> "Profile":
+        whole = {"evaluate.finetune": self.evaluate.finetune, "evaluate.robustness": self.evaluate.robustness}
+        asked_for = [key for key, section in whole.items() if section]
+        for name, training_set in self.data.webvision.items():
+            if training_set.part and training_set.shares_imagenet_classes and asked_for:
+                raise ValueError(
+                    f"data.webvision.{name}.part keeps some of ImageNet's classes, but {asked_for[0]} is of all of "
+                    f"them: set {asked_for[0]} to null"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _classifiers_fit(self) -> "Profile":
         """Where fine-tuning goes on with a pretrained classifier, that has as many classes."""
         if self.evaluate.finetune is None:

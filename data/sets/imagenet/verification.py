@@ -7,7 +7,14 @@ from core.errors import InputError
 from data.declaration import World
 from data.paths import shown
 from data.sets.imagenet.archives import SplitName, require_split
-from data.sets.imagenet.reader import files_of_synsets, folder_faults, known_synsets, named, table_of_synsets
+from data.sets.imagenet.reader import (
+    KnownClasses,
+    files_of_synsets,
+    folder_faults,
+    known_classes,
+    named,
+    table_of_synsets,
+)
 from data.sets.imagenet.spec import SPEC
 from data.shards import open_shards
 from data.strangers import listing
@@ -42,18 +49,18 @@ def imagenet_split(
 
     def inspect() -> Inspection:
         try:
-            folder, known, where = require_split(root, split), known_synsets(classes), "ImageNet"
+            folder, known = require_split(root, split), known_classes(root, classes)
             if known is None and known_in is not None:
-                known, where = names_in(require_split(root, known_in)), shown(root / known_in)
+                known = names_in(require_split(root, known_in))
         except InputError as error:
             return Inspection(faults=[error.sentence])
-        return inspect_synsets(folder, classes, known, where, known)
+        return inspect_synsets(folder, classes, known, known.names if known else None)
 
     return Split(split, expected, inspect)
 
 
 def inspect_synsets(
-    folder: Path, count: int | None, known: Sequence[str] | None, where: str, classes: Sequence[str] | None
+    folder: Path, count: int | None, known: KnownClasses | None, classes: Sequence[str] | None
 ) -> Inspection:
     """Images in synset folders, of which ``known`` are allowed; label i is that of the i-th of ``classes``."""
     inspection = Inspection()
@@ -63,7 +70,7 @@ def inspect_synsets(
     except InputError as error:
         inspection.faults.append(error.sentence)
         return inspection
-    inspection.faults += folder_faults(folder, files, count, known, where)
+    inspection.faults += folder_faults(folder, files, count, known)
     empty = [synset for synset, names in files.items() if not names]
     if empty:
         inspection.faults.append(
@@ -79,7 +86,8 @@ def inspect_synsets(
     return inspection
 
 
-def names_in(folder: Path) -> list[str]:
+def names_in(folder: Path) -> KnownClasses:
     """The names of the synset folders, sorted; of a folder of files, without a look into the synsets' folders."""
     shards = open_shards(folder)
-    return listing(folder).folders if shards is None else list(files_of_synsets(folder, shards))
+    names = listing(folder).folders if shards is None else list(files_of_synsets(folder, shards))
+    return KnownClasses(names, shown(folder))

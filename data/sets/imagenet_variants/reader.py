@@ -10,7 +10,7 @@ from data.images import ImageTable
 from data.misplaced import SYNSET, Layout, require_layout
 from data.paths import shown
 from data.sets.imagenet import synsets
-from data.sets.imagenet.reader import files_of_synsets, folder_faults, read_synsets, table_of_synsets
+from data.sets.imagenet.reader import KnownClasses, files_of_synsets, folder_faults, read_synsets, table_of_synsets
 from data.sets.imagenet_variants.spec import Published
 from data.shards import open_shards
 
@@ -31,8 +31,8 @@ def read_published(root: Path, name: Published) -> tuple[ImageTable, np.ndarray]
             them has no image.
     """
     require_layout(root, LAYOUTS[name])
-    known = synsets.variant(name)
-    return _read(root, len(known), known, LAYOUTS[name].name, synsets.imagenet())
+    known = KnownClasses(synsets.variant(name), LAYOUTS[name].name)
+    return _read(root, len(known.names), known, synsets.imagenet())
 
 
 def read_variant(
@@ -43,7 +43,7 @@ def read_variant(
     Args:
         root: holds the synset folders.
         classes: how many there must be; None where any number will do.
-        imagenet: the folder like ImageNet's, whose ``val`` names all synsets: class i is the i-th of them, sorted.
+        imagenet: the folder like ImageNet's, which says what class a synset is.
         imagenet_classes: how many it must have.
 
     Raises:
@@ -52,16 +52,14 @@ def read_variant(
     """
     require_layout(root, LAYOUT)
     names = read_synsets(imagenet, "val", imagenet_classes)
-    return _read(root, classes, names, shown(imagenet / "val"), names)
+    return _read(root, classes, KnownClasses(names, shown(imagenet / "val")), names)
 
 
-def _read(
-    root: Path, count: int | None, known: Sequence[str], where: str, imagenet: Sequence[str]
-) -> tuple[ImageTable, np.ndarray]:
+def _read(root: Path, count: int | None, known: KnownClasses, imagenet: Sequence[str]) -> tuple[ImageTable, np.ndarray]:
     shards = open_shards(root)
     files = files_of_synsets(root, shards)
-    for fault in folder_faults(root, files, count, known, where):
+    for fault in folder_faults(root, files, count, known):
         raise InputError(fault)
     index_of = {synset: index for index, synset in enumerate(imagenet)}
     labels = [index_of[synset] for synset in files]
-    return table_of_synsets(root, files, labels, len(imagenet), shards), np.array(labels)
+    return table_of_synsets(root, files, labels, len(imagenet), shards), np.sort(labels)

@@ -6,9 +6,9 @@ from pathlib import Path
 from core.errors import InputError
 from data.declaration import World
 from data.misplaced import require_layout
-from data.paths import shown
 from data.sets.imagenet import synsets
 from data.sets.imagenet.archives import require_split
+from data.sets.imagenet.reader import KnownClasses, known_classes
 from data.sets.imagenet.verification import inspect_synsets, names_in
 from data.sets.imagenet_variants.reader import LAYOUT, LAYOUTS
 from data.sets.imagenet_variants.spec import IMAGENET_A, IMAGENET_R, ImageNetVariant, Published, is_published
@@ -46,12 +46,12 @@ def variant_split(root: Path, classes: int | Published | None, imagenet: Path, e
         try:
             if isinstance(classes, str):
                 require_layout(root, LAYOUTS[classes])
-                known = synsets.variant(classes)
-                return inspect_synsets(root, len(known), known, LAYOUTS[classes].name, synsets.imagenet())
+                known = KnownClasses(synsets.variant(classes), LAYOUTS[classes].name)
+                return inspect_synsets(root, len(known.names), known, synsets.imagenet())
             require_layout(root, LAYOUT)
-            names = names_in(require_split(imagenet, "val"))
+            known = known_classes(imagenet, None) or names_in(require_split(imagenet, "val"))
         except InputError as error:
             return Inspection(faults=[error.sentence])
-        return inspect_synsets(root, classes, names, shown(imagenet / "val"), names)
+        return inspect_synsets(root, classes, known, known.names)
 
     return Split("all", expected, inspect)

@@ -1,10 +1,14 @@
 """WebVision in a profile: any number of training sets, its own or of another crawl that is laid out like it."""
 
-from pydantic import model_validator
+from typing import Any
 
-from core.config import Classes, Config, Fraction, Named, OnDisk, Positive
-from data.config import DrawnSubset
+from pydantic import Field, model_validator
+
+from core.config import Classes, Config, Distinct, Fraction, Name, Named, OnDisk, Positive, Title
+from data.config import ClassPart, DrawnSubset
 from data.declaration import DataSetSpec
+
+SOURCES = ("google", "flickr")
 
 
 class WebVisionSet(Config):
@@ -12,9 +16,14 @@ class WebVisionSet(Config):
 
     Attributes:
         folder: where it lies.
-        classes: how many it has.
+        title: as tables print it; None for its name in the profile.
+        classes: how many are trained on.
+        part: which of its classes these are; None for all.
+        sources: whose images are trained on: the name of each stands in that of its list,
+            ``info/train_filelist_<source>.txt``.
         threshold: MoPro's T for it, where it differs from the method's.
-        shares_imagenet_classes: whether its label i is ImageNet's class i, so that its classifier serves ImageNet too.
+        shares_imagenet_classes: whether its label i on disk is ImageNet's class i, so that its classifier serves
+            ImageNet too.
         subset: trains on a draw of the images alone. The paper's V0.5 is one of ImageNet's size (1,281,167) from V1.0;
             the authors' list is not published, so ours is another draw.
         exclusions: a list of relative paths, one a line, of training images to leave out, such as broken ones;
@@ -26,7 +35,10 @@ class WebVisionSet(Config):
     """
 
     folder: OnDisk
+    title: Title | None = None
     classes: Classes
+    part: ClassPart | None = None
+    sources: Distinct[tuple[Name, ...]] = Field(default=SOURCES, min_length=1)
     threshold: Fraction | None = None
     shares_imagenet_classes: bool = True
     subset: DrawnSubset | None = None
@@ -40,6 +52,24 @@ class WebVisionSet(Config):
         if self.subset and self.train_lines and self.subset.images > self.train_lines:
             raise ValueError(f"subset.images {self.subset.images} are more than the {self.train_lines} of train_lines")
         return self
+
+    @model_validator(mode="after")
+    def _part_is_of_it(self) -> "WebVisionSet":
+        if self.part:
+            self.part.kept(self.classes)
+        return self
+
+    @property
+    def classes_on_disk(self) -> int:
+        """How many the lists have."""
+        return self.part.of if self.part else self.classes
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """What of it determines a training, as JSON has it; what it does not have is not named."""
+        chosen = self.model_dump(mode="json", include={"part", "subset", "exclusions"}, exclude_none=True)
+        named = {"sources": list(self.sources)} if self.sources != SOURCES else {}
+        return {"webvision": self.folder, "classes": self.classes, **chosen, **named}
 
     @property
     def images_to_train_on(self) -> int | None:

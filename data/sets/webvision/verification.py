@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from core.errors import InputError
 from data.declaration import World
+from data.images import ImageTable
 from data.sets.webvision import reader
 from data.sets.webvision.spec import WebVisionSet
-from data.subsets import chosen_images
+from data.subsets import chosen_images, of_classes
 from data.verification.inspection import DataSet, Inspection, Split
 from data.verification.lists import inspect_lists
 
@@ -24,12 +25,13 @@ def _train(section: WebVisionSet, world: World) -> Split:
     exclusions = None if section.exclusions is None else world.root / section.exclusions
 
     def inspect() -> Inspection:
-        lists = [root / name for name in reader.TRAIN_LISTS]
-        inspection = inspect_lists(reader.LAYOUT, root, lists, root, root / "info", section.classes)
+        lists = [root / reader.list_of(source) for source in section.sources]
+        inspection = inspect_lists(reader.LAYOUT, root, lists, root, root / "info", section.classes_on_disk)
         if inspection.images is not None:
             inspection.images = replace(inspection.images, remedy=reader.REMEDY)
             try:
-                inspection.images = chosen_images(inspection.images, section.subset, exclusions)
+                part = _kept(inspection.images, section)
+                inspection.images = chosen_images(part, section.subset, exclusions)
             except InputError as error:
                 inspection.faults.append(error.sentence)
         return inspection
@@ -38,10 +40,21 @@ def _train(section: WebVisionSet, world: World) -> Split:
 
 
 def _validation(section: WebVisionSet, world: World) -> Split:
+    """The validation list; of the images, those of the classes that are kept."""
     root = world.root / section.folder
     listed, images = root / reader.VALIDATION_LIST, root / reader.VALIDATION_IMAGES
-    return Split(
-        "validation",
-        section.validation_lines,
-        lambda: inspect_lists(reader.LAYOUT, root, [listed], images, listed, section.classes),
-    )
+
+    def inspect() -> Inspection:
+        inspection = inspect_lists(reader.LAYOUT, root, [listed], images, listed, section.classes_on_disk)
+        if inspection.images is not None:
+            try:
+                inspection.images = _kept(inspection.images, section)
+            except InputError as error:
+                inspection.faults.append(error.sentence)
+        return inspection
+
+    return Split("validation", section.validation_lines, inspect)
+
+
+def _kept(images: ImageTable, section: WebVisionSet) -> ImageTable:
+    return of_classes(images, section.part.kept(section.classes)) if section.part else images
