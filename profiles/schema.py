@@ -117,6 +117,7 @@ class Profile(Config):
     Attributes:
         name: also of its folder below ``runs``.
         compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests the paper's claims instead.
+        published: which published figures those are: ``paper``, MoPro's; ``webvision50``, of mini WebVision.
         seeds: of the pretraining runs, and of the worlds where there is a miniature.
         instructions: ``avx2`` holds the numerical libraries to what all x86-64 processors since 2013 have, so that
             figures don't depend on which one it is; null lets them use all.
@@ -137,6 +138,7 @@ class Profile(Config):
 
     name: str = Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
     compares_with: Literal["paper", "claims"]
+    published: Literal["paper", "webvision50"] = "paper"
     seeds: Distinct[tuple[Seed, ...]] = Field(min_length=1)
     instructions: Instructions | None = None
     miniature: MiniatureParts | None = None

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from core.errors import InputError
 from results.claimed import Claims
+from results.published import TABLES_OF
 from results.records import RECORD_FILE, UnusableRecordError, parse_record, read_content
 from results.schema import Metric, Record, first_fault, in_a_sentence
 from results.seal import KEY, fits, is_as_written, opened
@@ -85,6 +86,8 @@ def _check_profile(profile: dict[str, Any]) -> None:
         raise ValueError("the profile has no name")
     if profile.get("compares_with") not in ("paper", "claims"):
         raise ValueError("the profile's compares_with is neither paper nor claims")
+    if profile.get("published", "paper") not in TABLES_OF:
+        raise ValueError(f"the profile's published is none of {', '.join(TABLES_OF)}")
     for key in ("methods", "resources"):
         section = profile.get(key, {})
         if not isinstance(section, dict) or not all(isinstance(entry, dict) for entry in section.values()):

@@ -1,4 +1,4 @@
-"""The paper's figures, each with how sure we are of it."""
+"""Published figures, each with how sure we are of it: the paper's, and those of other literature on the same data."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ from core.errors import InputError
 from results.definitions import TABLES
 
 TABLE = Path(__file__).with_name("published_numbers.csv")
+TABLES_OF = {"paper": TABLE, "webvision50": TABLE.with_name("published_webvision50.csv")}  # by a profile's published
 HEADER = ("table", "method", "pretrain_data", "metric", "value", "status", "source")
 STATUSES = ("verified", "secondary", "conflict", "missing")
 METRICS = {(table.published, column.published) for table in TABLES for column in table.columns}

@@ -20,7 +20,7 @@ from results.definitions import (
 )
 from results.outcome import Outcome
 from results.plan import Measured, Results
-from results.published import UNKNOWN, Figures, Published, combined, read_published
+from results.published import TABLES_OF, UNKNOWN, Figures, Published, combined, read_published
 from results.rendered import Rendered
 from results.schema import Convergence, Metric
 from results.statistics import Summary, summarise
@@ -79,7 +79,7 @@ def _tables_of_figures(results: Results) -> list[Rendered]:
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
     tables = [table for table in (_of_plan(table, planned) for table in TABLES) if table.columns]
     if results.profile["compares_with"] == "paper":
-        published, every = read_published(), figures(results)
+        published, every = _literature(results), figures(results)
         return [
             _beside_the_paper(table, rows, [one for one in every if one.table.name == table.name], results, published)
             for table in tables
@@ -197,6 +197,11 @@ def _published_rows(table: Table, row: tuple[str, str]) -> list[tuple[str, str]]
     return [(name, SET_TITLES.get(training_set, training_set)) for name in names]
 
 
+def _literature(results: Results) -> Figures:
+    """The published figures that the profile compares with."""
+    return read_published(TABLES_OF[results.profile.get("published", "paper")])
+
+
 def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column) -> Published:
     method, _ = row
     if table.published is None or column.published is None:
@@ -283,7 +288,7 @@ def _shown(published: Published) -> str:
 
 def figures(results: Results) -> list[Figure]:
     """Every figure that the plan measures, measured or not, table by table."""
-    published = read_published()
+    published = _literature(results)
     planned = _planned(results)
     compares = results.profile["compares_with"] == "paper"
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))

@@ -74,7 +74,10 @@ class WebVisionSet(Config):
     @property
     def images_to_train_on(self) -> int | None:
         """About how many; None where that is not known."""
-        return self.subset.images if self.subset else self.train_lines or self.estimated_images
+        if self.subset:
+            return self.subset.images
+        listed = None if self.part else self.train_lines
+        return listed or self.estimated_images
 
 
 SPEC = DataSetSpec("webvision", Named[WebVisionSet], "data.sets.webvision.verification:checks", required=True)
