@@ -95,7 +95,7 @@ def _record(job: Job, value: float) -> Record:
         schema_version=2,
         name=job.name,
         identity=job.identity,
-        stage=job.stage,
+        stage=job.stage.id,
         tags=dict(job.tags),
         seed=job.config.get("seed"),
         config=job.configuration,

@@ -5,6 +5,7 @@ A released method is not pretrained: it has one run, whatever the training sets 
 
 from dataclasses import dataclass, replace
 
+from core.declarations import Stage
 from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
 from profiles.runs import Needs, Release, Run, detections, values
@@ -70,7 +71,7 @@ def _untrained(profile: Profile, seed: int, data: Needs) -> list[Job]:
     place = f"{UNTRAINED}/none/seed{seed}"
     tags = {"method": UNTRAINED, "set": "none", "seed": str(seed), "evaluation": "untrained"}
     config = {"seed": seed, "backbone": values(profile.pretrain.backbone)}
-    checkpoint = Job(f"untrained/{place}", "pretrain.untrained:run", config, tags=tags)
+    checkpoint = Job(f"untrained/{place}", Stage("untrained", "pretrain.untrained:run"), config, tags=tags)
     return [checkpoint, *detections(profile, seed, {**data, "checkpoint": checkpoint}, place, tags)]
 
 
@@ -79,7 +80,13 @@ def _miniature(profile: Profile, seed: int) -> dict[str, Job]:
         return {}
     config, resources = {"seed": seed, **values(profile.miniature)}, profile.resources.miniature
     tags = {"seed": str(seed)}
-    job = Job(f"{MINIATURE}/seed{seed}", "data.miniature.build:run", config, resources=resources, tags=tags)
+    job = Job(
+        f"{MINIATURE}/seed{seed}",
+        Stage("miniature", "data.miniature.build:run"),
+        config,
+        resources=resources,
+        tags=tags,
+    )
     return {"data": job}
 
 
@@ -100,4 +107,8 @@ def _hard_images(profile: Profile, seed: int, data: Needs) -> dict[str, Job]:
     reads = (Source("data.imagenet", config["imagenet"]), Source("hard_images.pool", config["pool"]))
     tags, resources = {"seed": str(seed)}, profile.resources.miniature
     name = f"{HARD_IMAGES}/seed{seed}"
-    return {"hard": Job(name, "robustness.hard_images:run", config, options, data, resources, tags, reads)}
+    return {
+        "hard": Job(
+            name, Stage("hard-images", "robustness.hard_images:run"), config, options, data, resources, tags, reads
+        )
+    }

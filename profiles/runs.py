@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.config import Config
+from core.declarations import Stage
 from data.config import ListedSubset
 from data.synsets import is_published
 from pretrain.config import MoProConfig
@@ -43,7 +44,7 @@ def detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Mapp
     return [
         Job(
             f"detection-{name}/{place}",
-            "transfer.detection:run",
+            Stage("detection", "transfer.detection:run"),
             shared | {"schedule": schedule},
             options,
             needs,
@@ -131,7 +132,9 @@ class Run:
         trained_on, reads = self.trained_on
         config = {"seed": self.seed, **trained_on, "method": values(self.method), **constants}
         resources = self.profile.resources.pretrain
-        return self._job("pretrain", "pretrain.stage:run", config, options, self.data, resources, reads)
+        return self._job(
+            "pretrain", Stage("pretrain", "pretrain.stage:run"), config, options, self.data, resources, reads
+        )
 
     def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
         """The accuracy of the classifier that ``needs`` hold; the suffix tells it from the run's other classifier."""
@@ -142,7 +145,7 @@ class Run:
         return [
             self._evaluation(
                 f"accuracy-{layout}{suffix}",
-                "pretrain.accuracy:run",
+                Stage("accuracy", "pretrain.accuracy:run"),
                 {
                     "view": values(accuracy.view),
                     "layout": layout,
@@ -163,11 +166,17 @@ class Run:
             config = {"seed": self.seed, "folder": data.voc07, "classes": VOC_CLASSES}
             config |= values(evaluate.lowshot_voc07)
             read = Source("data.voc07", data.voc07)
-            jobs.append(self._evaluation("lowshot-voc07", "transfer.voc07:run", config, needs, read))
+            jobs.append(
+                self._evaluation("lowshot-voc07", Stage("lowshot-voc07", "transfer.voc07:run"), config, needs, read)
+            )
         if evaluate.lowshot_places205 and data.places205:
             config = {"seed": self.seed, **values(data.places205), **values(evaluate.lowshot_places205)}
             read = Source("data.places205.folder", data.places205.folder)
-            jobs.append(self._evaluation("lowshot-places205", "transfer.places205:run", config, needs, read))
+            jobs.append(
+                self._evaluation(
+                    "lowshot-places205", Stage("lowshot-places205", "transfer.places205:run"), config, needs, read
+                )
+            )
         return jobs
 
     def finetunings(self, needs: Needs) -> list[Job]:
@@ -192,7 +201,15 @@ class Run:
                 reads.append(Source(f"evaluate.finetune.subsets.{name}.file", subset.file, "list"))
             of_subset = config | {"subset": values(subset)}
             jobs.append(
-                self._job(f"finetune-{name}", "transfer.finetuning:run", of_subset, options, needs, resources, reads)
+                self._job(
+                    f"finetune-{name}",
+                    Stage("finetuning", "transfer.finetuning:run"),
+                    of_subset,
+                    options,
+                    needs,
+                    resources,
+                    reads,
+                )
             )
         return jobs
 
@@ -207,7 +224,7 @@ class Run:
         trained_on, reads = self.trained_on
         cleaning = self._evaluation(
             "cleaning",
-            "pretrain.cleaning:run",
+            Stage("cleaning", "pretrain.cleaning:run"),
             trained_on | {"method": values(method), "view": values(centre)},
             needs,
             *reads,
@@ -223,7 +240,7 @@ class Run:
         }
         retraining = self._job(
             "retraining",
-            "pretrain.retraining:run",
+            Stage("retraining", "pretrain.retraining:run"),
             config,
             {"runtime": values(self.profile.pretrain.runtime)},
             {**needs, "cleaning": cleaning},
@@ -242,7 +259,7 @@ class Run:
         return [
             self._evaluation(
                 f"robustness-{name}",
-                "robustness.evaluation:run",
+                Stage("robustness", "robustness.evaluation:run"),
                 {
                     **values(variant),
                     "role": "hard" if chosen else "data",
@@ -275,7 +292,17 @@ class Run:
         options = {**checkpoint.options, "workers": self.profile.evaluate.workers}
         reads = (*checkpoint.reads, Source("data.imagenet", self.profile.data.imagenet))
         resources = self.profile.resources.pretrain
-        return [self._job("memorisation", "pretrain.memorisation:run", config, options, needs, resources, reads)]
+        return [
+            self._job(
+                "memorisation",
+                Stage("memorisation", "pretrain.memorisation:run"),
+                config,
+                options,
+                needs,
+                resources,
+                reads,
+            )
+        ]
 
     def _read_for(self, key: str, variant: ImageNetVariant) -> list[Source]:
         """The variant; ImageNet only where it has to say which classes those are, as is known of the published ones."""
@@ -290,14 +317,14 @@ class Run:
         backbone = values(self.profile.pretrain.backbone)
         return {"backbone": backbone, "batch_size": self.profile.evaluate.batch_size}
 
-    def _evaluation(self, kind: str, stage: str, config: dict[str, Any], needs: Needs, *reads: Source) -> Job:
+    def _evaluation(self, kind: str, stage: Stage, config: dict[str, Any], needs: Needs, *reads: Source) -> Job:
         options = {"workers": self.profile.evaluate.workers}
         return self._job(kind, stage, self._shown | config, options, needs, self.profile.resources.evaluate, reads)
 
     def _job(
         self,
         kind: str,
-        stage: str,
+        stage: Stage,
         config: dict[str, Any],
         options: dict[str, Any],
         needs: Needs,
@@ -356,7 +383,9 @@ class Release(Run):
         # The content identifies a file where its digest is known; then it may lie anywhere.
         options = {"file": config.pop("file")} if self.release.sha256 else {}
         reads = (Source(f"methods.{self.method_name}.file", self.release.file, "checkpoint"),)
-        return self._job("released", "pretrain.released:run", config, options, self.data, Resources(), reads)
+        return self._job(
+            "released", Stage("released", "pretrain.released:run"), config, options, self.data, Resources(), reads
+        )
 
     def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
         return [] if self.release.classifier == "none" else super().accuracies(needs, suffix)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from core.config import Config
+from core.declarations import Stage
 from core.instructions import Instructions
 from results.records import Found, find_record, read_record
 from results.schema import Record
@@ -82,7 +83,7 @@ class Job:
 
     Attributes:
         name: where it stands in the reproduction, such as ``pretrain/mopro/webvision-v1/seed0``.
-        stage: import path of the stage, ``module:function``.
+        stage: what is called.
         config: what determines the stage's result, plain JSON values.
         options: the rest of the stage's configuration (loading processes, logging); changes no result.
         needs: jobs whose folders the stage reads, by role.
@@ -94,7 +95,7 @@ class Job:
     """
 
     name: str
-    stage: str
+    stage: Stage
     config: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     needs: Mapping[str, "Job"] = field(default_factory=dict)
@@ -119,7 +120,7 @@ class Job:
         """Hash of stage, configuration, the identities of what the job needs, and instructions where it names some."""
         needs = {role: job.identity for role, job in self.needs.items()}
         named = [self.instructions] if self.instructions else []
-        content = json.dumps([self.stage, self.config, needs, *named], sort_keys=True, separators=(",", ":"))
+        content = json.dumps([self.stage.id, self.config, needs, *named], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
     def folder(self, runs: Path) -> Path:

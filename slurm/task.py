@@ -101,7 +101,7 @@ class Task:
             _require_own_model(needed.folder(self.runs), record)
         if leads:
             remove_parts(folder)
-        module, function = job.stage.split(":")
+        module, function = job.stage.code.split(":")
         stage = getattr(importlib.import_module(module), function)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
         workspace = Workspace(folder, inputs, reports_progress=leads)
@@ -142,7 +142,7 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
                 "schema_version": SCHEMA_VERSION,
                 "name": job.name,
                 "identity": job.identity,
-                "stage": job.stage,
+                "stage": job.stage.id,
                 "tags": dict(job.tags),
                 "seed": None if seed is None else int(seed),
                 "config": job.configuration,
@@ -159,8 +159,8 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
         )
     except ValidationError as error:
         raise UnrecordableError(
-            f"The stage {job.stage} gave what cannot be right ({first_fault(error)}), and the job has no record: look "
-            "at its checkpoint and data, and if they are well, report a defect of the stage."
+            f"The stage {job.stage.id} gave what cannot be right ({first_fault(error)}), and the job has no record: "
+            "look at its checkpoint and data, and if they are well, report a defect of the stage."
         ) from None
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from benchmarks import throughput
+from core.declarations import Stage
 from core.errors import InputError
 from profiles.cost import MEASURED_FILE, Throughput, by_kind, gpu_hours, read_measured
 from profiles.expand import jobs_of
@@ -52,9 +53,9 @@ def test_the_head_of_the_papers_profile_says_what_the_plan_says(capsys, tmp_path
 
 def test_what_cannot_be_told_falls_back_to_the_time_limit():
     gpu = Resources(tasks=2, gpus=1, hours=3)
-    unknown = Job("something/new", "module:run", {}, resources=gpu)
-    known = Job("robustness-imagenet-a/x", "module:run", {}, resources=gpu)
-    without_gpu = Job("robustness-imagenet-a/y", "module:run", {})
+    unknown = Job("something/new", Stage("run", "module:run"), {}, resources=gpu)
+    known = Job("robustness-imagenet-a/x", Stage("run", "module:run"), {}, resources=gpu)
+    without_gpu = Job("robustness-imagenet-a/y", Stage("run", "module:run"), {})
     hours = {job.name: gpu_hours(job, {}, ROUND) for job in (unknown, known, without_gpu)}
     assert hours["something/new"] is None and hours["robustness-imagenet-a/y"] is None
     assert by_kind([unknown, without_gpu], hours) == [

@@ -33,19 +33,19 @@ from tests.fuzzing import fuzz
 from transfer.config import DetectionConfig, FinetuneConfig, LowShotConfig, VOC07Config
 
 MODELS: dict[str, type[Config]] = {
-    "data.miniature.build:run": MiniatureConfig,
-    "pretrain.accuracy:run": AccuracyConfig,
-    "pretrain.cleaning:run": CleaningConfig,
-    "pretrain.released:run": ReleasedConfig,
-    "pretrain.retraining:run": RetrainingConfig,
-    "pretrain.stage:run": PretrainConfig,
-    "pretrain.untrained:run": UntrainedConfig,
-    "robustness.evaluation:run": RobustnessConfig,
-    "robustness.hard_images:run": HardImagesConfig,
-    "transfer.detection:run": DetectionConfig,
-    "transfer.finetuning:run": FinetuneConfig,
-    "transfer.places205:run": LowShotConfig,
-    "transfer.voc07:run": VOC07Config,
+    "miniature": MiniatureConfig,
+    "accuracy": AccuracyConfig,
+    "cleaning": CleaningConfig,
+    "released": ReleasedConfig,
+    "retraining": RetrainingConfig,
+    "pretrain": PretrainConfig,
+    "untrained": UntrainedConfig,
+    "robustness": RobustnessConfig,
+    "hard-images": HardImagesConfig,
+    "detection": DetectionConfig,
+    "finetuning": FinetuneConfig,
+    "lowshot-places205": LowShotConfig,
+    "lowshot-voc07": VOC07Config,
 }
 SHOWN = {column.evaluation for table in TABLES for column in table.columns}
 INTERMEDIATE = {"pretrain", "released", "retraining", "untrained"}
@@ -141,7 +141,7 @@ def check(profile: Profile) -> None:
     images = {name: part.images_to_train_on for name, part in profile.data.webvision.items()}
     for job in jobs:
         configuration = json.loads(json.dumps(job.configuration, allow_nan=False))
-        MODELS[job.stage].model_validate(configuration)
+        MODELS[job.stage.id].model_validate(configuration)
         hours = None if profile.throughput is None else gpu_hours(job, images, profile.throughput)
         resources = job.resources.model_dump()
         assert all(map(math.isfinite, [*numbers_in([configuration, resources, hours]), job.resources.gpu_hours]))
