@@ -9,7 +9,8 @@ from core.config import Classes, Config, Distinct, Name, Named, Positive, Seed
 from data.config import EvaluationView, RandomSubset, SubsetConfig, WeakViews
 from pretrain.config import ArithmeticConfig, RuntimeConfig, ScheduleConfig, Workers
 from results.definitions import TABLES
-from transfer.config import DetectionRecipe, DetectionSchedule, Draws, OneVsRestSVMConfig, Shots, SVMConfig
+from transfer.detection.config import DetectionRecipe, DetectionSchedule
+from transfer.lowshot.config import Draws, OneVsRestSVMConfig, Shots, SVMConfig
 
 COLUMNS = [column for table in TABLES for column in table.columns]
 

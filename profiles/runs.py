@@ -12,7 +12,7 @@ from pretrain.config import MoProConfig
 from profiles.data_section import ImageNetVariant
 from profiles.schema import RELEASED_CLASSES, Profile, ProfileMethod, ReleasedMethod
 from slurm.jobs import Job, Resources, Source
-from transfer.config import DETECTION_PACKAGES
+from transfer.detection.config import PACKAGES
 
 VOC_CLASSES = 20
 
@@ -44,14 +44,14 @@ def detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Mapp
     return [
         Job(
             f"detection-{name}/{place}",
-            Stage("detection", "transfer.detection:run"),
+            Stage("detection", "transfer.detection.stage:run"),
             shared | {"schedule": schedule},
             options,
             needs,
             profile.resources.detection,
             {**tags, "evaluation": f"detection-{name}"},
             (Source("data.coco.folder", profile.data.coco.folder),),
-            DETECTION_PACKAGES,
+            PACKAGES,
         )
         for name, schedule in schedules.items()
     ]
@@ -145,7 +145,7 @@ class Run:
         return [
             self._evaluation(
                 f"accuracy-{layout}{suffix}",
-                Stage("accuracy", "pretrain.accuracy:run"),
+                Stage("accuracy", "pretrain.accuracy.stage:run"),
                 {
                     "view": values(accuracy.view),
                     "layout": layout,
@@ -165,16 +165,19 @@ class Run:
         if evaluate.lowshot_voc07:
             config = {"seed": self.seed, "folder": data.voc07, "classes": VOC_CLASSES}
             config |= values(evaluate.lowshot_voc07)
-            read = Source("data.voc07", data.voc07)
-            jobs.append(
-                self._evaluation("lowshot-voc07", Stage("lowshot-voc07", "transfer.voc07:run"), config, needs, read)
-            )
+            read, voc07 = Source("data.voc07", data.voc07), Stage("lowshot-voc07", "transfer.lowshot.voc07:run")
+            jobs.append(self._evaluation("lowshot-voc07", voc07, config, needs, read))
         if evaluate.lowshot_places205 and data.places205:
             config = {"seed": self.seed, **values(data.places205), **values(evaluate.lowshot_places205)}
             read = Source("data.places205.folder", data.places205.folder)
+            places205 = Stage("lowshot-places205", "transfer.lowshot.places205:run")
             jobs.append(
                 self._evaluation(
-                    "lowshot-places205", Stage("lowshot-places205", "transfer.places205:run"), config, needs, read
+                    "lowshot-places205",
+                    places205,
+                    config,
+                    needs,
+                    read,
                 )
             )
         return jobs
@@ -203,7 +206,7 @@ class Run:
             jobs.append(
                 self._job(
                     f"finetune-{name}",
-                    Stage("finetuning", "transfer.finetuning:run"),
+                    Stage("finetuning", "transfer.finetuning.stage:run"),
                     of_subset,
                     options,
                     needs,
@@ -295,7 +298,7 @@ class Run:
         return [
             self._job(
                 "memorisation",
-                Stage("memorisation", "pretrain.memorisation:run"),
+                Stage("memorisation", "pretrain.memorisation.stage:run"),
                 config,
                 options,
                 needs,

@@ -30,7 +30,9 @@ from results.definitions import TABLES
 from robustness.config import HardImagesConfig, RobustnessConfig
 from slurm.jobs import in_order
 from tests.fuzzing import fuzz
-from transfer.config import DetectionConfig, FinetuneConfig, LowShotConfig, VOC07Config
+from transfer.detection.config import DetectionConfig
+from transfer.finetuning.config import FinetuneConfig
+from transfer.lowshot.config import LowShotConfig, VOC07Config
 
 MODELS: dict[str, type[Config]] = {
     "miniature": MiniatureConfig,
