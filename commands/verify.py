@@ -21,10 +21,10 @@ from data.verification.report import Verifier
 from profiles.data_section import ImageNetVariant, WebVisionSet
 from profiles.expand import HARD_IMAGES, MINIATURE, jobs_of
 from profiles.load import load_profile
-from profiles.runs import VOC_CLASSES
 from profiles.schema import Profile
 
 SAMPLE = 1000
+VOC_CLASSES = 20
 FAULTS_SHOWN = 10  # of each data set; its file holds all
 SECONDS_FOR_THE_KILLED = 15.0  # after a check was killed, its decoding processes hold the folder until they notice
 

@@ -26,9 +26,9 @@ from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile
 from profiles.plain_yaml import plain_values
 from profiles.schema import Profile
-from results.definitions import TABLES
 from robustness.config import HardImagesConfig, RobustnessConfig
 from slurm.jobs import in_order
+from tests.declared import TABLES
 from tests.fuzzing import fuzz
 from transfer.detection.config import DetectionConfig
 from transfer.finetuning.config import FinetuneConfig
@@ -140,11 +140,10 @@ def check(profile: Profile) -> None:
     jobs = jobs_of(profile)
     assert in_order(jobs) == jobs
     assert len({job.name.casefold() for job in jobs}) == len({job.identity for job in jobs}) == len(jobs)
-    images = {name: part.images_to_train_on for name, part in profile.data.webvision.items()}
     for job in jobs:
         configuration = json.loads(json.dumps(job.configuration, allow_nan=False))
         MODELS[job.stage.id].model_validate(configuration)
-        hours = None if profile.throughput is None else gpu_hours(job, images, profile.throughput)
+        hours = None if profile.throughput is None else gpu_hours(job, profile.throughput)
         resources = job.resources.model_dump()
         assert all(map(math.isfinite, [*numbers_in([configuration, resources, hours]), job.resources.gpu_hours]))
         assert {".", ".."}.isdisjoint(job.folder(Path()).parts)

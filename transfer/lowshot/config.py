@@ -2,11 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from core.config import Classes, Config, Distinct, OnDisk, Positive, PositiveNumber, Seed
+from core.declarations import require_columns
+from data.config import EvaluationView
 from pretrain.config import EvaluationConfig
 
+SHOTS = (1, 2, 4, 8, 16)  # that the table has columns for
 Shots = Annotated[Distinct[tuple[Positive, ...]], Field(min_length=1)]
 Draws = Annotated[int, Field(gt=1, le=10**4)]
 
@@ -31,27 +34,47 @@ class OneVsRestSVMConfig(SVMConfig):
     positive_weight: PositiveNumber
 
 
-class LowShotConfig(EvaluationConfig):
-    """Which data set, how many shots.
+class Protocol(Config):
+    """How a data set is evaluated: the view of the images, and ``draws`` repetitions for each number of shots.
 
     Attributes:
-        seed: of the draws: every checkpoint that is evaluated with it sees the same images.
-        folder: the data set's.
-        classes: how many it has.
+        view: of the images.
         shots: values of k.
         draws: how often images are drawn for each k.
         svm: the classifier.
     """
 
-    seed: Seed
-    folder: OnDisk
-    classes: Classes
+    view: EvaluationView
     shots: Shots
     draws: Draws
     svm: SVMConfig
 
+    @field_validator("shots")
+    @classmethod
+    def _shots_have_columns(cls, shots: tuple[int, ...]) -> tuple[int, ...]:
+        require_columns("a number of shots of", map(str, shots), map(str, SHOTS))
+        return shots
 
-class VOC07Config(LowShotConfig):
+
+class MultiLabelProtocol(Protocol):
     """The same for multi-labels: ``svm`` are the one-vs-rest classifiers."""
 
     svm: OneVsRestSVMConfig
+
+
+class LowShotConfig(Protocol, EvaluationConfig):
+    """Which data set.
+
+    Attributes:
+        seed: of the draws: every checkpoint that is evaluated with it sees the same images.
+        folder: the data set's.
+        classes: how many it has.
+    """
+
+    seed: Seed
+    folder: OnDisk
+    classes: Classes
+
+
+class VOC07Config(MultiLabelProtocol, LowShotConfig):
+    """The same for multi-labels."""
