@@ -8,18 +8,18 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
 
 from tabulate import tabulate
 
 from benchmarks.measuring import seconds, spread
+from core.declarations import Table
 from core.ending import ended
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
-from results.definitions import TABLES
 from results.schema import (
     Arithmetic,
     Code,
@@ -72,10 +72,10 @@ def write_reproduction(runs: Path, records: int | None) -> int:
         each = len(jobs_of(_with_seeds(profile, 2))) - len(jobs_of(_with_seeds(profile, 1)))
         profile = _with_seeds(profile, 1 + records // each)
     jobs = jobs_of(profile)
-    write_plan(jobs, profile.model_dump(mode="json"), runs)
+    write_plan(jobs, profile.model_dump(mode="json"), profile.tables, runs)
     figures = cycle((61.25, 60.5, 63.125, 62.0))
     for job in jobs:
-        record = _record(job, next(figures))
+        record = _record(job, profile.tables, next(figures))
         folder = job.folder(runs)
         folder.mkdir(parents=True)
         (folder / "record.json").write_text(sealed(record.model_dump(mode="json", exclude={"digest"})))
@@ -86,16 +86,16 @@ def _with_seeds(profile: Profile, count: int) -> Profile:
     return profile.model_copy(update={"seeds": tuple(range(count))})
 
 
-def _record(job: Job, value: float) -> Record:
+def _record(job: Job, tables: Sequence[Table], value: float) -> Record:
     """As a stage's would be, with every figure that a table shows of it."""
-    columns = (column for table in TABLES for column in table.columns)
+    columns = (column for table in tables for column in table.columns)
     metrics = [column.metric for column in columns if column.evaluation == job.tags.get("evaluation")]
     packages = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pillow", "opencv-python-headless")
     return Record(
         schema_version=2,
         name=job.name,
         identity=job.identity,
-        stage=job.stage,
+        stage=job.stage.id,
         tags=dict(job.tags),
         seed=job.config.get("seed"),
         config=job.configuration,

@@ -13,8 +13,8 @@ import torch
 
 from benchmarks.measuring import Comparison, compare
 from data.sets.coco.reader import ANNOTATIONS, COCOSplit
-from transfer import mmdetection
-from transfer.operators import plain_roi_align, plain_roi_align_backward
+from transfer.detection import mmdetection
+from transfer.detection.operators import plain_roi_align, plain_roi_align_backward
 
 IMAGES, FOUND, CATEGORIES, SIDE = 500, 30, 20, 256
 
@@ -29,7 +29,7 @@ def measure_scoring() -> Comparison:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    from transfer.detection_evaluation import average_precision
+    from transfer.detection.evaluation import average_precision
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         split, detections = _world(Path(folder))

@@ -14,10 +14,10 @@ from data.sets.voc07.reader import read_classification
 from pretrain.backbone import Classifier
 from pretrain.config import BackboneConfig, EvaluationConfig
 from pretrain.features import pooled_features
-from transfer.config import OneVsRestSVMConfig
-from transfer.features import unit_rows
-from transfer.lowshot import draw_shots
-from transfer.voc07 import mean_average_precision, one_vs_rest, rows_by_class
+from transfer.lowshot.config import OneVsRestSVMConfig
+from transfer.lowshot.features import unit_rows
+from transfer.lowshot.protocol import draw_shots
+from transfer.lowshot.voc07 import mean_average_precision, one_vs_rest, rows_by_class
 
 SHOTS, DRAWS, IMAGES = (1, 2, 4, 8, 16), 5, 300
 BACKBONE = BackboneConfig(depth=18, width=32, stem="small")

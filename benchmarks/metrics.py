@@ -5,7 +5,7 @@ import numpy as np
 from benchmarks.measuring import Comparison, compare
 from core.seeds import generator
 from robustness.calibration import calibration_error, equal_mass_bins
-from transfer.average_precision import average_precision
+from transfer.lowshot.average_precision import average_precision
 
 VOC_IMAGES, VOC_CLASSES = 4952, 20
 IMAGENET_R_IMAGES, BIN = 30_000, 100

@@ -18,7 +18,7 @@ from tabulate import tabulate
 
 from core.ending import ended
 from core.errors import InputError
-from results.definitions import METHOD_TITLES, TABLES
+from results.definitions import METHOD_TITLES
 from results.plan import PlannedJob, Results, read_results
 from results.schema import Metric, Record
 from results.statistics import Summary, summarise
@@ -27,7 +27,6 @@ METHOD, BASELINE, FAIR_BASELINE, WITHOUT_CORRECTION = "mopro", "ce", "ce-strong-
 IMAGENET = ("accuracy-imagenet", "top1")
 HALF = 50  # % of the wrong labels, of criterion (a)
 THREE_TIMES_CHANCE = 30  # %, of ten classes, of criterion (b)
-COLUMNS = [column for table in TABLES for column in table.columns]
 SHARES = ("top1", "top5", "accuracy")  # of images: each has a binomial variance
 UNTRAINED = "none"  # in place of a training set, of a backbone that had none
 UNTOLD = "cannot be told"
@@ -125,6 +124,7 @@ class Study:
             for job, record in results.done
             if job.figure
         }
+        self._columns = list(results.columns.values())
         self._seconds = [(_kind(job), record.cost.seconds) for job, record in results.done]
         self.methods = list(dict.fromkeys(method for method, _, _ in self._measured))
         self.worlds = sorted({world for _, _, world in self._measured})
@@ -236,7 +236,7 @@ class Study:
     def figures(self) -> list[Row]:
         """For each figure and method: mean over worlds and its spread, and MoPro's lead over it."""
         rows = []
-        for column in COLUMNS:
+        for column in self._columns:
             for method in self.methods:
                 mine = _there(self.value(method, column.evaluation, column.metric, world) for world in self.worlds)
                 if not mine:
@@ -257,7 +257,7 @@ class Study:
     def sampling(self) -> list[Row]:
         """For each lead over cross-entropy: its spread between worlds, and how much of it is sampling's."""
         rows = []
-        for column in COLUMNS:
+        for column in self._columns:
             for other in (BASELINE, FAIR_BASELINE):
                 pairs = self.pairs(other, column.evaluation, column.metric)
                 if len(pairs) < 2:

@@ -48,9 +48,6 @@ def _estimate(profile: Profile, jobs: Sequence[Job], measured_file: Path) -> tup
     if throughput is None:
         return dict.fromkeys([job.name for job in jobs]), "the time limits, as no throughput is known"
     origin = f"measured in {measured_file}" if measured else "stated by the profile"
-    images = {name: part.images_to_train_on for name, part in profile.data.webvision.items()}
-    source = (
-        f"from images a second on {throughput.device}, {origin} ({throughput.cross_entropy:g} cross-entropy, "
-        f"{throughput.mopro:g} MoPro, {throughput.evaluation:g} evaluation); the time limit where these do not tell"
-    )
-    return {job.name: gpu_hours(job, images, throughput) for job in jobs}, source
+    rates = ", ".join(f"{rate:g} {name}" for name, rate in throughput.rates.items())
+    source = f"from images a second on {throughput.device}, {origin} ({rates}); the time limit where these do not tell"
+    return {job.name: gpu_hours(job, throughput) for job in jobs}, source

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from commands.selection import Selection
+from core.declarations import Table
 from core.errors import InputError
 from profiles.expand import jobs_of
 from profiles.load import validated
@@ -13,8 +14,8 @@ from results.plan import PLAN_FILE, Plan
 from slurm.jobs import Job
 
 
-def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any]]:
-    """The jobs of the plan, and the profile's values with the seeds and methods of those jobs.
+def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any], list[Table]]:
+    """The jobs of the plan, the profile's values with the seeds and methods of those jobs, and its tables.
 
     To ask for less never hides what was measured. The plan has the jobs that are asked for, and of all others that the
     profile has, those with a record, also one that cannot be used; its seeds and methods are then those of the plan
@@ -25,7 +26,7 @@ def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any]]:
     wider = selection.profile if earlier is None else _widened(selection.profile, earlier)
     asked = {job.identity for job in selection.planned}
     jobs = [job for job in jobs_of(wider) if job.identity in asked or _has_record(job, selection)]
-    return jobs, _with_what_is_in(jobs, wider)
+    return jobs, _with_what_is_in(jobs, wider), wider.tables
 
 
 def _has_record(job: Job, selection: Selection) -> bool:

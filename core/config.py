@@ -92,3 +92,18 @@ FromList = Annotated[T, Strict(False)]  # a tuple, of which YAML and JSON make a
 Distinct = Annotated[T, Strict(False), AfterValidator(_distinct)]
 Ascending = Annotated[T, Strict(False), AfterValidator(_ascending)]
 Named = Annotated[dict[Name, T], AfterValidator(_apart)]
+
+
+def values(config: Config) -> dict[str, Any]:
+    """The plain JSON values of a configuration."""
+    return config.model_dump(mode="json")
+
+
+def require_divisible(batch_size: int, tasks: int, key: str, whose: str) -> None:
+    """Refuse a batch that a job's processes cannot share.
+
+    Raises:
+        ValueError: it is not divisible by their number.
+    """
+    if batch_size % tasks:
+        raise ValueError(f"{key} {batch_size} is not divisible by {tasks} {whose} tasks")

@@ -55,3 +55,16 @@ class DataSetSpec:
     checks: str
     published: Mapping[str, int] = field(default_factory=dict)
     required: bool = False
+
+    def images(self, profile: Any, *parts: str) -> int:
+        """How many images some parts have, named as below ``data.counts``: as the profile says, or as published."""
+        return sum(getattr(profile.data.counts, part) or self.published[part] for part in parts)
+
+    def require_in(self, profile: Any, what: str) -> None:
+        """What needs the data set cannot do without.
+
+        Raises:
+            ValueError: the profile does not have it.
+        """
+        if getattr(profile.data, self.key) is None:
+            raise ValueError(f"{what} needs data.{self.key}, found none: name its folder, or leave {what} out")

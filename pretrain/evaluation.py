@@ -1,10 +1,11 @@
-"""What every evaluation of a checkpoint shares: the model on a device, and one pass over a data set."""
+"""What every evaluation of a checkpoint shares: the model on a device, one pass over a data set, and accuracy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
-from core.distributed import rank, world_size
+from core.distributed import rank, sum_over_ranks, world_size
 from core.errors import InputError
 from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
@@ -37,6 +38,43 @@ def centred_images(
     for done, ((view,), labels, indices) in enumerate(loader, start=1):
         yield normalise(view.to(device, non_blocking=True)), labels, indices
         workspace.progress(done, len(sampler), "batches")
+
+
+def accuracy_on(
+    images: ImageTable,
+    model: Callable[[torch.Tensor], torch.Tensor],
+    config: EvaluationConfig,
+    workspace: Workspace,
+    device: torch.device,
+) -> dict[str, dict[str, Any]]:
+    """Metrics ``top1`` and ``top5`` of what gives class logits for images; each counts once, over all ranks.
+
+    A model must be in evaluation mode.
+    """
+    counts = torch.zeros(4, dtype=torch.long, device=device)  # right at first, right among five, seen, broken
+    with torch.inference_mode():
+        for view, labels, _ in centred_images(images, config, workspace, device):
+            counts += count_correct(model(view), labels.to(device))
+    top1, top5, seen, broken = sum_over_ranks(counts).tolist()
+    require_finite_outputs(broken, images, workspace)
+    assert seen == len(images), f"{seen} of {len(images)} images were evaluated"
+    return {
+        "top1": {"value": 100 * top1 / seen, "unit": "%", "n": seen},
+        "top5": {"value": 100 * top5 / seen, "unit": "%", "n": seen},
+    }
+
+
+def count_correct(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """``[4]`` counts of a batch: label ranked first, label among the first five, samples, those with broken logits.
+
+    Args:
+        logits: ``[n, classes]``.
+        labels: ``[n]``.
+    """
+    best = logits.topk(min(5, logits.shape[1]), dim=1).indices
+    right = best == labels.unsqueeze(1)
+    broken = ~logits.isfinite().all(dim=1)
+    return torch.stack([right[:, 0].sum(), right.sum(), torch.tensor(len(labels), device=labels.device), broken.sum()])
 
 
 def require_finite_outputs(broken: int, images: ImageTable, workspace: Workspace) -> None:

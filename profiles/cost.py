@@ -1,28 +1,20 @@
 """What a plan costs in GPU-hours: images that go through the network, divided by images a second.
 
-MoPro counts 4/3 of cross-entropy's work: beside forward and backward (which costs twice the forward) it runs the
-momentum encoder forward. Loading is assumed to keep up with the GPU.
+Every job declares its images. Loading is assumed to keep up with the GPU.
 """
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from core.config import LARGEST, Config, Positive
+from core.config import LARGEST, Config, Named, Positive
 from core.errors import InputError
 from slurm.jobs import Job
 
 MEASURED_FILE = "throughput.json"
-
-# Images of the published data sets.
-IMAGENET_TRAIN, IMAGENET_VAL, VALIDATION_IMAGES_OF_A_CLASS = 1_281_167, 50_000, 50
-VOC07, PLACES205_VAL = 5_011 + 4_952, 20_500
-VARIANTS = {"robustness-imagenet-r": 30_000, "robustness-imagenet-a": 7_500}
-
 
 Rate = Annotated[float, Field(ge=1e-3, le=LARGEST)]
 
@@ -32,16 +24,21 @@ class Throughput(Config):
 
     Attributes:
         device: which GPU, and where the figures are from.
-        cross_entropy, mopro: of training.
+        training: with cross-entropy, to whose step those of other methods are in a known proportion.
         evaluation: forward alone.
-        detection: training of Mask R-CNN, at COCO's size of images; None where it is not known.
+        others: of what is neither, by the name by which jobs ask for it; what is not there is not known.
     """
 
     device: str
-    cross_entropy: Rate
-    mopro: Rate
+    training: Rate
     evaluation: Rate
-    detection: Rate | None = None
+    others: Named[Rate] = Field(default_factory=dict)
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """All of them, by name."""
+        own = {"training": self.training, "evaluation": self.evaluation}
+        return own | self.others | own
 
 
 class Measured(Throughput):
@@ -80,19 +77,17 @@ def read_measured(path: Path) -> Measured | None:
         ) from None
 
 
-def gpu_hours(job: Job, training_images: Mapping[str, int | None], throughput: Throughput) -> float | None:
-    """GPU-hours of a job; None where its images cannot be told, or where it runs without a GPU.
-
-    Args:
-        job: of a plan.
-        training_images: of each WebVision set, by its tag.
-        throughput: of one GPU.
-    """
-    if not job.resources.gpus:
+def gpu_hours(job: Job, throughput: Throughput) -> float | None:
+    """GPU-hours of a job; None where its images or their rate cannot be told, or where it runs without a GPU."""
+    if not job.resources.gpus or not job.images:
         return None
-    of_set = training_images.get(job.tags.get("set", ""))
-    seconds = _seconds(job, of_set, throughput)
-    return None if seconds is None else seconds / 3600
+    seconds = 0.0
+    for name, images in job.images.items():
+        rate = throughput.rates.get(name)
+        if images is None or rate is None:
+            return None
+        seconds += images / rate
+    return seconds / 3600
 
 
 def by_kind(jobs: Iterable[Job], hours: Mapping[str, float | None]) -> list[dict[str, Any]]:
@@ -111,42 +106,3 @@ def by_kind(jobs: Iterable[Job], hours: Mapping[str, float | None]) -> list[dict
         if estimated is None:
             row["from"] = "time limit" if job.resources.gpus else "no GPU"
     return [{"kind": kind, **row} for kind, row in rows.items()]
-
-
-def _seconds(job: Job, training_images: int | None, throughput: Throughput) -> float | None:
-    """Of one GPU, for all the job's images."""
-    config, kind = job.config, job.kind
-    evaluation = throughput.evaluation
-    if kind == "pretrain":
-        of_method = throughput.mopro if config["method"]["objective"] == "mopro" else throughput.cross_entropy
-        return training_images and training_images * config["schedule"]["epochs"] / of_method
-    if kind == "cleaning":
-        return training_images and training_images / evaluation
-    if kind == "retraining":
-        passes = 1 if "crop" in config["view"] else config["schedule"]["epochs"]
-        return training_images and training_images * passes / evaluation
-    if kind.startswith("accuracy-"):
-        return VALIDATION_IMAGES_OF_A_CLASS * config["classes"] / evaluation
-    if kind == "lowshot-voc07":
-        return VOC07 / evaluation
-    if kind == "lowshot-places205":
-        drawn = config["draws"] * config["classes"] * sum(config["shots"])
-        return (PLACES205_VAL + drawn) / evaluation
-    if kind.startswith("finetune-"):
-        epochs, share = config["schedule"]["epochs"], _share(kind, config["subset"])
-        evaluations = math.ceil(epochs / config["evaluate_every"])
-        trained = share * IMAGENET_TRAIN * epochs / throughput.cross_entropy
-        return trained + evaluations * IMAGENET_VAL / evaluation
-    if kind in VARIANTS:
-        return VARIANTS[kind] / evaluation
-    if kind.startswith("detection-"):
-        images = config["schedule"]["iterations"] * config["batch_size"]
-        return throughput.detection and images / throughput.detection
-    return None
-
-
-def _share(kind: str, subset: Mapping[str, Any]) -> float:
-    """Of ImageNet; a list's is what its name says, such as ``1pct``."""
-    if subset["kind"] == "random":
-        return subset["fraction"]
-    return float(kind.removeprefix("finetune-").removesuffix("pct")) / 100

@@ -1,149 +1,83 @@
-"""The section of a profile that says what is evaluated, and how; nothing that no table shows but for memorisation."""
+"""The section of a profile that says what is evaluated, and how: a key for each evaluation, those of users too."""
 
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import create_model
 
-from core.config import Classes, Config, Distinct, Name, Named, Positive, Seed
-from data.config import EvaluationView, RandomSubset, SubsetConfig, WeakViews
-from pretrain.config import ArithmeticConfig, RuntimeConfig, ScheduleConfig, Workers
-from results.definitions import TABLES
-from transfer.config import DetectionRecipe, DetectionSchedule, Draws, OneVsRestSVMConfig, Shots, SVMConfig
+from core.config import Config, Positive
+from core.declarations import Evaluation
+from core.errors import InputError
+from core.user_code import is_reference, load, mistake
+from pretrain.config import Workers
+from profiles.registry import EVALUATIONS
 
-COLUMNS = [column for table in TABLES for column in table.columns]
-
-
-def refuse_without_column(what: str, asked: Iterable[str], shown: Iterable[str]) -> None:
-    """What no table shows is not measured.
-
-    Raises:
-        ValueError: something that is asked for is not among what is shown.
-    """
-    possible = list(dict.fromkeys(shown))
-    unseen = [name for name in asked if name not in possible]
-    if unseen:
-        raise ValueError(f"no table has a column for {what} {unseen[0]}, only for {', '.join(possible)}: take of these")
+SPEC = "spec"  # the key that names an evaluation in a user's file
 
 
-def shown_after(prefix: str) -> list[str]:
-    """The evaluations in the tables whose name begins like that, without the beginning."""
-    return [it.evaluation.removeprefix(prefix) for it in COLUMNS if it.evaluation.startswith(prefix)]
-
-
-class Accuracy(Config):
-    """The accuracy of the pretrained classifier: the view of the images, and the validation sets."""
-
-    view: EvaluationView
-    sets: Distinct[tuple[Literal["webvision", "imagenet"], ...]] = Field(min_length=1)
-
-
-class LowShot(Config):
-    """The low-shot evaluation: its own view of the images, ``draws`` repetitions for each number of shots."""
-
-    view: EvaluationView
-    shots: Shots
-    draws: Draws
-    svm: SVMConfig
-
-    @field_validator("shots")
-    @classmethod
-    def _shots_have_columns(cls, shots: tuple[int, ...]) -> tuple[int, ...]:
-        in_tables = (it.metric.removeprefix("k") for it in COLUMNS if it.evaluation.startswith("lowshot-"))
-        refuse_without_column("a number of shots of", map(str, shots), in_tables)
-        return shots
-
-
-class LowShotVOC07(LowShot):
-    """The same for multi-labels: ``svm`` are the one-vs-rest classifiers."""
-
-    svm: OneVsRestSVMConfig
-
-
-class Robustness(Config):
-    """The evaluation on ImageNet-R and ImageNet-A: view of the images, samples in a bin of the calibration error."""
-
-    view: EvaluationView
-    bin_size: Positive
-
-
-class Memorisation(Config):
-    """Trainings that are repeated and watched: clean accuracy after every epoch, and what became of wrong labels.
-
-    Attributes:
-        view: of the images.
-        methods: those that are watched, by name.
-    """
-
-    view: EvaluationView
-    methods: Distinct[tuple[Name, ...]] = Field(min_length=1)
-
-
-class Finetuning(Config):
-    """Fine-tuning on parts of ImageNet.
-
-    Attributes:
-        classes: how many ImageNet has.
-        views: of the training images.
-        view: of the validation images.
-        schedule, arithmetic, runtime: of the training; the same for every subset.
-        evaluate_every: epochs between two evaluations.
-        subsets: by name, ``1pct`` for 1%; results/definitions.py says which there are.
-    """
-
-    classes: Classes
-    views: WeakViews
-    view: EvaluationView
-    schedule: ScheduleConfig
-    arithmetic: ArithmeticConfig
-    runtime: RuntimeConfig
-    evaluate_every: Positive
-    subsets: Named[SubsetConfig] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _names_are_honest(self) -> "Finetuning":
-        for name, subset in self.subsets.items():
-            if isinstance(subset, RandomSubset) and name != f"{100 * subset.fraction:g}pct":
-                raise ValueError(
-                    f"the random subset {name} has fraction {subset.fraction:g}: call it {100 * subset.fraction:g}pct"
-                )
-        refuse_without_column("a subset called", self.subsets, shown_after("finetune-"))
-        return self
-
-
-class Detection(DetectionRecipe):
-    """Detection and instance segmentation on COCO.
-
-    Attributes:
-        runtime: of the training.
-        schedules: by name; results/definitions.py says which there are.
-        untrained_seeds: of backbones that are evaluated as they are initialised, beside the pretrained ones.
-    """
-
-    runtime: RuntimeConfig
-    schedules: Named[DetectionSchedule] = Field(min_length=1)
-    untrained_seeds: Distinct[tuple[Seed, ...]] = ()
-
-    @model_validator(mode="after")
-    def _schedules_fit(self) -> "Detection":
-        refuse_without_column("a schedule called", self.schedules, shown_after("detection-"))
-        for name, schedule in self.schedules.items():
-            if self.warmup >= schedule.iterations:
-                raise ValueError(
-                    f"warmup {self.warmup} leaves nothing of the {schedule.iterations} iterations of {name}: lower it"
-                )
-        return self
-
-
-class Evaluation(Config):
+class EvaluationSection(Config):
     """The evaluations, and what they share: images at once, loading processes."""
+
+    evaluations: ClassVar[tuple[Evaluation, ...]] = ()  # that it has keys for
 
     batch_size: Positive
     workers: Workers
-    accuracy: Accuracy
-    lowshot_voc07: LowShotVOC07 | None = None
-    lowshot_places205: LowShot | None = None
-    robustness: Robustness | None = None
-    finetune: Finetuning | None = None
-    memorisation: Memorisation | None = None
-    detection: Detection | None = None
+
+    if TYPE_CHECKING:  # the keys of what ships, and of users' own
+
+        def __getattr__(self, key: str) -> Any: ...
+
+    @property
+    def sections(self) -> list[tuple[Evaluation, Config]]:
+        """What is evaluated, each with its own part of the section."""
+        found = [(evaluation, getattr(self, evaluation.key)) for evaluation in self.evaluations]
+        return [(evaluation, _own(evaluation, section)) for evaluation, section in found if section is not None]
+
+
+def _own(evaluation: Evaluation, section: Config) -> Config:
+    """The section as its evaluation declares it."""
+    if not hasattr(section, SPEC):
+        return section
+    return evaluation.section.model_validate(section.model_dump(exclude={SPEC}))
+
+
+def section_with(evaluations: tuple[Evaluation, ...]) -> type[EvaluationSection]:
+    """The model of a section with a key for each evaluation that ships, and for these of users."""
+    fields: dict[str, Any] = {
+        it.key: (it.section, ...) if it.is_required else (it.section | None, None) for it in EVALUATIONS
+    }
+    for it in evaluations:
+        named = create_model(it.section.__name__, __base__=it.section, **{SPEC: (str, ...)})  # type: ignore[call-overload]
+        fields[it.key] = (named | None, None)
+    model = create_model("EvaluationSection", __base__=EvaluationSection, **fields)
+    model.evaluations = EVALUATIONS + evaluations
+    return model
+
+
+def own_evaluations(section: Any) -> tuple[Evaluation, ...]:
+    """The evaluations in users' files that a profile names, each under the key that it has there.
+
+    Args:
+        section: the profile's ``evaluate``, not validated yet.
+
+    Raises:
+        InputError: a file cannot be read or run, or what it is named for is no evaluation.
+    """
+    named = section if isinstance(section, Mapping) else {}
+    references = {key: values[SPEC] for key, values in named.items() if isinstance(values, Mapping) and SPEC in values}
+    return tuple(_own_evaluation(key, reference) for key, reference in references.items() if is_reference(reference))
+
+
+def _own_evaluation(key: str, reference: str) -> Evaluation:
+    evaluation = load(reference).value
+    if not isinstance(evaluation, Evaluation):
+        raise InputError(
+            f"evaluate.{key}.{SPEC}: {reference} is a {type(evaluation).__name__}, expected an Evaluation of "
+            "core.declarations: make it one."
+        )
+    if not (isinstance(evaluation.section, type) and issubclass(evaluation.section, Config)):
+        raise mistake(evaluation.work, f"the section of {evaluation.id} is no core.config.Config")
+    if key in (it.key for it in EVALUATIONS):
+        raise InputError(f"evaluate.{key} is an evaluation that ships: give yours in {reference} another name.")
+    return replace(evaluation, key=key)

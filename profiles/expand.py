@@ -3,53 +3,63 @@
 A released method is not pretrained: it has one run, whatever the training sets and seeds.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from core.config import values
+from core.declarations import Source, Stage
+from core.errors import InputError
 from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
-from profiles.runs import Needs, Release, Run, detections, values
-from profiles.schema import UNTRAINED, Profile, slug
-from slurm.jobs import Job, Source
+from profiles.runs import jobs_of_run, pretrained, released, untrained
+from profiles.schema import Profile
+from slurm.jobs import Job
 
 MINIATURE, HARD_IMAGES = "miniature", "hard-images"  # kinds of the jobs that make a world
 
 
 def jobs_of(profile: Profile) -> list[Job]:
-    """All jobs of the profile, what is needed first."""
-    worlds = {seed: _World.of(profile, seed) for seed in dict.fromkeys([*profile.seeds, *_untrained_seeds(profile)])}
-    jobs = [job for world in worlds.values() for job in (*world.data.values(), *world.hard.values())]
+    """All jobs of the profile, what is needed first.
+
+    Raises:
+        InputError: a user's evaluation is at fault.
+    """
+    sections = profile.evaluate.sections
+    evaluations = [evaluation for evaluation, _ in sections]
+    untrained_seeds = dict.fromkeys(seed for it, section in sections for seed in it.untrained_seeds(section))
+    worlds = {seed: _world(profile, seed) for seed in dict.fromkeys([*profile.seeds, *untrained_seeds])}
+    jobs = [job for world in worlds.values() for job in world.values()]
     for set_name in profile.data.webvision:
         for method_name in profile.methods:
             if method_name not in profile.released:
                 for seed in profile.seeds:
                     world = worlds[seed]
-                    jobs += Run(profile, set_name, method_name, seed, world.data, world.hard).jobs()
-    for method_name, method in profile.released.items():
-        seed = profile.seeds[0]
-        world, place = worlds[seed], slug(method.pretrained_on)
-        jobs += Release(profile, place, method_name, seed, world.data, world.hard).jobs()
-    for seed in _untrained_seeds(profile):
-        jobs += _untrained(profile, seed, worlds[seed].data)
+                    jobs += jobs_of_run(pretrained(profile, set_name, method_name, seed, world), evaluations, world)
+    for method_name in profile.released:
+        world = worlds[profile.seeds[0]]
+        jobs += jobs_of_run(released(profile, method_name, world), evaluations, world)
+    for seed in untrained_seeds:
+        asking = [it for it, section in sections if seed in it.untrained_seeds(section)]
+        jobs += jobs_of_run(untrained(profile, seed), asking, worlds[seed])
+    _require_apart(jobs)
     return _with_instructions(jobs, profile.instructions)
 
 
-@dataclass(frozen=True)
-class _World:
-    """The data that the runs of a seed share; in a miniature, every seed builds its own.
+def _require_apart(jobs: list[Job]) -> None:
+    """Refuse two evaluations whose jobs are called the same, as a user's may be."""
+    names: set[str] = set()
+    for job in jobs:
+        if job.name in names:
+            raise InputError(f"Two evaluations of the profile have a job {job.name}: give one of them another kind.")
+        names.add(job.name)
 
-    Attributes:
-        data: the job that builds them, by its role; none where data sets lie on disk.
-        hard: the same of the hard images that a reference model chooses.
+
+def _world(profile: Profile, seed: int) -> dict[str, Job]:
+    """The jobs that make what the runs of a seed share, by role: in a miniature, every seed builds its own data.
+
+    None where data sets lie on disk.
     """
-
-    data: Needs
-    hard: Needs
-
-    @classmethod
-    def of(cls, profile: Profile, seed: int) -> "_World":
-        """The world of a seed."""
-        data = _miniature(profile, seed)
-        return cls(data, _hard_images(profile, seed, data))
+    data = _miniature(profile, seed)
+    return data | _hard_images(profile, seed, data)
 
 
 def _with_instructions(jobs: list[Job], instructions: Instructions | None) -> list[Job]:
@@ -61,29 +71,22 @@ def _with_instructions(jobs: list[Job], instructions: Instructions | None) -> li
     return list(changed.values())
 
 
-def _untrained_seeds(profile: Profile) -> tuple[int, ...]:
-    return profile.evaluate.detection.untrained_seeds if profile.evaluate.detection else ()
-
-
-def _untrained(profile: Profile, seed: int, data: Needs) -> list[Job]:
-    """A backbone as it is initialised, and what detection makes of it."""
-    place = f"{UNTRAINED}/none/seed{seed}"
-    tags = {"method": UNTRAINED, "set": "none", "seed": str(seed), "evaluation": "untrained"}
-    config = {"seed": seed, "backbone": values(profile.pretrain.backbone)}
-    checkpoint = Job(f"untrained/{place}", "pretrain.untrained:run", config, tags=tags)
-    return [checkpoint, *detections(profile, seed, {**data, "checkpoint": checkpoint}, place, tags)]
-
-
 def _miniature(profile: Profile, seed: int) -> dict[str, Job]:
     if profile.miniature is None:
         return {}
     config, resources = {"seed": seed, **values(profile.miniature)}, profile.resources.miniature
     tags = {"seed": str(seed)}
-    job = Job(f"{MINIATURE}/seed{seed}", "data.miniature.build:run", config, resources=resources, tags=tags)
+    job = Job(
+        f"{MINIATURE}/seed{seed}",
+        Stage("miniature", "data.miniature.build:run"),
+        config,
+        resources=resources,
+        tags=tags,
+    )
     return {"data": job}
 
 
-def _hard_images(profile: Profile, seed: int, data: Needs) -> dict[str, Job]:
+def _hard_images(profile: Profile, seed: int, data: dict[str, Job]) -> dict[str, Job]:
     if profile.hard_images is None:
         return {}
     config = {
@@ -100,4 +103,8 @@ def _hard_images(profile: Profile, seed: int, data: Needs) -> dict[str, Job]:
     reads = (Source("data.imagenet", config["imagenet"]), Source("hard_images.pool", config["pool"]))
     tags, resources = {"seed": str(seed)}, profile.resources.miniature
     name = f"{HARD_IMAGES}/seed{seed}"
-    return {"hard": Job(name, "robustness.hard_images:run", config, options, data, resources, tags, reads)}
+    return {
+        "hard": Job(
+            name, Stage("hard-images", "robustness.hard_images:run"), config, options, data, resources, tags, reads
+        )
+    }

@@ -12,10 +12,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from core.errors import InputError
+from core.user_code import is_reference, placed
+from profiles.evaluation_section import SPEC
 from profiles.plain_yaml import LARGEST_FILE, NotPlainError, plain_values
-from profiles.schema import Profile
+from profiles.schema import Profile, profile_for
 
 FOLDER = Path(__file__).parent
+OWN_FILES = (("evaluate", SPEC),)  # a section of entries by name, and the key that names a user's file
 OF_A_SITE = ("data", "resources", "slurm")
 YAML_SUFFIXES = (".yaml", ".yml")
 KEY = "[key]"  # pydantic's mark for a key that is at fault itself
@@ -38,6 +41,7 @@ def load_profile(
         values = _merged(values, _of_site(site))
     for override in overrides:
         _apply(values, override)
+    _place_references(values, Path())
     own = values.get("seeds")
     if isinstance(own, list):
         values["seeds"] = own + [seed for seed in seeds if seed not in own]
@@ -50,10 +54,11 @@ def validated(values: dict[str, Any], what: str) -> Profile:
     Raises:
         InputError: a key or value is not valid; the sentence begins with ``what``.
     """
+    model = profile_for(values)
     try:
-        return Profile.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{what}: {_explanation(error)}") from None
+        raise InputError(f"{what}: {_explanation(error, model)}") from None
 
 
 def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
@@ -107,7 +112,17 @@ def _parsed(path: Path, if_missing: str) -> dict[str, Any]:
         raise InputError(f"{path} {error}.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no keys: see profiles/mini.yaml for an example.")
+    _place_references(values, path.parent)
     return values
+
+
+def _place_references(values: dict[str, Any], folder: Path) -> None:
+    """Make what names users' files absolute, which the folder of the file that names them is the start of."""
+    for section, key in OWN_FILES:
+        named = values.get(section)
+        for entry in named.values() if isinstance(named, dict) else ():
+            if isinstance(entry, dict) and is_reference(entry.get(key)):
+                entry[key] = placed(entry[key], folder)
 
 
 def _merged(base: Any, values: Any) -> Any:
@@ -154,15 +169,15 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values[last] = value
 
 
-def _explanation(error: ValidationError) -> str:
+def _explanation(error: ValidationError, profile: type[Profile]) -> str:
     """The first problem as a sentence; for an unknown key, with the nearest one that exists."""
     problem = error.errors()[0]
     place = [str(part) for part in problem["loc"] if part != KEY]
     if problem["type"] == "extra_forbidden":
-        parents, model = _resolved(place[:-1])
+        parents, model = _resolved(place[:-1], profile)
         near = difflib.get_close_matches(place[-1], model.model_fields, n=1, cutoff=0.0)
         return f"unknown key {'.'.join([*parents, place[-1]])!a}; did you mean {'.'.join([*parents, *near])!r}?"
-    keys, _ = _resolved(place)
+    keys, _ = _resolved(place, profile)
     if problem["type"] == "union_tag_not_found":
         key = problem["ctx"]["discriminator"].strip("'")
         return f"{'.'.join(keys)}: it has no key {key}, by which its kind is told; is the name {keys[-1]!a} misspelt?"
@@ -184,13 +199,13 @@ def _shown(value: Any) -> str:
     return short.repr(list(value) if isinstance(value, tuple) else value)
 
 
-def _resolved(place: Sequence[str]) -> tuple[list[str], Any]:
+def _resolved(place: Sequence[str], profile: type[Profile]) -> tuple[list[str], Any]:
     """The keys of a place in the profile, and the model or type that stands there.
 
     Where a value can be one of several models, pydantic names the chosen one in the place; that is no key.
     """
     keys: list[str] = []
-    annotation: Any = Profile
+    annotation: Any = profile
     for part in place:
         options = _tagged_models(annotation)
         if typing.get_origin(annotation) in (types.UnionType, typing.Union):  # of simple types

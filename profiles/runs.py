@@ -1,371 +1,151 @@
-"""The jobs of one checkpoint: how it comes about, and every evaluation of it."""
+"""The four ways to get a checkpoint that is to be evaluated, and the jobs of each."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from core.config import Config
-from data.config import ListedSubset
-from data.sets.imagenet_variants.spec import ImageNetVariant, is_published
-from data.sets.voc07.spec import CLASSES as VOC_CLASSES
-from pretrain.config import MoProConfig
-from profiles.schema import RELEASED_CLASSES, Profile, ProfileMethod, ReleasedMethod
-from slurm.jobs import Job, Resources, Source
-from transfer.config import DETECTION_PACKAGES
+from core.config import values
+from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
+from core.errors import InputError
+from core.user_code import UserCodeError, is_reference, load, mistake, sentence_of
+from pretrain.config import CrossEntropyConfig, MoProConfig
+from profiles.schema import RELEASED_CLASSES, UNTRAINED, Profile, slug
+from slurm.jobs import Job, Resources
 
-Needs = Mapping[str, Job]
+PRETRAINING = Stage("pretrain", "pretrain.stage:run")
+RELEASE = Stage("released", "pretrain.released:run")
+INITIALISATION = Stage("untrained", "pretrain.untrained:run")
+MOPROS_COST = 4 / 3  # of cross-entropy's: beside forward and backward, which costs twice the forward, one forward more
+
+World = Mapping[str, Job]  # the jobs that make the data of a run, by their roles; none where data sets lie on disk
 
 
-def values(config: Config) -> dict[str, Any]:
-    """The plain JSON values of a configuration."""
-    return config.model_dump(mode="json")
-
-
-def detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Mapping[str, str]) -> list[Job]:
-    """One job for each schedule; ``place`` and ``tags`` are those of the checkpoint that ``needs`` hold."""
-    if profile.evaluate.detection is None or profile.data.coco is None:
-        return []
-    constants = values(profile.evaluate.detection)
+def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, world: World) -> Run:
+    """A method trained on a set of web images, with a seed."""
+    key, part = f"data.webvision.{set_name}", profile.data.webvision[set_name]
+    method = profile.methods[method_name]
+    assert isinstance(method, MoProConfig | CrossEntropyConfig)
+    if isinstance(method, MoProConfig) and part.threshold is not None:
+        method = MoProConfig.model_validate({**values(method), "threshold": part.threshold})
+    trained_on, folder = part.trained_on, Source(f"{key}.folder", part.folder)
+    reads = [folder]
+    if part.exclusions is not None:
+        reads.append(Source(f"{key}.exclusions", part.exclusions, "list"))
+    constants = values(profile.pretrain)
     options = {"runtime": constants.pop("runtime")}
-    schedules = constants.pop("schedules")
-    del constants["untrained_seeds"]
-    if constants["operators"] == "compiled":  # what was done before there was a choice stays done
-        del constants["operators"]
-    shared = {
-        "seed": seed,
-        "coco": profile.data.coco.folder,
-        "classes": profile.data.coco.classes,
-        "backbone": values(profile.pretrain.backbone),
-        **constants,
-    }
-    return [
-        Job(
-            f"detection-{name}/{place}",
-            "transfer.detection:run",
-            shared | {"schedule": schedule},
-            options,
-            needs,
-            profile.resources.detection,
-            {**tags, "evaluation": f"detection-{name}"},
-            (Source("data.coco.folder", profile.data.coco.folder),),
-            DETECTION_PACKAGES,
-        )
-        for name, schedule in schedules.items()
-    ]
+    images, epochs = part.images_to_train_on, profile.pretrain.schedule.epochs
+    passes = epochs * (MOPROS_COST if isinstance(method, MoProConfig) else 1)
+    checkpoint = Work(
+        "pretrain",
+        PRETRAINING,
+        {"seed": seed, **trained_on, "method": values(method), **constants},
+        options,
+        reads=tuple(reads),
+        resources="pretrain",
+        images={"training": images and images * passes},
+    )
+    return Run(
+        profile,
+        method_name,
+        set_name,
+        seed,
+        seed,
+        checkpoint,
+        Classifier(part.classes, part.shares_imagenet_classes, folder, trained_on.get("part")),
+        is_trained=True,
+        has_corrected_labels=isinstance(method, MoProConfig) and method.correction_from_epoch < epochs,
+        training_images=images,
+        has_chosen_hard_images="hard" in world,
+    )
 
 
-@dataclass(frozen=True)
-class Run:
-    """One pretraining run: a method on a training set with a seed. Its jobs share place and tags."""
-
-    profile: Profile
-    set_name: str
-    method_name: str
-    seed: int
-    data: Needs
-    hard: Needs
-
-    @property
-    def classes(self) -> int:
-        """Of the classifier."""
-        return self.profile.data.webvision[self.set_name].classes
-
-    @property
-    def shares_imagenet_classes(self) -> bool:
-        """Whether the classifier serves ImageNet too."""
-        return self.profile.data.webvision[self.set_name].shares_imagenet_classes
-
-    @property
-    def part(self) -> dict[str, Any]:
-        """Which of the classes of WebVision, and of ImageNet, are the classifier's; nothing where all are."""
-        trained_on = self.profile.data.webvision[self.set_name].trained_on
-        return {"part": trained_on["part"]} if "part" in trained_on else {}
-
-    @property
-    def web_images(self) -> Source | None:
-        """Where images with the classifier's classes lie, in WebVision's layout."""
-        return Source(f"data.webvision.{self.set_name}.folder", self.profile.data.webvision[self.set_name].folder)
-
-    @property
-    def trained_on(self) -> tuple[dict[str, Any], tuple[Source, ...]]:
-        """The training set, and what of it lies on disk; what a set doesn't have is not named, and no identity new."""
-        key, part = f"data.webvision.{self.set_name}", self.profile.data.webvision[self.set_name]
-        reads = [Source(f"{key}.folder", part.folder)]
-        if part.exclusions is not None:
-            reads.append(Source(f"{key}.exclusions", part.exclusions, "list"))
-        return part.trained_on, tuple(reads)
-
-    @property
-    def tagged_seed(self) -> int:
-        """The seed in names and tags."""
-        return self.seed
-
-    @property
-    def method(self) -> ProfileMethod:
-        """The method, with the threshold of the training set where that has its own."""
-        method, threshold = (
-            self.profile.methods[self.method_name],
-            self.profile.data.webvision[self.set_name].threshold,
-        )
-        if isinstance(method, MoProConfig) and threshold is not None:
-            return MoProConfig.model_validate({**values(method), "threshold": threshold})
-        return method
-
-    def jobs(self) -> list[Job]:
-        checkpoint = self.pretraining()
-        needs = {**self.data, "checkpoint": checkpoint}
-        return [
-            checkpoint,
-            *self.accuracies(needs, ""),
-            *self.lowshots(needs),
-            *self.finetunings(needs),
-            *self.retraining(needs),
-            *self.robustness(needs),
-            *self.memorisation(needs),
-            *detections(self.profile, self.seed, needs, self._place, self._tags),
-        ]
-
-    def pretraining(self) -> Job:
-        constants = values(self.profile.pretrain)
-        options = {"runtime": constants.pop("runtime")}
-        trained_on, reads = self.trained_on
-        config = {"seed": self.seed, **trained_on, "method": values(self.method), **constants}
-        resources = self.profile.resources.pretrain
-        return self._job("pretrain", "pretrain.stage:run", config, options, self.data, resources, reads)
-
-    def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
-        """The accuracy of the classifier that ``needs`` hold; the suffix tells it from the run's other classifier."""
-        folders = {"webvision": self.web_images}
-        if self.shares_imagenet_classes:
-            folders["imagenet"] = Source("data.imagenet", self.profile.data.imagenet)
-        accuracy = self.profile.evaluate.accuracy
-        return [
-            self._evaluation(
-                f"accuracy-{layout}{suffix}",
-                "pretrain.accuracy:run",
-                {
-                    "view": values(accuracy.view),
-                    "layout": layout,
-                    "folder": folder.path,
-                    "classes": self.classes,
-                    **self.part,
-                },
-                needs,
-                folder,
-            )
-            for layout in accuracy.sets
-            if (folder := folders.get(layout))
-        ]
-
-    def lowshots(self, needs: Needs) -> list[Job]:
-        data, evaluate = self.profile.data, self.profile.evaluate
-        jobs = []
-        if evaluate.lowshot_voc07:
-            config = {"seed": self.seed, "folder": data.voc07, "classes": VOC_CLASSES}
-            config |= values(evaluate.lowshot_voc07)
-            read = Source("data.voc07", data.voc07)
-            jobs.append(self._evaluation("lowshot-voc07", "transfer.voc07:run", config, needs, read))
-        if evaluate.lowshot_places205 and data.places205:
-            config = {"seed": self.seed, **values(data.places205), **values(evaluate.lowshot_places205)}
-            read = Source("data.places205.folder", data.places205.folder)
-            jobs.append(self._evaluation("lowshot-places205", "transfer.places205:run", config, needs, read))
-        return jobs
-
-    def finetunings(self, needs: Needs) -> list[Job]:
-        evaluate = self.profile.evaluate
-        if evaluate.finetune is None:
-            return []
-        constants = values(evaluate.finetune)
-        del constants["subsets"]
-        options = {"runtime": constants.pop("runtime"), "workers": evaluate.workers}
-        config = {
-            "seed": self.seed,
-            "imagenet": self.profile.data.imagenet,
-            "keep_classifier": self.shares_imagenet_classes,
-            **self._shown,
-            **constants,
-        }
-        resources = self.profile.resources.finetune
-        jobs = []
-        for name, subset in evaluate.finetune.subsets.items():
-            reads = [Source("data.imagenet", self.profile.data.imagenet)]
-            if isinstance(subset, ListedSubset):
-                reads.append(Source(f"evaluate.finetune.subsets.{name}.file", subset.file, "list"))
-            of_subset = config | {"subset": values(subset)}
-            jobs.append(
-                self._job(f"finetune-{name}", "transfer.finetuning:run", of_subset, options, needs, resources, reads)
-            )
-        return jobs
-
-    def retraining(self, needs: Needs) -> list[Job]:
-        """Noise cleaning, re-training, the new classifier's accuracy: for MoPro that corrects, where asked for."""
-        retrain, views, method = self.profile.retrain, self.profile.pretrain.views, self.method
-        if retrain is None or not isinstance(method, MoProConfig):
-            return []
-        if method.correction_from_epoch >= self.profile.pretrain.schedule.epochs:
-            return []
-        centre = self.profile.evaluate.accuracy.view
-        trained_on, reads = self.trained_on
-        cleaning = self._evaluation(
-            "cleaning",
-            "pretrain.cleaning:run",
-            trained_on | {"method": values(method), "view": values(centre)},
-            needs,
-            *reads,
-        )
-        config = {
-            "webvision": trained_on["webvision"],
-            "classes": trained_on["classes"],
-            "seed": self.seed,
-            "backbone": values(self.profile.pretrain.backbone),
-            "view": values(centre if retrain.view == "centre" else views),
-            "schedule": values(retrain.schedule),
-            "arithmetic": values(self.profile.pretrain.arithmetic),
-        }
-        retraining = self._job(
-            "retraining",
-            "pretrain.retraining:run",
-            config,
-            {"runtime": values(self.profile.pretrain.runtime)},
-            {**needs, "cleaning": cleaning},
-            self.profile.resources.retrain,
-            reads[:1],  # what is left out of the training set, cleaning has left out
-        )
-        return [cleaning, retraining, *self.accuracies({**self.data, "checkpoint": retraining}, "-retrained")]
-
-    def robustness(self, needs: Needs) -> list[Job]:
-        """ImageNet-R and ImageNet-A, for classifiers of ImageNet's classes; chosen hard images serve as ImageNet-A."""
-        data, robustness = self.profile.data, self.profile.evaluate.robustness
-        if robustness is None or not self.shares_imagenet_classes:
-            return []
-        nothing: Needs = {}
-        variants = (("imagenet-r", data.imagenet_r, nothing), ("imagenet-a", data.imagenet_a, self.hard))
-        return [
-            self._evaluation(
-                f"robustness-{name}",
-                "robustness.evaluation:run",
-                {
-                    **values(variant),
-                    "role": "hard" if chosen else "data",
-                    **(
-                        {"classes": name}
-                        if is_published(variant.classes, self.classes)
-                        else {"imagenet": data.imagenet}
-                    ),
-                    "imagenet_classes": self.classes,
-                    **values(robustness),
-                },
-                {**needs, **chosen},
-                *self._read_for(f"data.{name.replace('-', '_')}.folder", variant),
-            )
-            for name, variant, chosen in variants
-            if variant is not None
-        ]
-
-    def memorisation(self, needs: Needs) -> list[Job]:
-        """The pretraining once more, watched, for the methods that the profile names."""
-        memorisation, checkpoint = self.profile.evaluate.memorisation, needs["checkpoint"]
-        if memorisation is None or self.method_name not in memorisation.methods:
-            return []
-        config = {
-            **checkpoint.config,
-            "imagenet": self.profile.data.imagenet,
-            "view": values(memorisation.view),
-            "batch_size": self.profile.evaluate.batch_size,
-        }
-        options = {**checkpoint.options, "workers": self.profile.evaluate.workers}
-        reads = (*checkpoint.reads, Source("data.imagenet", self.profile.data.imagenet))
-        resources = self.profile.resources.pretrain
-        return [self._job("memorisation", "pretrain.memorisation:run", config, options, needs, resources, reads)]
-
-    def _read_for(self, key: str, variant: ImageNetVariant) -> list[Source]:
-        """The variant; ImageNet only where it has to say which classes those are, as is known of the published ones."""
-        reads = [Source(key, variant.folder)]
-        if not is_published(variant.classes, self.classes):
-            reads.append(Source("data.imagenet", self.profile.data.imagenet))
-        return reads
-
-    @property
-    def _shown(self) -> dict[str, Any]:
-        """What every evaluation is told about the checkpoint and its batches."""
-        backbone = values(self.profile.pretrain.backbone)
-        return {"backbone": backbone, "batch_size": self.profile.evaluate.batch_size}
-
-    def _evaluation(self, kind: str, stage: str, config: dict[str, Any], needs: Needs, *reads: Source) -> Job:
-        options = {"workers": self.profile.evaluate.workers}
-        return self._job(kind, stage, self._shown | config, options, needs, self.profile.resources.evaluate, reads)
-
-    def _job(
-        self,
-        kind: str,
-        stage: str,
-        config: dict[str, Any],
-        options: dict[str, Any],
-        needs: Needs,
-        resources: Resources,
-        reads: Iterable[Source],
-    ) -> Job:
-        tags = {**self._tags, "evaluation": kind}
-        return Job(f"{kind}/{self._place}", stage, config, options, needs, resources, tags, tuple(reads))
-
-    @property
-    def _place(self) -> str:
-        return f"{self.method_name}/{self.set_name}/seed{self.tagged_seed}"
-
-    @property
-    def _tags(self) -> dict[str, str]:
-        return {"method": self.method_name, "set": self.set_name, "seed": str(self.tagged_seed)}
+def released(profile: Profile, method_name: str, world: World) -> Run:
+    """Somebody else's checkpoint, whatever the training sets and seeds; its draws are those of the first seed."""
+    release = profile.released[method_name]
+    config = release.model_dump(mode="json", exclude={"objective", "pretrained_on"})
+    config["backbone"] = values(profile.pretrain.backbone)
+    # The content identifies a file where its digest is known; then it may lie anywhere.
+    options = {"file": config.pop("file")} if release.sha256 else {}
+    reads = (Source(f"methods.{method_name}.file", release.file, "checkpoint"),)
+    classifier = Classifier(RELEASED_CLASSES, True, _imagenet_from_the_web(profile))
+    return Run(
+        profile,
+        method_name,
+        slug(release.pretrained_on),
+        profile.seeds[0],
+        0,
+        Work("released", RELEASE, config, options, reads=reads, resources=NOTHING),
+        None if release.classifier == "none" else classifier,
+        has_seen_imagenet_labels=release.classifier == "imagenet",
+        has_chosen_hard_images="hard" in world,
+    )
 
 
-@dataclass(frozen=True)
-class Release(Run):
-    """The one run of a released method: ``set_name`` is what it was pretrained on, ``seed`` that of draws."""
+def untrained(profile: Profile, seed: int) -> Run:
+    """A backbone as it is initialised."""
+    config = {"seed": seed, "backbone": values(profile.pretrain.backbone)}
+    checkpoint = Work("untrained", INITIALISATION, config, world=(), resources=NOTHING)
+    return Run(profile, UNTRAINED, "none", seed, seed, checkpoint)
 
-    @property
-    def release(self) -> ReleasedMethod:
-        method = self.method
-        assert isinstance(method, ReleasedMethod)
-        return method
 
-    @property
-    def classes(self) -> int:
-        return RELEASED_CLASSES
+NOTHING = ""  # of the profile's resources: what any machine has
 
-    @property
-    def part(self) -> dict[str, Any]:
-        return {}
 
-    @property
-    def shares_imagenet_classes(self) -> bool:
-        return self.release.classifier != "none"
+def _imagenet_from_the_web(profile: Profile) -> Source | None:
+    """The first set of web images with ImageNet's classes."""
+    for name, part in profile.data.webvision.items():
+        if part.shares_imagenet_classes and part.classes == part.classes_on_disk == RELEASED_CLASSES:
+            return Source(f"data.webvision.{name}.folder", part.folder)
+    return None
 
-    @property
-    def web_images(self) -> Source | None:
-        """Those of the first set with ImageNet's classes."""
-        for name, part in self.profile.data.webvision.items():
-            if part.shares_imagenet_classes and part.classes == part.classes_on_disk == RELEASED_CLASSES:
-                return Source(f"data.webvision.{name}.folder", part.folder)
-        return None
 
-    @property
-    def method(self) -> ProfileMethod:
-        return self.profile.methods[self.method_name]
+def jobs_of_run(run: Run, evaluations: Iterable[Evaluation], world: World) -> list[Job]:
+    """The job that gets the checkpoint, and those of some evaluations of it.
 
-    @property
-    def tagged_seed(self) -> int:
-        return 0
+    Raises:
+        InputError: a user's evaluation is at fault.
+    """
+    sections = {evaluation.key: section for evaluation, section in run.profile.evaluate.sections}
+    work = [run.checkpoint]
+    for evaluation in evaluations:
+        work += _work_of(evaluation, sections[evaluation.key], run)
+    jobs: dict[Work, Job] = {}
+    for each in work:
+        jobs[each] = _job(each, run, jobs, world)
+    return list(jobs.values())
 
-    def pretraining(self) -> Job:
-        config = self.release.model_dump(mode="json", exclude={"objective", "pretrained_on"})
-        config["backbone"] = values(self.profile.pretrain.backbone)
-        # The content identifies a file where its digest is known; then it may lie anywhere.
-        options = {"file": config.pop("file")} if self.release.sha256 else {}
-        reads = (Source(f"methods.{self.method_name}.file", self.release.file, "checkpoint"),)
-        return self._job("released", "pretrain.released:run", config, options, self.data, Resources(), reads)
 
-    def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
-        return [] if self.release.classifier == "none" else super().accuracies(needs, suffix)
+def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
+    try:
+        found = list(evaluation.work(section, run))
+    except InputError:
+        raise
+    except Exception as error:
+        if sentence := sentence_of(error):
+            raise UserCodeError(sentence) from error
+        raise
+    for it in found:
+        if not isinstance(it, Work):
+            raise mistake(evaluation.work, f"it gives a {type(it).__name__}, expected Work of core.declarations")
+    return found
 
-    def finetunings(self, needs: Needs) -> list[Job]:
-        """None where ImageNet's labels have all been seen; what has no classifier starts with a fresh one."""
-        return [] if self.release.classifier == "imagenet" else super().finetunings(needs)
+
+def _job(work: Work, run: Run, jobs: Mapping[Work, Job], world: World) -> Job:
+    """With the run's name, tags and resources."""
+    stage, resources = work.stage, run.profile.resources
+    if is_reference(stage.code):
+        stage = replace(stage, sha256=load(stage.code).sha256)
+    tags = {"method": run.method, "set": run.training_set, "seed": str(run.label), "evaluation": work.kind}
+    needs = {role: world[role] for role in work.world if role in world}
+    return Job(
+        f"{work.kind}/{run.method}/{run.training_set}/seed{run.label}",
+        stage,
+        work.config,
+        work.options,
+        needs | {role: jobs[needed] for role, needed in work.needs.items()},
+        getattr(resources, work.resources) if work.resources else Resources(),
+        tags,
+        work.reads,
+        work.packages,
+        work.images,
+    )

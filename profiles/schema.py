@@ -1,9 +1,11 @@
 """The model behind a profile's YAML file."""
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from core.config import (
     Config,
@@ -12,9 +14,11 @@ from core.config import (
     NotNegativeNumber,
     Seed,
 )
+from core.declarations import Evaluation, Table, columns_of, tables_of
 from core.instructions import Instructions
 from data.config import TrainingViews
 from data.miniature.config import MiniatureParts
+from data.sets.imagenet.spec import SPEC as IMAGENET
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
@@ -26,7 +30,7 @@ from pretrain.config import (
 )
 from profiles.cost import Throughput
 from profiles.data_section import DataSets
-from profiles.evaluation_section import Evaluation
+from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
 from results.claimed import Claims
 from robustness.config import ReferenceModel
 from slurm.config import SlurmConfig
@@ -44,18 +48,6 @@ class Pretraining(Config):
     schedule: ScheduleConfig
     arithmetic: ArithmeticConfig
     runtime: RuntimeConfig
-
-
-class Retraining(Config):
-    """Noise cleaning and classifier re-training, for every MoPro method that corrects labels in its pretraining.
-
-    Attributes:
-        view: of the images: ``centre`` (that of the accuracy evaluation) or ``weak`` (that of pretraining).
-        schedule: length and learning rate.
-    """
-
-    view: Literal["centre", "weak"]
-    schedule: ScheduleConfig
 
 
 class StageResources(Config):
@@ -95,13 +87,7 @@ ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Fie
 
 
 class Tolerances(Config):
-    """How far ours may lie from the paper's and still reproduce it, for each table; one number stands for all."""
-
-    accuracy: NotNegativeNumber
-    lowshot: NotNegativeNumber
-    finetune: NotNegativeNumber
-    coco: NotNegativeNumber
-    robustness: NotNegativeNumber
+    """How far ours may lie from the paper's and still reproduce it, by table; one number stands for all."""
 
     @model_validator(mode="before")
     @classmethod
@@ -127,7 +113,6 @@ class Profile(Config):
         data: the data sets.
         methods: by name.
         pretrain: constants that the methods share.
-        retrain: noise cleaning and classifier re-training, where they are asked for.
         evaluate: the evaluations.
         claims: what is tested; none where nothing is claimed.
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
@@ -146,8 +131,7 @@ class Profile(Config):
     data: DataSets
     methods: Named[ProfileMethod] = Field(min_length=1)
     pretrain: Pretraining
-    retrain: Retraining | None = None
-    evaluate: Evaluation
+    evaluate: EvaluationSection
     claims: Claims | None = None
     tolerance: Tolerances
     throughput: Throughput | None = None
@@ -159,17 +143,6 @@ class Profile(Config):
         tasks, batch_size = self.resources.pretrain.tasks, self.pretrain.schedule.batch_size
         if batch_size % tasks:
             raise ValueError(f"pretrain.schedule.batch_size {batch_size} is not divisible by {tasks} pretraining tasks")
-        if self.retrain and self.retrain.schedule.batch_size % self.resources.retrain.tasks:
-            raise ValueError(
-                f"retrain.schedule.batch_size {self.retrain.schedule.batch_size} is not divisible by "
-                f"{self.resources.retrain.tasks} re-training tasks"
-            )
-        finetune, tasks = self.evaluate.finetune, self.resources.finetune.tasks
-        if finetune and finetune.schedule.batch_size % tasks:
-            raise ValueError(
-                f"evaluate.finetune.schedule.batch_size {finetune.schedule.batch_size} is not divisible by {tasks} "
-                "fine-tuning tasks"
-            )
         for name, method in self.methods.items():
             if isinstance(method, MoProConfig) and method.queue_size < batch_size:
                 raise ValueError(
@@ -188,14 +161,9 @@ class Profile(Config):
         return self
 
     @model_validator(mode="after")
-    def _detection_fits(self) -> "Profile":
-        detection, tasks = self.evaluate.detection, self.resources.detection.tasks
-        if detection and detection.batch_size % tasks:
-            raise ValueError(
-                f"evaluate.detection.batch_size {detection.batch_size} is not divisible by {tasks} detection tasks"
-            )
-        if detection and not self.data.coco:
-            raise ValueError("evaluate.detection needs data.coco with its folder and classes, found none")
+    def _evaluations_fit(self) -> "Profile":
+        for evaluation, section in self.evaluate.sections:
+            evaluation.check(section, self)
         return self
 
     @model_validator(mode="after")
@@ -217,6 +185,11 @@ class Profile(Config):
                     f"claims.{key} names {method}, but methods has {', '.join(self.methods)}: name one of those, or "
                     "set claims to null"
                 )
+        if self.claims:
+            try:
+                self.claims.require_figures(columns_of(self.tables))
+            except ValueError as error:
+                raise ValueError(f"claims.{error}") from None
         return self
 
     @model_validator(mode="after")
@@ -227,38 +200,6 @@ class Profile(Config):
                 f"methods.{trained[0]} is to be pretrained, but data.webvision names no set: name one, or leave the "
                 "method out"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _parts_are_evaluated_as_parts(self) -> "Profile":
-        whole = {"evaluate.finetune": self.evaluate.finetune, "evaluate.robustness": self.evaluate.robustness}
-        asked_for = [key for key, section in whole.items() if section]
-        for name, training_set in self.data.webvision.items():
-            if training_set.part and training_set.shares_imagenet_classes and asked_for:
-                raise ValueError(
-                    f"data.webvision.{name}.part keeps some of ImageNet's classes, but {asked_for[0]} is of all of "
-                    f"them: set {asked_for[0]} to null"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _classifiers_fit(self) -> "Profile":
-        """Where fine-tuning goes on with a pretrained classifier, that has as many classes."""
-        if self.evaluate.finetune is None:
-            return self
-        classes = self.evaluate.finetune.classes
-        found = {
-            f"data.webvision.{name}.classes": part.classes
-            for name, part in self.data.webvision.items()
-            if part.shares_imagenet_classes
-        }
-        found |= {f"methods.{name}": RELEASED_CLASSES for name, it in self.released.items() if it.classifier == "web"}
-        for key, other in found.items():
-            if other != classes:
-                raise ValueError(
-                    f"evaluate.finetune.classes is {classes}, but {key} has {other}, of a classifier that is to be "
-                    "fine-tuned: they are ImageNet's both, make them equal"
-                )
         return self
 
     @model_validator(mode="after")
@@ -275,46 +216,9 @@ class Profile(Config):
         return {name: method for name, method in self.methods.items() if isinstance(method, ReleasedMethod)}
 
     @model_validator(mode="after")
-    def _what_is_evaluated_on_is_there(self) -> "Profile":
-        if self.evaluate.lowshot_voc07 and not self.data.voc07:
-            raise ValueError("evaluate.lowshot_voc07 needs data.voc07, the devkit's folder, found none")
-        if self.evaluate.lowshot_places205 and not self.data.places205:
-            raise ValueError("evaluate.lowshot_places205 needs data.places205 with its folder and classes, found none")
-        if self.evaluate.robustness and not (self.data.imagenet_r or self.data.imagenet_a):
-            raise ValueError("evaluate.robustness needs data.imagenet_r or data.imagenet_a with its folder, found none")
-        return self
-
-    @model_validator(mode="after")
-    def _imagenet_is_there(self) -> "Profile":
-        if self.data.imagenet:
-            return self
-        variants = {"imagenet_r": self.data.imagenet_r, "imagenet_a": self.data.imagenet_a}
-        needing = {
-            "evaluate.accuracy.sets names imagenet, which": "imagenet" in self.evaluate.accuracy.sets,
-            "evaluate.finetune": self.evaluate.finetune,
-            "evaluate.memorisation": self.evaluate.memorisation,
-            "hard_images": self.hard_images,
-            **{f"data.{key}.classes is not 200: that set": it and it.classes != 200 for key, it in variants.items()},
-        }
-        for what, is_asked_for in needing.items():
-            if is_asked_for:
-                raise ValueError(f"{what} needs data.imagenet, a folder like ImageNet's, found none")
-        return self
-
-    @model_validator(mode="after")
-    def _watched_methods_are_trained(self) -> "Profile":
-        trained = [name for name in self.methods if name not in self.released]
-        for name in self.evaluate.memorisation.methods if self.evaluate.memorisation else ():
-            if name not in trained:
-                raise ValueError(
-                    f"evaluate.memorisation.methods names {name}, which is not trained here, only {', '.join(trained)} "
-                    "are: take of these"
-                )
-        return self
-
-    @model_validator(mode="after")
     def _reference_model_stands_apart(self) -> "Profile":
         if self.hard_images is not None:
+            IMAGENET.require_in(self, "hard_images")
             if self.miniature is None:
                 raise ValueError(
                     "hard_images chooses among the miniature's images, but miniature is null: set both null"
@@ -322,3 +226,38 @@ class Profile(Config):
             if self.hard_images.backbone == self.pretrain.backbone:
                 raise ValueError("hard_images.backbone is that of pretrain, whose models are evaluated: choose another")
         return self
+
+    @property
+    def imagenet_classifiers(self) -> dict[str, int]:
+        """The classes of every pretrained classifier of ImageNet's that may be fine-tuned, by the profile's key."""
+        of_sets = {
+            f"data.webvision.{name}.classes": part.classes
+            for name, part in self.data.webvision.items()
+            if part.shares_imagenet_classes
+        }
+        of_releases = {name for name, it in self.released.items() if it.classifier == "web"}
+        return of_sets | {f"methods.{name}": RELEASED_CLASSES for name in of_releases}
+
+    @property
+    def tables(self) -> list[Table]:
+        """Of everything that it can evaluate by, asked for or not."""
+        return tables_of(self.evaluate.evaluations)
+
+
+def profile_for(values: Mapping[str, Any]) -> type[Profile]:
+    """The model of a profile with some values: with the keys of what ships, and of the user's files that they name.
+
+    Raises:
+        InputError: a user's file cannot be read or run, or holds no evaluation.
+    """
+    return _profile_with(own_evaluations(values.get("evaluate")))
+
+
+@cache
+def _profile_with(evaluations: tuple[Evaluation, ...]) -> type[Profile]:
+    section = section_with(evaluations)
+    amounts: dict[str, Any] = {
+        table.name: (NotNegativeNumber, ...) for table in tables_of(section.evaluations) if table.published
+    }
+    tolerances = create_model("Tolerances", __base__=Tolerances, **amounts)
+    return create_model("Profile", __base__=Profile, evaluate=(section, ...), tolerance=(tolerances, ...))

@@ -13,7 +13,7 @@ from results.rendered import Rendered
 from results.shipped import Shipped, agrees, read_shipped
 from results.tested import Line, tested, title_of, title_of_set
 
-CLAIMS, SINGLE_FIGURES, GAIN = NAMES = ("claims", "single-figures", "gain")  # of their files
+CLAIMS, SINGLE_FIGURES, GAIN = ("claims", "single-figures", "gain")  # of their files
 SET = "Pretraining set"
 
 Row = dict[str, str | Outcome]

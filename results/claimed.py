@@ -1,23 +1,16 @@
 """What a profile claims: its section ``claims``, which the plan hands on to tables and report."""
 
 import difflib
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from core.config import Config, Distinct, Name, NotNegativeNumber
-from results.definitions import COLUMNS
-
-
-def _figure(name: str) -> str:
-    if name not in COLUMNS:
-        near = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.0)
-        raise ValueError(f"no table has a figure {name!a}; the nearest is {near[0]}")
-    return name
-
+from core.declarations import Column
 
 ClaimName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$", max_length=32)]
-Figures = Annotated[Distinct[tuple[Annotated[str, AfterValidator(_figure)], ...]], Field(min_length=1)]
+Figures = Annotated[Distinct[tuple[str, ...]], Field(min_length=1)]
 
 
 class Claims(Config):
@@ -46,18 +39,13 @@ class Claims(Config):
         return self
 
     @model_validator(mode="after")
-    def _figures_belong_together(self) -> "Claims":
+    def _figures_are_claimed_once(self) -> "Claims":
         claimed: dict[str, str] = {}
         for claim, figures in self.primary.items():
             for figure in figures:
                 if figure in claimed:
                     raise ValueError(f"{figure} stands in {claimed[figure]} and in {claim}: name it in one of them")
                 claimed[figure] = claim
-                if COLUMNS[figure].lower_is_better != COLUMNS[figures[0]].lower_is_better:
-                    raise ValueError(
-                        f"of the figures of {claim}, {figures[0]} and {figure} are better in opposite directions, so "
-                        "that their mean says nothing: make two claims of them"
-                    )
         return self
 
     @model_validator(mode="after")
@@ -75,7 +63,24 @@ class Claims(Config):
         named = [("better", self.better), *(("baselines", it) for it in self.baselines)]
         return {method: key for key, method in reversed([*named, *(("steps", it) for it in self.steps)])}
 
-    @property
-    def lower_is_better(self) -> dict[str, bool]:
-        """By claim."""
-        return {claim: COLUMNS[figures[0]].lower_is_better for claim, figures in self.primary.items()}
+    def require_figures(self, columns: Mapping[str, Column]) -> None:
+        """Whether the claims are about figures that the tables have, and each about figures that go together.
+
+        Args:
+            columns: of the tables, by evaluation and metric.
+
+        Raises:
+            ValueError: they are not; the message begins with the key.
+        """
+        for claim, figures in self.primary.items():
+            for place, figure in enumerate(figures):
+                if figure not in columns:
+                    near = difflib.get_close_matches(figure, columns, n=1, cutoff=0.0) or ["none, as there is no table"]
+                    raise ValueError(
+                        f"primary.{claim}.{place}: no table has a figure {figure!a}; the nearest is {near[0]}"
+                    )
+                if columns[figure].lower_is_better != columns[figures[0]].lower_is_better:
+                    raise ValueError(
+                        f"primary: of the figures of {claim}, {figures[0]} and {figure} are better in opposite "
+                        "directions, so that their mean says nothing: make two claims of them"
+                    )

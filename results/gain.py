@@ -61,7 +61,7 @@ def steps_of_gain(results: Results) -> list[Step]:
             claim,
             training_set,
             after,
-            section.lower_is_better[claim],
+            results.columns[figures[0]].lower_is_better,
             Comparison(
                 before,
                 mean_difference(

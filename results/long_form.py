@@ -4,7 +4,6 @@ from typing import Any
 
 from results.claim_tables import CLAIMS, GAIN, SINGLE_FIGURES
 from results.claims import Comparison
-from results.definitions import COLUMNS
 from results.gain import steps_of_gain
 from results.plan import Results
 from results.shipped import read_shipped
@@ -47,7 +46,7 @@ def long_form(results: Results) -> dict[str, list[Row]]:
         rows.setdefault(SINGLE_FIGURES if line.figure else CLAIMS, []).append(
             {
                 "claim": line.claim,
-                "figure": COLUMNS[line.figure].title if line.figure else None,
+                "figure": line.about if line.figure else None,
                 "method": title_of(line.better),
                 "baseline": title_of(line.comparison.baseline),
                 "set": title_of_set(line.training_set),

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from core.declarations import Column, Table, columns_of
 from core.errors import InputError
 from results.claimed import Claims
 from results.published import TABLES_OF
@@ -22,6 +23,7 @@ from results.seal import KEY, fits, is_as_written, opened
 PLAN_FILE = "plan.json"
 ERROR_FILE = "error.json"  # what a failed job leaves in its folder, {"kind": ..., "sentence": ...}
 OF_A_FIGURE = ("method", "set", "evaluation", "seed")  # tags that every job of a figure has
+NAME_OF_A_TABLE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 SEED = re.compile(r"[0-9]{1,19}")
 
 
@@ -34,6 +36,7 @@ class PlannedJob(BaseModel):
 
     Attributes:
         name: such as ``pretrain/mopro/webvision-v1/seed0``.
+        stage: id of what it calls.
         identity: hash of all that determines its result.
         folder: relative to the plan's.
         tags: what tables group by.
@@ -41,6 +44,7 @@ class PlannedJob(BaseModel):
     """
 
     name: str
+    stage: str = ""
     identity: str
     folder: str
     tags: dict[str, str]
@@ -60,15 +64,32 @@ class PlannedJob(BaseModel):
 
 
 class Plan(BaseModel):
-    """The content of ``plan.json``; ``arguments`` are those of run_all.py that gave the profile."""
+    """The content of ``plan.json``.
+
+    Attributes:
+        profile: resolved.
+        arguments: of run_all.py, that gave the profile.
+        tables: what there is to show, measured or not.
+        jobs: those with which it is measured, what is needed first.
+    """
 
     profile: dict[str, Any]
     arguments: list[str] = []
+    tables: list[Table]
     jobs: list[PlannedJob]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_what_tables_there_are(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "jobs" in values and "tables" not in values:
+            raise ValueError("it does not say which tables there are, as one of an earlier version")
+        return values
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Plan":
         _check_profile(self.profile)
+        _check_tables(self.tables)
+        _check_claims(self.profile, self.tables)
         names: set[str] = set()
         folders: set[str] = set()
         for job in self.jobs:
@@ -96,10 +117,31 @@ def _check_profile(profile: dict[str, Any]) -> None:
     numbers = list(tolerance.values()) if isinstance(tolerance, dict) else [tolerance]
     if profile["compares_with"] == "paper" and not all(_is_amount(number) for number in numbers):
         raise ValueError("the profile's tolerance is no number, and no number for each table")
+
+
+def _check_tables(tables: Sequence[Table]) -> None:
+    """Whether files can be called by their names, and figures be told apart."""
+    for table in tables:
+        if not NAME_OF_A_TABLE.fullmatch(table.name):
+            raise ValueError(f"no file can be called by the name of the table {in_a_sentence(table.name)!r}")
+    for what, names in (
+        ("table", [table.name for table in tables]),
+        ("figure", [f"{column.evaluation}/{column.metric}" for table in tables for column in table.columns]),
+    ):
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the {what} {in_a_sentence(twice)} stands there twice")
+
+
+def _check_claims(profile: dict[str, Any], tables: Sequence[Table]) -> None:
     try:
-        _claims_of(profile)
+        claims = _claims_of(profile)
+        if claims is not None:
+            claims.require_figures(columns_of(tables))
     except ValidationError as error:
         raise ValueError(f"the profile's claims: {first_fault(error)}") from None
+    except ValueError as error:
+        raise ValueError(f"the profile's claims: {error}") from None
 
 
 def _claims_of(profile: dict[str, Any]) -> Claims | None:
@@ -133,6 +175,7 @@ class Results:
 
     Attributes:
         profile: resolved, as it was planned last.
+        tables: of that plan.
         jobs: of that plan, in its order.
         records: by the names of the finished ones among them; records of earlier plans are left out.
         left_out: for every job whose record is there and was left out, why.
@@ -141,6 +184,7 @@ class Results:
     """
 
     profile: dict[str, Any]
+    tables: list[Table]
     jobs: list[PlannedJob]
     records: dict[str, Record]
     left_out: dict[str, str] = field(default_factory=dict)
@@ -166,6 +210,11 @@ class Results:
     def claims(self) -> Claims | None:
         """What the profile claims; None where that is nothing."""
         return _claims_of(self.profile)
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """Every figure of the tables, by evaluation and metric."""
+        return columns_of(self.tables)
 
     @cached_property
     def measured(self) -> Measured:
@@ -203,7 +252,7 @@ def read_results(runs: Path) -> Results:
     plan = _parsed(content, runs / PLAN_FILE)
     found, left_out = _usable(plan.jobs, runs, digest.update)
     _leave_out_duplicates(plan.jobs, found, left_out)
-    return Results(plan.profile, plan.jobs, found, left_out, plan.arguments, digest.hexdigest())
+    return Results(plan.profile, plan.tables, plan.jobs, found, left_out, plan.arguments, digest.hexdigest())
 
 
 def read_failure(runs: Path, job: PlannedJob) -> str | None:

@@ -3,18 +3,17 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.declarations import Table
 from core.errors import InputError
-from results.definitions import TABLES
 
 TABLE = Path(__file__).with_name("published_numbers.csv")
 TABLES_OF = {"paper": TABLE, "webvision50": TABLE.with_name("published_webvision50.csv")}  # by a profile's published
 HEADER = ("table", "method", "pretrain_data", "metric", "value", "status", "source")
 STATUSES = ("verified", "secondary", "conflict", "missing")
-METRICS = {(table.published, column.published) for table in TABLES for column in table.columns}
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,18 @@ def combined(figures: Sequence[Published]) -> Published:
     return known[0] if known else UNKNOWN
 
 
-def read_published(path: Path = TABLE) -> Figures:
+def read_published(tables: Iterable[Table], path: Path = TABLE) -> Figures:
     """All figures by (table, method, pretraining set, metric).
+
+    Args:
+        tables: whose figures may be published.
+        path: of the file.
 
     Raises:
         InputError: a cell is wrong; the sentence names its line, and what it should be.
     """
     figures: Figures = {}
+    metrics = {(table.published, column.published) for table in tables for column in table.columns}
     with io.StringIO(_text(path), newline="") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != HEADER:
@@ -60,7 +64,7 @@ def read_published(path: Path = TABLE) -> Figures:
             if row["table"] == "hyperparameters":
                 continue
             key = (row["table"], row["method"], row["pretrain_data"], row["metric"])
-            if fault := _fault(row) or _fault_beside(row, figures.get(key)):
+            if fault := _fault(row, metrics) or _fault_beside(row, figures.get(key)):
                 raise InputError(f"{path}, line {reader.line_num}: {fault}.")
             values = figures.get(key, UNKNOWN).values
             if row["value"]:
@@ -79,12 +83,14 @@ def _text(path: Path) -> str:
         raise InputError(f"{path} is not encoded in UTF-8: save it as CSV in UTF-8.") from None
 
 
-def _fault(row: dict[str, str]) -> str | None:
+def _fault(row: dict[str, str], metrics: Set[tuple[str | None, str | None]]) -> str | None:
     """What is wrong with a line by itself, and what to do about it; None where nothing is."""
     if None in row or None in row.values():
         return f"it has not {len(HEADER)} cells: put cells that hold a comma into quotation marks"
-    if (row["table"], row["metric"]) not in METRICS:
-        return f"no table has the metric {row['table']}/{row['metric']}: results/definitions.py has those that one has"
+    if (row["table"], row["metric"]) not in metrics:
+        return (
+            f"no table has the metric {row['table']}/{row['metric']}: drop the line, or name one of a table's columns"
+        )
     if row["status"] not in STATUSES:
         return f"the status is {row['status']!a}, expected one of {', '.join(STATUSES)}"
     if not row["value"]:

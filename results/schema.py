@@ -222,8 +222,8 @@ class Record(Part):
     Attributes:
         schema_version: 2, or 1 where an older record was converted on reading.
         name: of the job, such as ``pretrain/mopro/webvision-v1/seed0``.
-        identity: hash of stage, configuration and the identities of what the job needs.
-        stage: import path of what ran.
+        identity: hash of stage (its id), configuration and the identities of what the job needs.
+        stage: id of what ran.
         tags: method, set, seed and evaluation, as they were planned; tables take them from the plan.
         seed: the tag as a number, where there is one.
         config: the stage's whole configuration.

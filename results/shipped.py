@@ -7,12 +7,13 @@ mean of so many worlds from the same source would, at 5% over all that is shown.
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from core.declarations import Table, columns_of
 from core.errors import InputError
 from core.files import write_text
 from results.claims import WORLDS_FOR_A_VERDICT
@@ -32,13 +33,8 @@ NO_FIGURES = (  # keys of a profile that change none
     ("slurm",),
     ("claims", "margin"),
     ("claims", "steps"),
-    ("pretrain", "runtime"),
-    ("evaluate", "workers"),
-    ("evaluate", "memorisation"),
-    ("evaluate", "finetune", "runtime"),
-    ("evaluate", "detection", "runtime"),
-    ("evaluate", "detection", "untrained_seeds"),
 )
+NOWHERE = {"runtime", "workers", "untrained_seeds"}  # keys that change none wherever they stand
 
 
 class Difference(BaseModel):
@@ -85,7 +81,7 @@ def read_shipped(results: Results) -> Shipped | None:
         return None
     except ValidationError as error:
         raise InputError(f"{SHIPPED_FILE} is damaged ({first_fault(error)}): restore it, or remove it.") from None
-    return shipped if shipped.digest == digest_of(results.profile) else None
+    return shipped if shipped.digest == digest_of(results.profile, results.tables) else None
 
 
 def ship(results: Results) -> str:
@@ -112,7 +108,7 @@ def ship(results: Results) -> str:
     shipped = Shipped(
         commits=commits_of(results),
         worlds=sorted(seeds),
-        digest=digest_of(results.profile),
+        digest=digest_of(results.profile, results.tables),
         differences={
             key: Difference(mean=it.mean, deviation=it.deviation or 0.0, worlds=it.n) for key, it in measured.items()
         },
@@ -148,29 +144,41 @@ def agrees(ours: Summary, shipped: Difference, shown: int) -> bool:
     return abs(ours.mean - shipped.mean) <= bound * math.sqrt(1 / ours.n + 1 / shipped.worlds)
 
 
-def digest_of(profile: Mapping[str, Any]) -> str:
+def digest_of(profile: Mapping[str, Any], tables: Sequence[Table]) -> str:
     """Of all values of a profile that determine the differences that it claims.
 
-    Seeds, costs and the like are left out, and so are methods that no claim compares. Of resources, what changes
-    arithmetic counts: processes, each of which has its own statistics of BatchNorm, and threads.
+    Seeds, costs and the like are left out, and so are methods that no claim compares, evaluations that no table shows,
+    and users' evaluations that no claim is about. Of resources, what changes arithmetic counts: processes, each of
+    which has its own statistics of BatchNorm, and threads.
     """
     values = _without(profile, NO_FIGURES)
     values["resources"] = {
         kind: {key: resources.get(key) for key in ("tasks", "cpus")}
         for kind, resources in profile.get("resources", {}).items()
     }
-    section = values.get("claims") or {}
-    compared = {section.get("better"), *section.get("baselines", ())}
+    claims = values.get("claims") or {}
+    compared = {claims.get("better"), *claims.get("baselines", ())}
     values["methods"] = {name: it for name, it in values.get("methods", {}).items() if name in compared}
+    claimed = {figure for figures in claims.get("primary", {}).values() for figure in figures}
+    evaluated = values.get("evaluate", {})
+    values["evaluate"] = {key: it for key, it in evaluated.items() if _counts(key, it, tables, claimed)}
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def _counts(key: str, section: Any, tables: Sequence[Table], claimed: Set[str]) -> bool:
+    """Whether a part of what is evaluated determines claimed figures, or figures that may be claimed."""
+    if not isinstance(section, Mapping):
+        return True
+    shown = columns_of(table for table in tables if key in table.sections)
+    return bool(shown.keys() & claimed) if "spec" in section else bool(shown)
+
+
 def _without(values: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> dict[str, Any]:
-    """The values without those at some places."""
-    ended = {key for key, *rest in keys if not rest}
-    deeper = {key: [rest for first, *rest in keys if first == key and rest] for key in values}
+    """The values without those at some places, and those that change no figure wherever they stand."""
+    ended = {key for key, *rest in keys if not rest} | NOWHERE
+    deeper = {key: [tuple(rest) for first, *rest in keys if first == key and rest] for key in values}
     return {
-        key: _without(value, [tuple(it) for it in deeper[key]]) if isinstance(value, Mapping) and deeper[key] else value
+        key: _without(value, deeper[key]) if isinstance(value, Mapping) else value
         for key, value in values.items()
         if key not in ended
     }

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from core.declarations import Column, Table
 from core.errors import InputError
 from results import reproduced
 from results.claim_tables import tables_of_claims
@@ -14,9 +15,6 @@ from results.definitions import (
     PUBLISHED_METHODS,
     PUBLISHED_ONLY,
     SET_TITLES,
-    TABLES,
-    Column,
-    Table,
 )
 from results.outcome import Outcome
 from results.plan import Measured, Results
@@ -77,7 +75,7 @@ def _tables_of_figures(results: Results) -> list[Rendered]:
     measured = results.measured
     planned = _planned(results)
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
-    tables = [table for table in (_of_plan(table, planned) for table in TABLES) if table.columns]
+    tables = [table for table in (_of_plan(table, planned) for table in results.tables) if table.columns]
     if results.profile["compares_with"] == "paper":
         published, every = _literature(results), figures(results)
         return [
@@ -199,16 +197,17 @@ def _published_rows(table: Table, row: tuple[str, str]) -> list[tuple[str, str]]
 
 def _literature(results: Results) -> Figures:
     """The published figures that the profile compares with."""
-    return read_published(TABLES_OF[results.profile.get("published", "paper")])
+    return read_published(results.tables, TABLES_OF[results.profile.get("published", "paper")])
 
 
 def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column) -> Published:
-    method, _ = row
     if table.published is None or column.published is None:
         return UNKNOWN
-    if column.published_for is not None and method not in column.published_for:
-        return UNKNOWN
-    found = (figures.get((table.published, *name, column.published)) for name in _published_rows(table, row))
+    found = (
+        figures.get((table.published, name, trained_on, column.published))
+        for name, trained_on in _published_rows(table, row)
+        if (column.published_for is None or name in column.published_for) and name not in column.not_published_for
+    )
     return combined([figure for figure in found if figure])
 
 
@@ -293,7 +292,7 @@ def figures(results: Results) -> list[Figure]:
     compares = results.profile["compares_with"] == "paper"
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
     found: list[Figure] = []
-    for table in TABLES:
+    for table in results.tables:
         of_table = [
             _figure(results, published if compares else {}, table, row, column)
             for column in table.columns

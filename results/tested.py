@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from results.claimed import Claims
 from results.claims import FAMILYWISE, Claim, Comparison, Worlds, decide, explained
-from results.definitions import COLUMNS, METHOD_TITLES, NOT_RUN, SET_TITLES
+from results.definitions import METHOD_TITLES, NOT_RUN, SET_TITLES
 from results.outcome import Outcome
 from results.plan import Results
 
@@ -17,6 +17,7 @@ class Line:
     Attributes:
         claim: its name.
         figure: by evaluation and metric; None for the mean.
+        about: what is compared, as printed.
         training_set: of all checkpoints.
         better: the method that is claimed to be better.
         lower_is_better: as with errors.
@@ -26,6 +27,7 @@ class Line:
 
     claim: str
     figure: str | None
+    about: str
     training_set: str
     better: str
     lower_is_better: bool
@@ -36,11 +38,6 @@ class Line:
     def key(self) -> str:
         """What it is a comparison of, for the shipped result."""
         return f"{self.training_set}: {self.figure or self.claim}, {self.better} against {self.comparison.baseline}"
-
-    @property
-    def about(self) -> str:
-        """What is compared, as printed."""
-        return COLUMNS[self.figure].title if self.figure else self.claim
 
     @property
     def title(self) -> str:
@@ -79,7 +76,7 @@ def figures_of(results: Results, method: str, training_set: str, figures: Sequen
     """A method's figures by world, which is what a seed draws."""
     found: dict[str, Worlds] = {}
     for figure in figures:
-        column = COLUMNS[figure]
+        column = results.columns[figure]
         of_seeds = results.measured.get((method, training_set, column.evaluation, column.metric), {})
         found[figure] = {seed: metric.value for seed, metric in of_seeds.items()}
     return found
@@ -95,16 +92,16 @@ def _lines(results: Results, section: Claims) -> Iterator[Line]:
                 {it: figures_of(results, it, training_set, figures) for it in section.baselines},
                 FAMILYWISE / (len(section.primary) * len(sets)),
                 section.margin,
-                section.lower_is_better[name],
+                results.columns[figures[0]].lower_is_better,
             )
-            yield from _lines_of(claim, training_set, section.better)
+            yield from _lines_of(claim, training_set, section.better, results)
 
 
-def _lines_of(claim: Claim, training_set: str, better: str) -> Iterator[Line]:
+def _lines_of(claim: Claim, training_set: str, better: str, results: Results) -> Iterator[Line]:
     for comparison in claim.comparisons:
         outcome = explained(comparison.outcome or Outcome(NOT_RUN), [comparison])
-        yield Line(claim.name, None, training_set, better, claim.lower_is_better, comparison, outcome)
+        yield Line(claim.name, None, claim.name, training_set, better, claim.lower_is_better, comparison, outcome)
     for figure in claim.figures:
-        outcome = explained(figure.outcome, figure.comparisons)
+        outcome, title = explained(figure.outcome, figure.comparisons), results.columns[figure.name].title
         for comparison in figure.comparisons:
-            yield Line(claim.name, figure.name, training_set, better, claim.lower_is_better, comparison, outcome)
+            yield Line(claim.name, figure.name, title, training_set, better, claim.lower_is_better, comparison, outcome)

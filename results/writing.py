@@ -8,8 +8,6 @@ from pathlib import Path
 from tabulate import tabulate
 
 from core.files import write_text
-from results.claim_tables import NAMES
-from results.definitions import TABLES
 from results.identical import comparison, digests_of, shipped_digests
 from results.latex import latex
 from results.long_form import Row, long_form
@@ -53,7 +51,8 @@ def write_tables(results: Results, runs: Path) -> str:
 
 def _remove_others(folder: Path, names: Set[str]) -> None:
     """Take away tables of an earlier plan that this one does not have."""
-    for name in ({table.name for table in TABLES} | set(NAMES)) - names:
+    forms = [{path.stem for path in folder.glob(f"*{form}")} for form in FORMS]
+    for name in set.intersection(*forms) - names:
         for form in FORMS:
             (folder / name).with_suffix(form).unlink(missing_ok=True)
 

@@ -3,12 +3,19 @@
 from typing import Literal
 
 from core.config import Classes, Config, OnDisk, Positive
-from data.config import TrainingViews
+from data.config import EvaluationView, TrainingViews
 from data.sets.imagenet_variants.spec import Published
 from pretrain.config import BackboneConfig, EvaluationConfig, ScheduleConfig, TrainingConfig
 
 
-class RobustnessConfig(EvaluationConfig):
+class Protocol(Config):
+    """How a data set is evaluated: view of the images, samples in a bin of the calibration error."""
+
+    view: EvaluationView
+    bin_size: Positive
+
+
+class RobustnessConfig(Protocol, EvaluationConfig):
     """Which data set of some of ImageNet's classes.
 
     Attributes:
@@ -18,7 +25,6 @@ class RobustnessConfig(EvaluationConfig):
             whose synsets are known.
         imagenet: the folder like ImageNet's, which says what class a synset is; None for a published set.
         imagenet_classes: how many classes ImageNet has.
-        bin_size: samples in each bin of the calibration error.
     """
 
     folder: OnDisk
@@ -26,7 +32,6 @@ class RobustnessConfig(EvaluationConfig):
     classes: Classes | Published | None
     imagenet: OnDisk | None = None
     imagenet_classes: Classes
-    bin_size: Positive
 
 
 class ReferenceModel(Config):

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
 from core.config import Config
+from core.declarations import Source, Stage
 from core.instructions import Instructions
 from results.records import Found, find_record, read_record
 from results.schema import Record
@@ -61,28 +62,13 @@ class Resources(Config):
         return self.all_gpus * self.hours
 
 
-@dataclass(frozen=True)
-class Source:
-    """Something on the user's disk that a job reads.
-
-    Attributes:
-        key: of the profile, that names it.
-        path: absolute, or relative to what the job needs in the role ``data`` (without such: to where it runs).
-        kind: ``folder``, ``list`` or ``checkpoint``; the latter two are files.
-    """
-
-    key: str
-    path: str
-    kind: Literal["folder", "list", "checkpoint"] = "folder"
-
-
 @dataclass(frozen=True, eq=False)
 class Job:
     """One call of a stage.
 
     Attributes:
         name: where it stands in the reproduction, such as ``pretrain/mopro/webvision-v1/seed0``.
-        stage: import path of the stage, ``module:function``.
+        stage: what is called.
         config: what determines the stage's result, plain JSON values.
         options: the rest of the stage's configuration (loading processes, logging); changes no result.
         needs: jobs whose folders the stage reads, by role.
@@ -90,11 +76,12 @@ class Job:
         tags: what tables group by; copied into the record.
         reads: what has to be on disk for it, beside what it needs.
         packages: what has to be installed for it, beside what every job uses.
+        images: how many go through the network, by the rate of the profile's ``throughput`` at which they do.
         instructions: those of the processor that the numerical libraries are held to; None for all it has.
     """
 
     name: str
-    stage: str
+    stage: Stage
     config: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     needs: Mapping[str, "Job"] = field(default_factory=dict)
@@ -102,6 +89,7 @@ class Job:
     tags: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[Source, ...] = ()
     packages: tuple[str, ...] = ()
+    images: Mapping[str, float | None] = field(default_factory=dict)
     instructions: Instructions | None = None
 
     @property
@@ -116,10 +104,10 @@ class Job:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of stage, configuration, the identities of what the job needs, and instructions where it names some."""
+        """Hash of stage, configuration, what the job needs, and the instructions and user's file where it has such."""
         needs = {role: job.identity for role, job in self.needs.items()}
-        named = [self.instructions] if self.instructions else []
-        content = json.dumps([self.stage, self.config, needs, *named], sort_keys=True, separators=(",", ":"))
+        named = [it for it in (self.instructions, self.stage.sha256) if it]
+        content = json.dumps([self.stage.id, self.config, needs, *named], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 
     def folder(self, runs: Path) -> Path:

@@ -251,7 +251,8 @@ def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, job
         require_processor(job.instructions)  # before the server imports libraries that are held to them
         os.environ |= variables_of(job.instructions)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
-    context.set_forkserver_preload(["slurm.task", *sorted({job.stage.split(":")[0] for job in jobs})])
+    shipped = {job.stage.code.split(":")[0] for job in jobs if job.stage.sha256 is None}
+    context.set_forkserver_preload(["slurm.task", *sorted(shipped)])
 
 
 def visible_gpus() -> list[str]:

@@ -6,17 +6,19 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from core.declarations import Stage
 from core.errors import InputError, sentence_about
 from core.files import SECONDS_OF_A_LOOK, held_alone, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
+from core.user_code import load, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
 from results.provenance import identities
@@ -78,6 +80,8 @@ class Task:
                 if self.job.record(self.runs) is None:
                     self._run_stage(folder, leads)
         except InputError as error:
+            if error.__cause__ is not None:
+                traceback.print_exc()
             return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
         except UnrecordableError as error:
             return _report(folder, "failure", str(error), EXIT_FAILED)
@@ -88,7 +92,8 @@ class Task:
             if isinstance(error, OSError) and (sentence := sentence_about(error)):
                 return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
             traceback.print_exc()
-            return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
+            sentence = sentence_of(error) or f"{type(error).__name__}: {error}"
+            return _report(folder, "failure", sentence, EXIT_FAILED)
         return 0
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
@@ -101,8 +106,7 @@ class Task:
             _require_own_model(needed.folder(self.runs), record)
         if leads:
             remove_parts(folder)
-        module, function = job.stage.split(":")
-        stage = getattr(importlib.import_module(module), function)
+        stage = _function_of(job.stage)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
         workspace = Workspace(folder, inputs, reports_progress=leads)
         if not leads:
@@ -114,7 +118,23 @@ class Task:
             with _threads(job.resources.cpus):
                 metrics = stage(job.configuration, workspace)
             start.end("done")
-            write_record(_record(job, metrics, workspace.provenance | _verification(self.runs), start), folder)
+            said = workspace.provenance | _own_file(job.stage) | _verification(self.runs)
+            write_record(_record(job, metrics, said, start), folder)
+
+
+def _function_of(stage: Stage) -> Callable[[Mapping[str, Any], Workspace], Mapping[str, Any]]:
+    """What a stage's jobs call.
+
+    Raises:
+        InputError: it is in a user's file, which is no longer the one that was planned with.
+    """
+    if stage.sha256 is None:
+        module, function = stage.code.split(":")
+        return getattr(importlib.import_module(module), function)
+    found = load(stage.code)
+    if found.sha256 != stage.sha256:
+        raise InputError(f"The file {found.path} has changed since its jobs were planned: give the same command again.")
+    return found.value
 
 
 def _require_own_model(folder: Path, record: Record) -> None:
@@ -142,7 +162,7 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
                 "schema_version": SCHEMA_VERSION,
                 "name": job.name,
                 "identity": job.identity,
-                "stage": job.stage,
+                "stage": job.stage.id,
                 "tags": dict(job.tags),
                 "seed": None if seed is None else int(seed),
                 "config": job.configuration,
@@ -159,9 +179,14 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
         )
     except ValidationError as error:
         raise UnrecordableError(
-            f"The stage {job.stage} gave what cannot be right ({first_fault(error)}), and the job has no record: look "
-            "at its checkpoint and data, and if they are well, report a defect of the stage."
+            f"The stage {job.stage.id} gave what cannot be right ({first_fault(error)}), and the job has no record: "
+            "look at its checkpoint and data, and if they are well, report a defect of the stage."
         ) from None
+
+
+def _own_file(stage: Stage) -> dict[str, Any]:
+    """The digest of the user's file that was run, if one was."""
+    return {"stage": {"sha256": stage.sha256}} if stage.sha256 else {}
 
 
 def _verification(runs: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 
 from core.workspace import Workspace
 from pretrain.tensor_files import load_tensors
-from transfer import detection
+from transfer.detection import stage as detection
 
 TRAINING = "training"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transfer.average_precision import average_precision
+from transfer.lowshot.average_precision import average_precision
 
 MEASURED = json.loads((Path(__file__).parent / "parity" / "metrics.json").read_text())["ap"]
 

@@ -23,6 +23,7 @@ from results.plan import PLAN_FILE, read_results
 from results.report.content import content_of
 from results.shipped import Difference, Shipped, agrees, digest_of
 from results.statistics import Summary, effect_interval, power, summarise
+from tests.declared import PLANNED
 from tests.test_tables import write_job
 
 LEVEL = FAMILYWISE / 6
@@ -226,7 +227,7 @@ def fill(runs: Path, worlds: int, changes: tuple[str, ...] = (), **figures: floa
             is_run = [name for name in by_evaluation if "detection" not in name or profile["evaluate"]["detection"]]
             jobs += [write_job(runs, name, method, seed, by_evaluation[name]) for name in is_run]
     profile["seeds"] = list(range(worlds))
-    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     return runs
 
 
@@ -302,7 +303,8 @@ def test_a_run_agrees_with_itself_and_more_comparisons_forgive_more(worlds, n, s
 
 
 def digest(*overrides: str, seeds: tuple[int, ...] = ()) -> str:
-    return digest_of(load_profile("mini", overrides, seeds=seeds).model_dump(mode="json"))
+    profile = load_profile("mini", overrides, seeds=seeds)
+    return digest_of(profile.model_dump(mode="json"), profile.tables)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +340,7 @@ def test_what_changes_no_difference_changes_no_digest(override):
         "methods.ce.view=strong",
         "pretrain.schedule.epochs=31",
         "pretrain.arithmetic.precision=bfloat16",
-        "retrain.view=weak",
+        "evaluate.retrain.view=weak",
         "resources.pretrain.cpus=2",
         "resources.pretrain.tasks=2",
         "evaluate.robustness.bin_size=50",

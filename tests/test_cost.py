@@ -5,6 +5,7 @@ import json
 import pytest
 
 from benchmarks import throughput
+from core.declarations import Stage
 from core.errors import InputError
 from profiles.cost import MEASURED_FILE, Throughput, by_kind, gpu_hours, read_measured
 from profiles.expand import jobs_of
@@ -12,15 +13,14 @@ from profiles.load import load_profile
 from run_all import main
 from slurm.jobs import Job, Resources
 
-ROUND = Throughput(device="a round one", cross_entropy=1000, mopro=750, evaluation=3000)
+ROUND = Throughput(device="a round one", training=1000, evaluation=3000)
 
 
 @pytest.fixture(scope="module")
 def paper() -> dict[str, float | None]:
     """GPU-hours of the paper's jobs on a GPU of round figures."""
     profile = load_profile("paper")
-    images = {name: part.images_to_train_on for name, part in profile.data.webvision.items()}
-    return {job.name: gpu_hours(job, images, ROUND) for job in jobs_of(profile)}
+    return {job.name: gpu_hours(job, ROUND) for job in jobs_of(profile)}
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_the_head_of_the_papers_profile_says_what_the_plan_says(capsys, tmp_path
 
 def test_what_cannot_be_told_falls_back_to_the_time_limit():
     gpu = Resources(tasks=2, gpus=1, hours=3)
-    unknown = Job("something/new", "module:run", {}, resources=gpu)
-    known = Job("robustness-imagenet-a/x", "module:run", {}, resources=gpu)
-    without_gpu = Job("robustness-imagenet-a/y", "module:run", {})
-    hours = {job.name: gpu_hours(job, {}, ROUND) for job in (unknown, known, without_gpu)}
+    unknown = Job("something/new", Stage("run", "module:run"), {}, resources=gpu)
+    known = Job("robustness-imagenet-a/x", Stage("run", "module:run"), {}, resources=gpu, images={"evaluation": 7_500})
+    without_gpu = Job("robustness-imagenet-a/y", Stage("run", "module:run"), {})
+    hours = {job.name: gpu_hours(job, ROUND) for job in (unknown, known, without_gpu)}
     assert hours["something/new"] is None and hours["robustness-imagenet-a/y"] is None
     assert by_kind([unknown, without_gpu], hours) == [
         {"kind": "something", "jobs": 1, "GPU-hours": 6, "from": "time limit"},
@@ -67,7 +67,7 @@ def test_what_cannot_be_told_falls_back_to_the_time_limit():
 def test_a_listed_subset_is_as_large_as_its_name_says(name, share):
     subset = f"evaluate.finetune.subsets={{{name}: {{kind: list, file: names.txt}}}}"
     jobs = jobs_of(load_profile("paper", [subset]))
-    hours = gpu_hours(next(job for job in jobs if job.name.startswith(f"finetune-{name}/")), {}, ROUND)
+    hours = gpu_hours(next(job for job in jobs if job.name.startswith(f"finetune-{name}/")), ROUND)
     expected = share * 1_281_167 * 40 / 1000 + 8 * 50_000 / 3000
     assert hours == pytest.approx(expected / 3600)
 
@@ -75,7 +75,7 @@ def test_a_listed_subset_is_as_large_as_its_name_says(name, share):
 def test_a_training_set_of_unknown_size_has_no_estimate():
     profile = load_profile("paper", ["data.webvision.webvision-v1.train_lines=null"])
     job = next(job for job in jobs_of(profile) if job.name == "pretrain/ce/webvision-v1/seed0")
-    assert gpu_hours(job, {"webvision-v1": profile.data.webvision["webvision-v1"].images_to_train_on}, ROUND) is None
+    assert gpu_hours(job, ROUND) is None
 
 
 def test_what_was_measured_here_is_used_for_the_same_network_alone(tmp_path, capsys):
@@ -84,7 +84,7 @@ def test_what_was_measured_here_is_used_for_the_same_network_alone(tmp_path, cap
     arguments = ["--profile", "mini", *overrides, "--runs", str(tmp_path)]
     assert throughput.main([*arguments, "--steps", "1"]) == 0
     measured = read_measured(tmp_path / MEASURED_FILE)
-    assert measured is not None and min(measured.cross_entropy, measured.mopro, measured.evaluation) > 0
+    assert measured is not None and min(measured.training, measured.evaluation) > 0
     capsys.readouterr()
     on_gpus = ["--set", "resources.pretrain.gpus=1", "--set", "data.webvision.webvision.estimated_images=2000"]
     assert main([*arguments, *on_gpus, "--dry-run"]) == 0

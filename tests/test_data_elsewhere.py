@@ -142,7 +142,7 @@ def test_jobs_are_told_of_the_part():
             "evaluate.robustness={view: {resize: 32, crop: 28}, bin_size: 9}",
             ["keeps some of ImageNet's classes, but evaluate.robustness is of all of them"],
         ),
-        ("data.imagenet=null", ["evaluate.accuracy.sets names imagenet", "needs data.imagenet"]),
+        ("data.imagenet=null", ["imagenet in evaluate.accuracy.sets needs data.imagenet, found none"]),
     ],
 )
 def test_what_does_not_fit_is_refused(override, parts):
@@ -153,7 +153,7 @@ def test_what_does_not_fit_is_refused(override, parts):
 
 def test_what_is_of_all_classes_is_refused_for_a_part():
     with pytest.raises(InputError, match=r"keeps some of ImageNet's classes, but evaluate\.finetune is of all of them"):
-        load_profile("mini", PART)
+        load_profile("mini", [*PART, "evaluate.robustness=null"])
 
 
 def test_a_part_is_verified_as_a_part(miniature, tmp_path):

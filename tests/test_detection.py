@@ -23,13 +23,14 @@ from pretrain import untrained
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.killing import assert_equal_ends, flip_a_byte, killed, states
 from tests.processes import in_two_processes, run_stage
-from transfer import detection, mmdetection
-from transfer.config import DetectionConfig
+from transfer.detection import mmdetection
+from transfer.detection import stage as detection
+from transfer.detection.config import DetectionConfig
 
 mmdetection.load()
-from transfer import detection_training  # noqa: E402  (mmdet is importable only after the line above)
-from transfer.detection_data import AspectBatches  # noqa: E402
-from transfer.detection_model import build_detector  # noqa: E402
+from transfer.detection import training as detection_training  # noqa: E402  (mmdet is importable only after the line above)
+from transfer.detection.data import AspectBatches  # noqa: E402
+from transfer.detection.model import build_detector  # noqa: E402
 
 SMALL = {"depth": 10, "width": 8, "stem": "small"}
 CPU = torch.device("cpu")

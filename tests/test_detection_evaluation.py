@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from data.sets.coco.reader import ANNOTATIONS, COCOSplit, read_coco
 from tests.coco_world import random_coco, truth_as_detections, write_annotations
-from transfer import mmdetection
+from transfer.detection import mmdetection
 
 mmdetection.load()
-from transfer.detection_evaluation import average_precision  # noqa: E402  (importable only after the line above)
+from transfer.detection.evaluation import average_precision  # noqa: E402  (importable only after the line above)
 
 
 def some_detections(split, rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -15,9 +15,10 @@ from data.sets.coco.reader import read_coco
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.killing import DAMAGES, assert_equal_ends, cut, delete, killed, make_a_folder, newest_number, states
 from tests.test_detection import CPU, checkpoint, configuration, workspace  # noqa: F401  (a fixture)
-from transfer import detection, detection_training
-from transfer.config import DetectionConfig
-from transfer.detection_model import build_detector
+from transfer.detection import stage as detection
+from transfer.detection import training as detection_training
+from transfer.detection.config import DetectionConfig
+from transfer.detection.model import build_detector
 
 
 def training(iterations: int, **runtime: int) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import torch
 from core.errors import InputError
 from core.exhibits import CURVES_FILE
 from core.workspace import MODEL_FILE, Workspace
-from pretrain import accuracy, loop, retraining, stage
+from pretrain import loop, retraining, stage
+from pretrain.accuracy import stage as accuracy
 from pretrain.checkpoints import exported
 from pretrain.config import CrossEntropyConfig
 from pretrain.divergence import LossWatch, require_finite_state
@@ -22,8 +23,9 @@ from tests import test_finetuning, test_lowshot, test_retraining, test_robustnes
 from tests.test_checkpoints import mopro
 from tests.test_pretraining import CONFIG
 from tests.test_retraining import inputs  # noqa: F401  (a fixture)
-from transfer import finetuning, places205, voc07
-from transfer.features import unit_rows
+from transfer.finetuning import stage as finetuning
+from transfer.lowshot import places205, voc07
+from transfer.lowshot.features import unit_rows
 
 RATE = 1e9
 NO_METHOD = CONFIG.model_dump(mode="json")

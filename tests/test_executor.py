@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.declarations import Stage
 from core.errors import InputError
 from core.files import PART, sha256_of
 from results.records import UnusableRecordError
@@ -42,7 +43,13 @@ class Events:
 
 def toy(name: str, stage: str = "add", number=1, needs=(), **resources) -> Job:
     inputs = {job.name: job for job in needs}
-    return Job(name, f"tests.toy_stages:{stage}", {"number": number}, needs=inputs, resources=Resources(**resources))
+    return Job(
+        name,
+        Stage(stage, f"tests.toy_stages:{stage}"),
+        {"number": number},
+        needs=inputs,
+        resources=Resources(**resources),
+    )
 
 
 def run(jobs: list[Job], runs: Path, parallel: int = 2) -> tuple[list[Failure], list[tuple[str, str]]]:
@@ -181,7 +188,7 @@ def test_a_start_that_was_stopped_on_request_says_why(tmp_path, hours, end):
 def test_a_figure_that_cannot_be_right_is_no_record(tmp_path, figure, said):
     job = toy("measured", "measure", number={name: str(value) for name, value in figure.items()})
     ((failure,), _) = run([job], tmp_path)
-    assert failure.reason.startswith(f"The stage tests.toy_stages:measure gave what cannot be right ({said}")
+    assert failure.reason.startswith(f"The stage measure gave what cannot be right ({said}")
     assert "Traceback" not in failure.log.read_text()
     assert not (job.folder(tmp_path) / "record.json").exists()
     (start,) = json.loads((job.folder(tmp_path) / "starts.json").read_text())["starts"]
@@ -189,7 +196,7 @@ def test_a_figure_that_cannot_be_right_is_no_record(tmp_path, figure, said):
 
 
 def test_what_a_stage_says_is_finite_too(tmp_path):
-    job = Job("measured", "tests.toy_stages:measure", {"number": {"value": "1"}, "said": "inf"})
+    job = Job("measured", Stage("measure", "tests.toy_stages:measure"), {"number": {"value": "1"}, "said": "inf"})
     ((failure,), _) = run([job], tmp_path)
     assert "(provenance: said is inf, which is no finite number)" in failure.reason
     assert not (job.folder(tmp_path) / "record.json").exists()

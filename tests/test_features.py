@@ -11,7 +11,7 @@ from pretrain import evaluation, features
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.killing import cut, empty, flip_a_byte
 from tests.test_lowshot import PLACES205, checkpoint
-from transfer import places205
+from transfer.lowshot import places205
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.tensor_files import save_tensors
 from tests.processes import in_two_processes, run_stage
-from transfer import finetuning
-from transfer.finetuning import HISTORY_FILE
+from transfer.finetuning import stage as finetuning
+from transfer.finetuning.stage import HISTORY_FILE
 
 SMALL = BackboneConfig(depth=10, width=8, stem="small")
 EPOCHS = 5

@@ -16,14 +16,14 @@ from data.sets.coco.verification import coco_split
 from tests.coco_world import CLASSES, random_coco, truth_as_detections, write_annotations, write_coco
 from tests.fuzzing import fuzz
 from tests.test_detection import configuration
-from transfer import mmdetection
-from transfer.config import DetectionConfig
+from transfer.detection import mmdetection
+from transfer.detection.config import DetectionConfig
 
 mmdetection.load()
 from mmdet.registry import DATASETS  # noqa: E402  (mmdet is importable only after the line above)
 
-from transfer.detection_config import dataset_config  # noqa: E402
-from transfer.detection_evaluation import average_precision  # noqa: E402
+from transfer.detection.evaluation import average_precision  # noqa: E402
+from transfer.detection.mmdet_config import dataset_config  # noqa: E402
 
 JUNK = (
     None,

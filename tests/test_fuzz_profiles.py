@@ -26,26 +26,28 @@ from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile
 from profiles.plain_yaml import plain_values
 from profiles.schema import Profile
-from results.definitions import TABLES
 from robustness.config import HardImagesConfig, RobustnessConfig
 from slurm.jobs import in_order
+from tests.declared import TABLES
 from tests.fuzzing import fuzz
-from transfer.config import DetectionConfig, FinetuneConfig, LowShotConfig, VOC07Config
+from transfer.detection.config import DetectionConfig
+from transfer.finetuning.config import FinetuneConfig
+from transfer.lowshot.config import LowShotConfig, VOC07Config
 
 MODELS: dict[str, type[Config]] = {
-    "data.miniature.build:run": MiniatureConfig,
-    "pretrain.accuracy:run": AccuracyConfig,
-    "pretrain.cleaning:run": CleaningConfig,
-    "pretrain.released:run": ReleasedConfig,
-    "pretrain.retraining:run": RetrainingConfig,
-    "pretrain.stage:run": PretrainConfig,
-    "pretrain.untrained:run": UntrainedConfig,
-    "robustness.evaluation:run": RobustnessConfig,
-    "robustness.hard_images:run": HardImagesConfig,
-    "transfer.detection:run": DetectionConfig,
-    "transfer.finetuning:run": FinetuneConfig,
-    "transfer.places205:run": LowShotConfig,
-    "transfer.voc07:run": VOC07Config,
+    "miniature": MiniatureConfig,
+    "accuracy": AccuracyConfig,
+    "cleaning": CleaningConfig,
+    "released": ReleasedConfig,
+    "retraining": RetrainingConfig,
+    "pretrain": PretrainConfig,
+    "untrained": UntrainedConfig,
+    "robustness": RobustnessConfig,
+    "hard-images": HardImagesConfig,
+    "detection": DetectionConfig,
+    "finetuning": FinetuneConfig,
+    "lowshot-places205": LowShotConfig,
+    "lowshot-voc07": VOC07Config,
 }
 SHOWN = {column.evaluation for table in TABLES for column in table.columns}
 INTERMEDIATE = {"pretrain", "released", "retraining", "untrained"}
@@ -138,11 +140,10 @@ def check(profile: Profile) -> None:
     jobs = jobs_of(profile)
     assert in_order(jobs) == jobs
     assert len({job.name.casefold() for job in jobs}) == len({job.identity for job in jobs}) == len(jobs)
-    images = {name: part.images_to_train_on for name, part in profile.data.webvision.items()}
     for job in jobs:
         configuration = json.loads(json.dumps(job.configuration, allow_nan=False))
-        MODELS[job.stage].model_validate(configuration)
-        hours = None if profile.throughput is None else gpu_hours(job, images, profile.throughput)
+        MODELS[job.stage.id].model_validate(configuration)
+        hours = None if profile.throughput is None else gpu_hours(job, profile.throughput)
         resources = job.resources.model_dump()
         assert all(map(math.isfinite, [*numbers_in([configuration, resources, hours]), job.resources.gpu_hours]))
         assert {".", ".."}.isdisjoint(job.folder(Path()).parts)

@@ -122,7 +122,7 @@ def tables_of(results: Results) -> str:
 def without(results: Results, left_out: dict[str, str]) -> str:
     """The tables as they are without some records."""
     records = {name: record for name, record in results.records.items() if name not in left_out}
-    return tables_of(Results(results.profile, results.jobs, records))
+    return tables_of(Results(results.profile, results.tables, results.jobs, records))
 
 
 def of_every_record(tmp_path: Path) -> tuple[Path, Results, list[PlannedJob]]:

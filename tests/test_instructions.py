@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.declarations import Stage
 from core.errors import InputError
 from core.instructions import VARIABLES, held_to, lacking, require, require_processor, variables_of
 from slurm.environment import REPOSITORY
@@ -78,7 +79,7 @@ def test_a_processor_that_cannot_be_asked_is_trusted(tmp_path):
 def test_no_process_is_started_on_a_processor_without_them(tmp_path, monkeypatch):
     monkeypatch.setattr("core.instructions.lacking", lambda *_: ["avx2"])
     forget_variables()
-    job = Job("held", "tests.toy_stages:add", {"number": 1}, instructions="avx2")
+    job = Job("held", Stage("add", "tests.toy_stages:add"), {"number": 1}, instructions="avx2")
     with pytest.raises(InputError, match="This processor has no avx2"):
         LocalExecutor(tmp_path, 1, Events()).run([job])
     assert list(tmp_path.iterdir()) == []
@@ -105,16 +106,18 @@ def test_a_job_starts_with_them_and_its_record_names_them(tmp_path):
 
 
 def run_held_job(runs: str) -> None:
-    job = Job("held", "tests.toy_stages:add", {"number": 1}, instructions="avx2")
+    job = Job("held", Stage("add", "tests.toy_stages:add"), {"number": 1}, instructions="avx2")
     assert LocalExecutor(Path(runs), 1, Events()).run([job]) == []
     assert job.record(Path(runs)).arithmetic.held_to == "avx2"
-    job = Job("free", "tests.toy_stages:add", {"number": 1})
+    job = Job("free", Stage("add", "tests.toy_stages:add"), {"number": 1})
     assert LocalExecutor(Path(runs), 1, Events()).run([job]) == []  # by the same server, which still has the variables
     assert job.record(Path(runs)).arithmetic.held_to == "avx2"
 
 
 def test_instructions_are_part_of_the_identity_where_they_are_named():
-    free, held = (Job("same", "tests.toy_stages:add", {"number": 1}, instructions=name) for name in (None, "avx2"))
+    free, held = (
+        Job("same", Stage("add", "tests.toy_stages:add"), {"number": 1}, instructions=name) for name in (None, "avx2")
+    )
     assert free.identity != held.identity
 
 

@@ -25,10 +25,10 @@ from pretrain.evaluation import pretrained_classifier
 from pretrain.features import pooled_features
 from pretrain.tensor_files import save_tensors
 from tests.processes import in_two_processes, run_stage
-from transfer import places205, voc07
-from transfer.config import LowShotConfig, OneVsRestSVMConfig, SVMConfig
-from transfer.features import unit_rows
-from transfer.lowshot import Classifiers, draw_shots, measure_draws
+from transfer.lowshot import places205, voc07
+from transfer.lowshot.config import LowShotConfig, OneVsRestSVMConfig, SVMConfig
+from transfer.lowshot.features import unit_rows
+from transfer.lowshot.protocol import Classifiers, draw_shots, measure_draws
 
 SVM = SVMConfig(cost=0.5, tolerance=1e-4, iterations=2000)
 ONE_VS_REST = OneVsRestSVMConfig(cost=0.5, tolerance=1e-4, iterations=2000, positive_weight=2)

@@ -44,7 +44,7 @@ def planned(tmp_path_factory) -> Path:
     """A runs folder with a plan, in which nothing was run."""
     runs = tmp_path_factory.mktemp("planned")
     profile = load_profile("mini", [], None)
-    write_plan(jobs_of(profile), profile.model_dump(mode="json"), runs / "mini")
+    write_plan(jobs_of(profile), profile.model_dump(mode="json"), profile.tables, runs / "mini")
     return runs
 
 
@@ -245,7 +245,7 @@ def test_names_of_any_bytes_on_a_terminal_of_ascii(tmp_path, name):
     done = run(*RUN_ALL, "verify", "--runs", runs, **variables)
     assert b"build them first" in done.stderr and done.returncode == 2
     profile = load_profile("mini", [], None)
-    write_plan(jobs_of(profile), profile.model_dump(mode="json"), runs / "mini")
+    write_plan(jobs_of(profile), profile.model_dump(mode="json"), profile.tables, runs / "mini")
     done = run(*RESULTS, runs / "mini", **variables)
     assert (done.returncode, done.stderr) == (0, b"")
     for path in runs.rglob("*.*"):

@@ -7,8 +7,9 @@ import pytest
 
 from core.errors import InputError
 from core.workspace import Workspace
-from pretrain import memorisation, stage
+from pretrain import stage
 from pretrain.config import MemorisationConfig, PretrainConfig
+from pretrain.memorisation import stage as memorisation
 from tests.test_pretraining import CONFIG
 
 WATCHED = CONFIG.model_dump(mode="json") | {

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from transfer import mmdetection, operators
-from transfer.operators import Operators, compiled_kernels, kernels, plain_kernels, torchvision_is_compiled
+from transfer.detection import mmdetection, operators
+from transfer.detection.operators import Operators, compiled_kernels, kernels, plain_kernels, torchvision_is_compiled
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEEDS = st.integers(0, 2**32 - 1)
@@ -222,7 +222,7 @@ def test_without_mmdet_the_stage_can_be_imported_and_all_else_runs():
 import importlib.util, sys
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name == "mmdet" else find(name, *rest)
-import transfer.detection, transfer.finetuning, run_all
+import transfer.detection.stage, transfer.finetuning.stage, run_all
 from core.errors import InputError
 from profiles.expand import jobs_of
 from profiles.load import load_profile

@@ -30,6 +30,8 @@ from results.trail import trace
 from results.writing import write_tables
 from slurm.jobs import in_order
 from slurm.plan import write_plan
+from tests.declared import PLANNED as PLANNED_TABLES
+from tests.declared import TABLES
 from tests.test_tables import a_record, write_job, write_runs
 
 TAGS = {"method": "mopro", "set": "webvision-v1", "seed": "0", "evaluation": "accuracy-webvision"}
@@ -39,7 +41,7 @@ def a_job(runs: Path, **changes) -> dict:
     """A plan of one job, and its record; gives the job's entry."""
     job = write_job(runs, "accuracy-webvision", "mopro", 0, {"top1": 66.0, "top5": 90.0}, **changes)
     profile = {"name": "one", "compares_with": "claims", "tolerance": 0.5}
-    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": [job]}))
+    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED_TABLES, "jobs": [job]}))
     return job
 
 
@@ -236,7 +238,8 @@ def test_a_record_of_version_1_is_checked_too(tmp_path, changes, said):
 
 
 def plan_of(*jobs: dict, **profile) -> dict:
-    return {"profile": {"name": "p", "compares_with": "claims", "tolerance": 0.5} | profile, "jobs": list(jobs)}
+    profile = {"name": "p", "compares_with": "claims", "tolerance": 0.5} | profile
+    return {"profile": profile, "tables": PLANNED_TABLES, "jobs": list(jobs)}
 
 
 JOB = {"name": "a/b", "identity": "1", "folder": "a/b-1", "tags": {}}
@@ -245,7 +248,7 @@ JOB = {"name": "a/b", "identity": "1", "folder": "a/b-1", "tags": {}}
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        ({"profile": {}, "jobs": [{"name": "a"}]}, "jobs.0.identity: field required"),
+        ({"profile": {}, "tables": [], "jobs": [{"name": "a"}]}, "jobs.0.identity: field required"),
         (plan_of(name=3), "the profile has no name"),
         (plan_of(methods=3), "the profile's methods are no settings by name"),
         (plan_of(resources={"pretrain": 3}), "the profile's resources are no settings by name"),
@@ -272,7 +275,9 @@ def test_a_plan_that_does_not_hang_together_is_an_error(tmp_path, plan, said):
 
 def test_a_plan_is_sealed_too(tmp_path):
     jobs = jobs_of(load_profile("mini"))
-    write_plan(jobs, load_profile("mini").model_dump(mode="json"), tmp_path, ["--set", "data.imagenet=/caf\udce9"])
+    write_plan(
+        jobs, load_profile("mini").model_dump(mode="json"), TABLES, tmp_path, ["--set", "data.imagenet=/caf\udce9"]
+    )
     assert [job.name for job in read_results(tmp_path).jobs] == [job.name for job in jobs]
     path = tmp_path / PLAN_FILE
     text = path.read_text()
@@ -318,7 +323,7 @@ def write_part(runs: Path, chosen: list, done: set[str], compares_with: str) -> 
     """A plan of some jobs and what they need, and records of those that are done."""
     jobs = in_order(chosen)
     profile = {"name": "part", "compares_with": compares_with, "tolerance": 0.5, "claims": CLAIMS}
-    write_plan(jobs, profile, runs)
+    write_plan(jobs, profile, TABLES, runs)
     for job in jobs:
         if job.name in done:
             kind = job.tags.get("evaluation", "").split("-")[0]

@@ -14,6 +14,7 @@ from core.errors import InputError
 from results.plan import PLAN_FILE, read_results
 from results.schema import Metric
 from slurm.environment import REPOSITORY
+from tests.declared import PLANNED
 from tests.test_tables import write_job
 
 CURVES = (
@@ -44,7 +45,7 @@ def runs(tmp_path) -> Path:
 
 def written(runs: Path, jobs: list[dict]) -> Path:
     profile = {"name": "regime", "compares_with": "claims", "tolerance": 1}
-    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     return runs
 
 

@@ -19,7 +19,8 @@ from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.sets.places205.reader import read_split
 from data.views import centre_view, normalise
-from pretrain import accuracy, released
+from pretrain import released
+from pretrain.accuracy import stage as accuracy
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import load_classifier, load_encoder, load_trunk
 from pretrain.config import BackboneConfig
@@ -30,9 +31,11 @@ from pretrain.translation import Translation
 from robustness import evaluation
 from run_all import main
 from tests.test_detection import configuration as detecting
-from transfer import finetuning, places205
-from transfer.config import DetectionConfig, LowShotConfig, SVMConfig
-from transfer.detection_model import build_detector
+from transfer.detection.config import DetectionConfig
+from transfer.detection.model import build_detector
+from transfer.finetuning import stage as finetuning
+from transfer.lowshot import places205
+from transfer.lowshot.config import LowShotConfig, SVMConfig
 
 RESNET50 = BackboneConfig(depth=50)
 VIEW = EvaluationView(resize=40, crop=32)

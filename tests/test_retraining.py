@@ -13,7 +13,8 @@ from data.config import EvaluationView
 from data.loading import TrainingBatches, ViewedImages
 from data.sets.webvision.reader import TRAIN_LISTS, read_train
 from data.views import centre_view, weak_view
-from pretrain import accuracy, cleaning, loop, retraining
+from pretrain import cleaning, loop, retraining
+from pretrain.accuracy import stage as accuracy
 from pretrain.checkpoints import BESIDE_A_CLASSIFIER, exported, load_classifier
 from pretrain.cleaning import PSEUDO_LABELS_FILE
 from pretrain.config import RetrainingConfig

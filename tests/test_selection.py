@@ -206,6 +206,6 @@ def test_a_plan_that_cannot_be_read_is_written_anew(tmp_path):
         b'{"profile": {"methods": 1}, "jobs": []}',
     ):
         (selection.runs / "plan.json").write_bytes(content)
-        jobs, values = plan_to_write(selection)
+        jobs, values, _ = plan_to_write(selection)
         assert [job.name for job in jobs] == [job.name for job in selection.planned]
         assert values["seeds"] == [100, 101, 102]

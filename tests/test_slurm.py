@@ -25,8 +25,12 @@ SLURM = ("--cluster", "slurm")
 ONE_BRANCH = ("--only", "accuracy-imagenet", "--methods", "mopro")
 TWO_BRANCHES = ("--only", "accuracy-imagenet", "--methods", "ce", "mopro")
 EVERY_KIND = ("--methods", "ce", "mopro", "random")
-DISTRIBUTED = {"resources__pretrain__tasks": "4", "resources__pretrain__nodes": "2", "slurm__parallel": "3"}
-LONGER = {"pretrain__schedule__epochs": "26", "pretrain__schedule__decay_at": "[18]"}
+DISTRIBUTED = {
+    "resources__pevaluate__retrain__tasks": "4",
+    "resources__pevaluate__retrain__nodes": "2",
+    "slurm__parallel": "3",
+}
+LONGER = {"pevaluate__retrain__schedule__epochs": "26", "pevaluate__retrain__schedule__decay_at": "[18]"}
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +163,8 @@ def test_a_preempted_pretraining_goes_on_to_the_same_figures(cluster, runs, undi
 
 def test_a_pretraining_outlasts_its_time_limit(cluster, runs, tmp_path):
     """A limit of one minute, of which most is left when the signal may come: SLURM looks twice a minute."""
-    longest = {"pretrain__schedule__epochs": "100", "pretrain__schedule__decay_at": "[70]"}
-    limited = {"resources__pretrain__hours": "0.01", "slurm__warning": "45", "slurm__timeouts": "100"}
+    longest = {"pevaluate__retrain__schedule__epochs": "100", "pevaluate__retrain__schedule__decay_at": "[70]"}
+    limited = {"resources__pevaluate__retrain__hours": "0.01", "slurm__warning": "45", "slurm__timeouts": "100"}
     reference = shutil.copytree(runs, tmp_path / "reference")
     assert run_all(reference, *ONE_BRANCH, **longest).returncode == 0
     run = finish(runs, *ONE_BRANCH, **longest, **limited)
@@ -362,7 +366,7 @@ def papers_graph_in_small(world: Path) -> dict[str, str]:
     """What is changed in the paper's profile: sizes, numbers of steps, folders; no job is left out."""
     sets = {f"data.webvision.webvision-{name}": str(world / "webvision") for name in ("v05", "v1", "v2")}
     short = {"epochs": "2", "batch_size": "16", "decay_at": "[1]"}
-    schedules = ("pretrain.schedule", "retrain.schedule")
+    schedules = ("pretrain.schedule", "evaluate.retrain.schedule")
     views = ("accuracy", "lowshot_voc07", "lowshot_places205", "robustness", "finetune")
     return {
         **{f"{name}.folder": folder for name, folder in sets.items()},

@@ -22,6 +22,7 @@ from results.schema import Record
 from results.statistics import Summary, holm, summarise
 from results.tables import build_tables, figures
 from results.writing import write_tables
+from tests.declared import PLANNED, TABLES
 
 GOLDEN = Path(__file__).parent / "golden"
 RULES = Path(__file__).parent.parent / "docs/results.md"
@@ -86,7 +87,7 @@ def write_runs(runs: Path, compares_with: str) -> Path:
     profile = {"name": "golden", "compares_with": compares_with, "tolerance": 0.5}
     if compares_with == "claims":
         profile["claims"] = CLAIMS
-    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     return runs
 
 
@@ -269,7 +270,7 @@ def test_interval_holds_the_mean(values):
 
 
 def test_published_figures_are_those_of_the_source():
-    figures = read_published()
+    figures = read_published(TABLES)
     assert figures["webvision", "MoPro (R50)", "WebVision-V1.0", "webvision_top1"] == Published((73.9,), "verified")
     assert figures["coco", "MoPro", "WebVision-V2.0", "APbb_1x"] == Published((40.1, 40.7), "conflict")
     assert figures["lowshot", "CE", "WebVision-V1.0", "VOC07_mAP_k2"].values == ()
@@ -295,7 +296,9 @@ def test_a_figure_that_is_filled_in(tmp_path):
     path.write_text(
         text.replace(missing, 'lowshot,CE,WebVision-V1.0,VOC07_mAP_k2,61.3,verified,"the paper, Table 2"', 1)
     )
-    assert read_published(path)["lowshot", "CE", "WebVision-V1.0", "VOC07_mAP_k2"] == Published((61.3,), "verified")
+    assert read_published(TABLES, path)["lowshot", "CE", "WebVision-V1.0", "VOC07_mAP_k2"] == Published(
+        (61.3,), "verified"
+    )
 
 
 @pytest.mark.parametrize(
@@ -319,39 +322,39 @@ def test_a_figure_that_is_filled_in(tmp_path):
 def test_a_wrong_cell_among_the_published_figures(tmp_path, line, said):
     lines = len(TABLE.read_text().splitlines()) + 1
     with pytest.raises(InputError, match=rf"published\.csv, line {lines}: {re.escape(said)}") as error:
-        read_published(with_line(tmp_path, line))
+        read_published(TABLES, with_line(tmp_path, line))
     assert "\n" not in error.value.sentence
 
 
 def test_a_conflict_needs_two_values(tmp_path):
     with pytest.raises(InputError, match=r"lowshot/Mine/WebVision-V1\.0/VOC07_mAP_k1 is a conflict of one value"):
-        read_published(with_line(tmp_path, f"{NEW},71.3,conflict,paper"))
+        read_published(TABLES, with_line(tmp_path, f"{NEW},71.3,conflict,paper"))
     both = f"{NEW},71.3,conflict,paper\n{NEW},71.4,conflict,elsewhere"
-    found = read_published(with_line(tmp_path, both))
+    found = read_published(TABLES, with_line(tmp_path, both))
     assert found["lowshot", "Mine", "WebVision-V1.0", "VOC07_mAP_k1"] == Published((71.3, 71.4), "conflict")
 
 
 def test_published_figures_with_other_columns(tmp_path):
     (tmp_path / "published.csv").write_text("table,method\n")
     with pytest.raises(InputError, match="begins with other columns"):
-        read_published(tmp_path / "published.csv")
+        read_published(TABLES, tmp_path / "published.csv")
 
 
 def test_figures_as_a_spreadsheet_writes_them(tmp_path):
     path = with_line(tmp_path, f"{NEW},71.3,verified,paper")
-    whole, text = read_published(path), path.read_text()
+    whole, text = read_published(TABLES, path), path.read_text()
     path.write_text(text, "utf-8-sig")
-    assert read_published(path) == whole
+    assert read_published(TABLES, path) == whole
     path.write_text(text.replace("verified,paper", "verified,Müller"), "latin-1", "ignore")
     with pytest.raises(InputError, match=r"published\.csv is not encoded in UTF-8: save it as CSV in UTF-8"):
-        read_published(path)
+        read_published(TABLES, path)
 
 
 def test_columns_that_no_job_of_the_plan_measures_are_left_out(tmp_path):
     metrics = {"top1": 71.0, "top5": 90.0}
     jobs = [write_job(tmp_path, f"finetune-{share}", "mopro", 0, metrics) for share in ("1pct", "30pct")]
     profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5}
-    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     (table,) = build_tables(read_results(tmp_path))
     ours = [row for row in table.cells if row["Method"] == "MoPro"]
     assert [row["Figure"] for row in ours] == [f"{share}% fine-tuning top-{k}" for share in (1, 30) for k in (1, 5)]
@@ -396,7 +399,7 @@ COMPARED = {
 @pytest.mark.parametrize(("compared", "expected"), COMPARED.items())
 def test_each_row_stands_beside_its_own_figures(compared, expected):
     table, method, training_set = compared
-    of_table = {(row, trained_on) for name, row, trained_on, _ in read_published() if name == table}
+    of_table = {(row, trained_on) for name, row, trained_on, _ in read_published(TABLES) if name == table}
     names = PUBLISHED_METHODS.get((table, method), ())
     found = [name for name in names if (name, SET_TITLES[training_set]) in of_table]
     assert found[0].startswith(expected) if expected else not found, found
@@ -404,7 +407,7 @@ def test_each_row_stands_beside_its_own_figures(compared, expected):
 
 
 def test_every_name_that_is_compared_with_is_published():
-    published = {(table, method) for table, method, _, _ in read_published()}
+    published = {(table, method) for table, method, _, _ in read_published(TABLES)}
     for (table, _), names in PUBLISHED_METHODS.items():
         assert names and {(table, name) for name in names} <= published
 
@@ -421,7 +424,7 @@ def test_rows_of_the_literature_that_are_not_run_are_shown(tmp_path):
     metrics = {"top1": 71.0, "top5": 90.0}
     jobs = [write_job(tmp_path, "finetune-1pct", "mopro", 0, metrics)]
     profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5}
-    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     (table,) = build_tables(read_results(tmp_path))
     only = [row for row in table.cells if row["Verdict"] == "published only"]
     assert {"PIRL (800 ep)", "SwAV (800 ep)"} <= {row["Method"] for row in only}
@@ -436,7 +439,7 @@ def test_what_a_release_cannot_be_asked_is_not_applicable(tmp_path):
         write_job(tmp_path, "lowshot-voc07", "moco-v2", 0, {"k1": 46.0}) | {"tags": RELEASE},
     ]
     profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5}
-    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+    (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     accuracy, lowshot = build_tables(read_results(tmp_path))
     (row,) = (row for row in accuracy.cells if row["Method"] == "MoCo v2, release")
     assert (row["Pretraining set"], row["Figure"], row["Ours"]) == ("ImageNet", "all", "not applicable")
@@ -456,7 +459,7 @@ def test_a_table_can_have_a_tolerance_of_its_own(tmp_path):
         (tolerance.model_dump(mode="json")["tolerance"], "within tolerance (one seed)"),
     ):
         profile = {"name": "golden", "compares_with": "paper", "tolerance": value}
-        (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "jobs": jobs}))
+        (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
         assert build_tables(read_results(tmp_path))[0].cells[0]["Verdict"] == expected
 
 

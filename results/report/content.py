@@ -9,10 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.declarations import Table
 from core.exhibits import CURVES_FILE
 from results.claim_tables import CLAIMS, GAIN, SET, SINGLE_FIGURES, ClaimTable, tables_of_claims
 from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
-from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
+from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES
 from results.gain import steps_of_gain
 from results.outcome import Outcome
 from results.plan import Results
@@ -96,6 +97,15 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """The pictures of a table."""
+
+    title: str
+    caption: str
+    pictures: Sequence[Picture]
+
+
+@dataclass(frozen=True)
 class Comparisons:
     """A table of claims as the page shows it; a cell is a text or a verdict."""
 
@@ -128,10 +138,10 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
         "steps": pictures.gain(steps, methods),
         "counts": _counts(claims),
         "sections": _sections(results, every),
-        "lowshot": pictures.shots([it for it in every if it.table.name == "lowshot"], methods),
+        "curves": _drawn(results, every, "curves", methods),
         "training": pictures.training(_curves(results, runs, problems), methods),
         "reliability": _reliability(results, methods, problems),
-        "detection": pictures.bars([it for it in every if it.table.name == "coco"], methods),
+        "bars": _drawn(results, every, "bars", methods),
         "gallery": exhibited(results, runs, problems),
         "absent": absences(results, runs, groups),
         "problems": problems,
@@ -185,12 +195,25 @@ def _compared(cell: str | Outcome) -> str | Verdict:
 def _sections(results: Results, every: Sequence[Figure]) -> list[Section]:
     compares = results.profile["compares_with"] == "paper"
     sections = []
-    for table in TABLES:
+    for table in results.tables:
         part = [it for it in every if it.table.name == table.name]
         if part and (any(it.ours for it in part) or table.published):
             rows = dict.fromkeys((it.method, it.training_set) for it in part)
             sections.append(_section(table, part, compares, marks(table, rows, results.measured)))
     return sections
+
+
+DRAWN = {"curves": pictures.curves, "bars": pictures.bars}
+
+
+def _drawn(results: Results, every: Sequence[Figure], kind: str, methods: Sequence[str]) -> list[Drawn]:
+    """The tables that are drawn in one way, with their pictures; without those of which nothing was measured."""
+    found = []
+    for table in results.tables:
+        if table.picture == kind:
+            drawn = DRAWN[kind]([it for it in every if it.table.name == table.name], methods)
+            found += [Drawn(table.title, table.caption, drawn)] if drawn else []
+    return found
 
 
 def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Sequence[str]) -> Section:
@@ -242,17 +265,18 @@ def _curves(results: Results, runs: Path, problems: list[str]) -> dict[str, list
 
 
 def _reliability(results: Results, methods: Sequence[str], problems: list[str]) -> list[Picture]:
+    """The reliability diagrams that records hold, one picture for each data set."""
+    data_sets = {column.evaluation: column.on for column in results.columns.values()}
     diagrams: dict[str, dict[str, list[Any]]] = {}
     for job, record in results.done:
         found = record.provenance.get("reliability")
         if found and job.figure:
             method, _, evaluation, _ = job.figure
-            title = evaluation.removeprefix("robustness-").replace("imagenet-", "ImageNet-").upper()
-            title = title.replace("IMAGENET", "ImageNet")
             try:
                 bins = Reliability.model_validate(found).model_dump()
             except ValidationError as error:
                 problems.append(f"The reliability diagram of {job.name} is damaged ({first_fault(error)}).")
                 continue
+            title = data_sets.get(evaluation) or evaluation
             diagrams.setdefault(title, {}).setdefault(method, []).append(bins)
     return [pictures.reliability(by_method, title, methods) for title, by_method in diagrams.items()]

@@ -135,41 +135,39 @@ def standing_alone(results: Results) -> str:
     return f"{element[:end]}<style>{style}</style>{element[end:]}\n"
 
 
-def shots(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
-    """Accuracy over the number of labelled images a class, one picture for each evaluation and pretraining set."""
+def curves(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
+    """A table's figures over their places on its axis, one picture for each evaluation and pretraining set."""
     pictures = []
     for evaluation, training_set in dict.fromkeys((it.column.evaluation, it.training_set) for it in figures):
         part = [it for it in figures if (it.column.evaluation, it.training_set) == (evaluation, training_set)]
         if not any(it.ours for it in part):
             continue
-        name = part[0].column.title.split()[0]
+        name, axis = part[0].column.on, part[0].table.axis
         with figure(*SMALL) as drawn:
             axes = drawn.subplots()
             for method in dict.fromkeys(it.method for it in part):
                 of_method = [it for it in part if it.method == method]
-                _shots_of(axes, of_method, METHOD_TITLES.get(method, method), colour_of(method, methods))
+                _draw_curve(axes, of_method, METHOD_TITLES.get(method, method), colour_of(method, methods))
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter(ScalarFormatter())
-            axes.set_xticks(sorted({_shots_in(it) for it in part}))
-            axes.set_xlabel("labelled images a class")
+            axes.set_xticks(sorted({_place_of(it) for it in part}))
+            axes.set_xlabel(axis)
             axes.set_title(f"{name} (%)")
             axes.legend()
-            pictures.append(
-                Picture(as_svg(drawn, f"Low-shot curves of {name}"), SET_TITLES.get(training_set, training_set))
-            )
+            pictures.append(Picture(as_svg(drawn, f"{name} by {axis}"), SET_TITLES.get(training_set, training_set)))
     return pictures
 
 
-def _shots_in(it: Figure) -> int:
-    return int(it.column.metric.removeprefix("k"))
+def _place_of(it: Figure) -> float:
+    return 0.0 if it.column.at is None else it.column.at
 
 
-def _shots_of(axes: Axes, figures: Sequence[Figure], label: str, colour: str) -> None:
-    ours = [(_shots_in(it), it.ours.mean, it.spread or 0.0) for it in figures if it.ours]
+def _draw_curve(axes: Axes, figures: Sequence[Figure], label: str, colour: str) -> None:
+    ours = [(_place_of(it), it.ours.mean, it.spread or 0.0) for it in figures if it.ours]
     if ours:
         k, mean, spread = zip(*ours, strict=True)
         axes.errorbar(k, mean, yerr=spread, color=colour, marker="o", capsize=3, elinewidth=1.2, label=label)
-    paper = [(_shots_in(it), it.published.values[0]) for it in figures if len(it.published.values) == 1]
+    paper = [(_place_of(it), it.published.values[0]) for it in figures if len(it.published.values) == 1]
     if paper:
         k, values = zip(*paper, strict=True)
         axes.plot(k, values, "--", color=colour, marker="D", fillstyle="none", linewidth=1.2, label=f"{label}, paper")
@@ -286,5 +284,5 @@ def bars(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
             axes.grid(axis="y", visible=False)
             axes.spines["left"].set_color(LINE)
             axes.legend(loc="lower right")
-            pictures.append(Picture(as_svg(drawn, f"Average precision after pretraining on {training_set}"), ""))
+            pictures.append(Picture(as_svg(drawn, f"{part[0].table.title}, after pretraining on {training_set}"), ""))
     return pictures

@@ -6,6 +6,7 @@ from core.config import Classes, Config, OnDisk
 from data.declaration import DataSetSpec
 
 Published = Literal["imagenet-r", "imagenet-a"]
+PUBLISHED_CLASSES = 200  # of either, of 1,000
 
 
 class ImageNetVariant(Config):
@@ -17,7 +18,7 @@ class ImageNetVariant(Config):
 
 def is_published(classes: int | None, imagenet_classes: int | None) -> bool:
     """Whether so many of ImageNet's classes are those of ImageNet-R or ImageNet-A: 200 of 1,000."""
-    return (classes, imagenet_classes) == (200, 1000)
+    return (classes, imagenet_classes) == (PUBLISHED_CLASSES, 1000)
 
 
 # The numbers of images are those of the data sets' papers.

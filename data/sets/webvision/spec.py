@@ -80,4 +80,18 @@ class WebVisionSet(Config):
         return listed or self.estimated_images
 
 
+def require_whole(profile: Any, what: str) -> None:
+    """What is of all of ImageNet's classes takes no classifier of some of them.
+
+    Raises:
+        ValueError: a training set of the profile keeps a part of ImageNet's classes.
+    """
+    for name, section in profile.data.webvision.items():
+        if section.part and section.shares_imagenet_classes:
+            raise ValueError(
+                f"data.webvision.{name}.part keeps some of ImageNet's classes, but {what} is of all of them: set "
+                f"{what} to null"
+            )
+
+
 SPEC = DataSetSpec("webvision", Named[WebVisionSet], "data.sets.webvision.verification:checks", required=True)

@@ -23,9 +23,9 @@ from data.loading import ViewedImages, permutations
 from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
 from data.sets.imagenet.reader import read_split
-from pretrain.accuracy import accuracy_on
 from pretrain.checkpoints import exported
 from pretrain.config import MemorisationConfig, MoProConfig
+from pretrain.evaluation import accuracy_on
 from pretrain.features import fill_rows
 from pretrain.loop import train
 from pretrain.sources import Images

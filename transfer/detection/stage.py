@@ -10,8 +10,8 @@ from core.exhibits import write_exhibits
 from core.files import write_text
 from core.workspace import MODEL_FILE, Workspace
 from data.sets.coco.reader import read_coco
-from transfer import mmdetection
-from transfer.config import DetectionConfig
+from transfer.detection import mmdetection
+from transfer.detection.config import DetectionConfig
 
 DETECTIONS_FILE = "detections.json"
 DRAWN_IMAGES = 8
@@ -33,9 +33,9 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     """
     constants = DetectionConfig.model_validate(config)
     mmdetection.load(constants.operators)
-    from transfer.detection_evaluation import average_precision, detections_on, drawings
-    from transfer.detection_model import build_detector, normalisation
-    from transfer.detection_training import train
+    from transfer.detection.evaluation import average_precision, detections_on, drawings
+    from transfer.detection.model import build_detector, normalisation
+    from transfer.detection.training import train
 
     splits = read_coco(workspace.dataset(constants.coco), constants.classes)
     with process_group() as device:

@@ -19,8 +19,8 @@ from core.exhibits import Exhibit
 from core.workspace import Workspace
 from data.images import ImageFile
 from data.sets.coco.reader import COCOSplit
-from transfer.config import DetectionConfig
-from transfer.detection_data import test_batches
+from transfer.detection.config import DetectionConfig
+from transfer.detection.data import test_batches
 
 Detection = dict[str, Any]  # as in COCO's files of results
 KINDS = {"box": "bbox", "mask": "segm"}

@@ -1,12 +1,11 @@
-"""The configuration that transfer stages share with profiles; light to import."""
+"""Configurations of detection; light to import."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from core.config import (
     Ascending,
-    Classes,
     Config,
     Distinct,
     Momentum,
@@ -18,79 +17,9 @@ from core.config import (
     PositiveNumber,
     Seed,
 )
-from data.config import SubsetConfig, WeakViews
-from pretrain.config import BackboneConfig, EvaluationConfig, RuntimeConfig, TrainingConfig
+from pretrain.config import BackboneConfig, RuntimeConfig
 
-DETECTION_PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
-
-Shots = Annotated[Distinct[tuple[Positive, ...]], Field(min_length=1)]
-Draws = Annotated[int, Field(gt=1, le=10**4)]
-
-
-class SVMConfig(Config):
-    """Constants of scikit-learn's LinearSVC (squared hinge loss, L2 penalty, dual problem).
-
-    Attributes:
-        cost: C.
-        tolerance: of the stopping criterion.
-        iterations: at most.
-    """
-
-    cost: PositiveNumber
-    tolerance: float = Field(gt=0, lt=1)
-    iterations: Positive
-
-
-class OneVsRestSVMConfig(SVMConfig):
-    """One classifier for each class; ``positive_weight`` is the class weight of the positives, negatives have 1."""
-
-    positive_weight: PositiveNumber
-
-
-class LowShotConfig(EvaluationConfig):
-    """Which data set, how many shots.
-
-    Attributes:
-        seed: of the draws: every checkpoint that is evaluated with it sees the same images.
-        folder: the data set's.
-        classes: how many it has.
-        shots: values of k.
-        draws: how often images are drawn for each k.
-        svm: the classifier.
-    """
-
-    seed: Seed
-    folder: OnDisk
-    classes: Classes
-    shots: Shots
-    draws: Draws
-    svm: SVMConfig
-
-
-class VOC07Config(LowShotConfig):
-    """The same for multi-labels: ``svm`` are the one-vs-rest classifiers."""
-
-    svm: OneVsRestSVMConfig
-
-
-class FinetuneConfig(TrainingConfig, EvaluationConfig):
-    """Which part of ImageNet, how it is trained on, and when val is evaluated.
-
-    Attributes:
-        imagenet: the data set's folder.
-        classes: how many it has.
-        keep_classifier: whether the pretrained classifier is the first one, because it has the same classes.
-        subset: of the training images; a random one is drawn with the job's seed, the same for every checkpoint.
-        views: of the training images.
-        evaluate_every: epochs between two evaluations; the last epoch is always evaluated.
-    """
-
-    imagenet: OnDisk
-    classes: Classes
-    keep_classifier: bool
-    subset: SubsetConfig
-    views: WeakViews
-    evaluate_every: Positive
+PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
 
 
 class DetectionSchedule(Config):

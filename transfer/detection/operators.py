@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from transfer.config import OperatorsAskedFor
+from transfer.detection.config import OperatorsAskedFor
 
 AVERAGE = 1  # mmcv's number for average pooling in RoIAlign
 ROIS_AT_ONCE = 64

@@ -21,9 +21,9 @@ from core.workspace import Workspace
 from data.sets.coco.reader import COCOSplit
 from pretrain.divergence import LossWatch, require_finite_state
 from pretrain.resumption import MISFITS, Resumed, newest_whole, of_another_version
-from transfer.config import DetectionConfig
-from transfer.detection_config import learning_rate_config, optimiser_config
-from transfer.detection_data import training_batches
+from transfer.detection.config import DetectionConfig
+from transfer.detection.data import training_batches
+from transfer.detection.mmdet_config import learning_rate_config, optimiser_config
 
 TRAINING = "training"  # mmengine's folder in that of the job
 STATE = re.compile(r"iter_(\d+)\.pth")  # mmengine's training states in it

@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.files import write_json
 from core.seeds import generator
 from core.workspace import Workspace
-from transfer.config import LowShotConfig, SVMConfig
+from transfer.lowshot.config import LowShotConfig, SVMConfig
 
 DRAWS_FILE = "draws.json"
 

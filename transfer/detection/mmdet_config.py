@@ -7,7 +7,7 @@ import mmdet
 from mmengine import Config, ConfigDict
 
 from data.sets.coco.reader import COCOSplit
-from transfer.config import DetectionConfig, DetectionHeads
+from transfer.detection.config import DetectionConfig, DetectionHeads
 
 SHIPPED = Path(mmdet.__file__).parent / ".mim/configs/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py"
 

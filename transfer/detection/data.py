@@ -17,8 +17,8 @@ from core.seeds import generator
 from data.images import ImageFile
 from data.loading import EvaluationBatches
 from data.sets.coco.reader import COCOSplit
-from transfer.config import DetectionConfig
-from transfer.detection_config import dataset_config
+from transfer.detection.config import DetectionConfig
+from transfer.detection.mmdet_config import dataset_config
 
 Key = tuple[int, int]  # (position in the stream of all images, index)
 

@@ -16,9 +16,8 @@ from typing import Any, NoReturn
 
 import core.vision  # noqa: F401  (mmengine imports torchvision, which must be importable)
 from core.errors import InputError
-from transfer.config import DETECTION_PACKAGES as PACKAGES
-from transfer.config import OperatorsAskedFor
-from transfer.operators import Kernels, Operators, kernels
+from transfer.detection.config import PACKAGES, OperatorsAskedFor
+from transfer.detection.operators import Kernels, Operators, kernels
 
 EXTENSION = "mmcv._ext"
 

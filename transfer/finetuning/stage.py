@@ -23,13 +23,13 @@ from data.loading import ViewedImages, permutations
 from data.sets.imagenet.reader import read_split
 from data.subsets import listed_subset, random_subset
 from data.views import weak_view
-from pretrain.accuracy import accuracy_on
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.cross_entropy import CrossEntropy
+from pretrain.evaluation import accuracy_on
 from pretrain.loop import train
 from pretrain.sources import Images
-from transfer.config import FinetuneConfig
+from transfer.finetuning.config import FinetuneConfig
 
 HISTORY_FILE = "history.json"
 

@@ -13,10 +13,10 @@ from core.workspace import Workspace
 from data.sets.voc07.reader import read_classification
 from pretrain.evaluation import pretrained_trunk
 from pretrain.features import pooled_features
-from transfer.average_precision import average_precision
-from transfer.config import OneVsRestSVMConfig, VOC07Config
-from transfer.features import unit_rows
-from transfer.lowshot import Classifiers, all_draws, measure_draws, record_draws
+from transfer.lowshot.average_precision import average_precision
+from transfer.lowshot.config import OneVsRestSVMConfig, VOC07Config
+from transfer.lowshot.features import unit_rows
+from transfer.lowshot.protocol import Classifiers, all_draws, measure_draws, record_draws
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:

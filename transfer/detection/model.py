@@ -22,8 +22,8 @@ from pretrain.checkpoints import load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.translation import Translation, pad_as_tensorflow
-from transfer.config import DetectionConfig
-from transfer.detection_config import model_config
+from transfer.detection.config import DetectionConfig
+from transfer.detection.mmdet_config import model_config
 
 
 @MODELS.register_module()

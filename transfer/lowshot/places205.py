@@ -13,9 +13,9 @@ from core.workspace import Workspace
 from data.sets.places205.reader import read_split
 from pretrain.evaluation import pretrained_trunk
 from pretrain.features import pooled_features
-from transfer.config import LowShotConfig
-from transfer.features import unit_rows
-from transfer.lowshot import Classifiers, all_draws, measure_draws, record_draws
+from transfer.lowshot.config import LowShotConfig
+from transfer.lowshot.features import unit_rows
+from transfer.lowshot.protocol import Classifiers, all_draws, measure_draws, record_draws
 
 
 def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,270 @@
+"""What a reproduction is put together from, as plain values: whoever adds a part declares it with these."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from core.config import Config
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function ``run(config, workspace) -> metrics`` that jobs call.
+
+    Attributes:
+        id: its name in identities and records; it stays when the code moves.
+        code: where the function is found, ``package.module:function``; in a user's file ``/path/of/file.py:function``.
+        sha256: of a user's file; None of what ships.
+    """
+
+    id: str
+    code: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something on the user's disk that a job reads.
+
+    Attributes:
+        key: of the profile, that names it.
+        path: absolute, or relative to what the job needs in the role ``data`` (without such: to where it runs).
+        kind: ``folder``, ``list`` or ``checkpoint``; the latter two are files.
+    """
+
+    key: str
+    path: str
+    kind: Literal["folder", "list", "checkpoint"] = "folder"
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A job of a run, before it has the run's name, tags and resources.
+
+    Attributes:
+        kind: what it is called among the run's jobs; the columns of tables name it as their ``evaluation``.
+        stage: what is called.
+        config: what determines the stage's result, plain JSON values.
+        options: the rest of the stage's configuration (loading processes, logging); changes no result.
+        needs: the run's other work whose folders the stage reads, by role.
+        world: roles of what the run's world is made of that the stage reads, where there are such jobs: ``data`` (the
+            miniature) and ``hard`` (its hard images).
+        reads: what has to be on disk for it, beside what it needs.
+        resources: the key of the profile's ``resources`` that it occupies.
+        packages: what has to be installed for it, beside what every job uses.
+        images: its cost: how many go through the network, by the rate of the profile's ``throughput`` at which they do;
+            None where that is not known, nothing where it cannot be told.
+    """
+
+    kind: str
+    stage: Stage
+    config: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    needs: Mapping[str, "Work"] = field(default_factory=dict)
+    world: tuple[str, ...] = ("data",)
+    reads: tuple[Source, ...] = ()
+    resources: str = "evaluate"
+    packages: tuple[str, ...] = ()
+    images: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """What a checkpoint can tell apart.
+
+    Attributes:
+        classes: how many.
+        shares_imagenet_classes: whether its class i is ImageNet's class i.
+        web_images: where images of these classes lie, in WebVision's layout; None where there are none.
+        part: which of the classes there, and of ImageNet's, these are, as JSON has it; None for all.
+    """
+
+    classes: int
+    shares_imagenet_classes: bool
+    web_images: Source | None
+    part: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A checkpoint that is to be evaluated.
+
+    Attributes:
+        profile: the validated profile.
+        method: its name in the profile.
+        training_set: what the checkpoint was pretrained on.
+        seed: of its evaluations' draws, and of its training where it is trained here.
+        label: the seed in names and tags; that of a checkpoint that was not trained here may be another.
+        checkpoint: how it comes about.
+        classifier: None where there is none, or none that is to be evaluated.
+        is_trained: whether it comes about by a training of this profile.
+        has_corrected_labels: whether that training came to noise correction.
+        has_seen_imagenet_labels: so that training on a part of them again would say nothing.
+        training_images: about how many it was trained on; None where that is not known.
+        has_chosen_hard_images: whether its world chooses its own, which stand in for ImageNet-A.
+    """
+
+    profile: Any
+    method: str
+    training_set: str
+    seed: int
+    label: int
+    checkpoint: Work
+    classifier: Classifier | None = None
+    is_trained: bool = False
+    has_corrected_labels: bool = False
+    has_seen_imagenet_labels: bool = False
+    training_images: int | None = None
+    has_chosen_hard_images: bool = False
+
+    @property
+    def shares_imagenet_classes(self) -> bool:
+        """Whether it has a classifier that serves ImageNet."""
+        return self.classifier is not None and self.classifier.shares_imagenet_classes
+
+    def evaluation(
+        self,
+        kind: str,
+        stage: Stage,
+        config: Mapping[str, Any],
+        *reads: Source,
+        images: float | None = None,
+        checkpoint: Work | None = None,
+    ) -> Work:
+        """One pass of images through the checkpoint (the run's own, unless another is given), without training."""
+        evaluate = self.profile.evaluate
+        return Work(
+            kind,
+            stage,
+            {**self.shown, **config},
+            {"workers": evaluate.workers},
+            {"checkpoint": checkpoint or self.checkpoint},
+            reads=reads,
+            images={"evaluation": images},
+        )
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What every evaluation is told about the checkpoint and its batches."""
+        backbone = self.profile.pretrain.backbone.model_dump(mode="json")
+        return {"backbone": backbone, "batch_size": self.profile.evaluate.batch_size}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure of a table.
+
+    Attributes:
+        title: as printed.
+        evaluation: the kind of the jobs that measure it.
+        metric: its name in their records.
+        published: its name among the published figures; None where there are none.
+        published_for: names of the published rows whose figure it is; None for all others than ``not_published_for``.
+        not_published_for: names of the published rows whose figure is another column's.
+        lower_is_better: as with errors.
+        on: the data set that it is measured on, as pictures name it; empty where no picture does.
+        at: its place on the axis of a curve; None where it is not part of one.
+    """
+
+    title: str
+    evaluation: str
+    metric: str
+    published: str | None = None
+    published_for: tuple[str, ...] | None = None
+    not_published_for: tuple[str, ...] = ()
+    lower_is_better: bool = False
+    on: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper, or one of ours.
+
+    Attributes:
+        name: of its files.
+        title: printed above.
+        columns: what it shows for every method and pretraining set.
+        published: its name among the published figures; None where the paper has no such table. It is then shown
+            once something was measured, and never beside the paper.
+        notes: printed below the figures that stand beside the paper's.
+        definitions: how the figures are measured; printed below in any case.
+        picture: how the report draws it: ``curves`` over the columns' places on an axis, one picture for each data set,
+            or ``bars``; None for not at all.
+        caption: of the picture.
+        axis: of curves.
+        sections: keys of the evaluations that measure it, which :func:`tables_of` fills in.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    published: str | None = None
+    notes: tuple[str, ...] = ()
+    definitions: tuple[str, ...] = ()
+    picture: Literal["curves", "bars"] | None = None
+    caption: str = ""
+    axis: str = ""
+    sections: tuple[str, ...] = ()
+
+
+def _nothing(section: Any, profile: Any) -> None:
+    pass
+
+
+def _nowhere(section: Any) -> Sequence[int]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Something that checkpoints are evaluated by: all that the rest of the house has to know of it.
+
+    Attributes:
+        id: its name.
+        section: the model of its section of the profile, below ``evaluate``.
+        work: from the section and a run to the run's jobs, what is needed first; none where the run has nothing that
+            can be evaluated so.
+        key: of the section; a user's evaluation has the key that the profile gives it.
+        tables: what its figures stand in; a table that several evaluations name has the columns of all.
+        is_required: whether every profile has the section.
+        check: from the section and the profile; raises ValueError where they do not fit.
+        untrained_seeds: from the section to the seeds of backbones that it evaluates as they are initialised.
+    """
+
+    id: str
+    section: type[Config]
+    work: Callable[[Any, Run], Iterable[Work]]
+    key: str = ""
+    tables: tuple[Table, ...] = ()
+    is_required: bool = False
+    check: Callable[[Any, Any], None] = _nothing
+    untrained_seeds: Callable[[Any], Sequence[int]] = _nowhere
+
+
+def tables_of(evaluations: Iterable[Evaluation]) -> list[Table]:
+    """Every table once, in the order of its first evaluation, with the columns of all."""
+    tables: dict[str, Table] = {}
+    for evaluation in evaluations:
+        for table in evaluation.tables:
+            so_far = tables.get(table.name, replace(table, columns=()))
+            columns, sections = so_far.columns + table.columns, (*so_far.sections, evaluation.key)
+            tables[table.name] = replace(so_far, columns=columns, sections=sections)
+    return list(tables.values())
+
+
+def columns_of(tables: Iterable[Table]) -> dict[str, Column]:
+    """Every figure of some tables, by evaluation and metric, such as ``accuracy-imagenet/top1``."""
+    return {f"{column.evaluation}/{column.metric}": column for table in tables for column in table.columns}
+
+
+def require_columns(what: str, asked: Iterable[str], shown: Iterable[str]) -> None:
+    """What no table shows is not measured.
+
+    Raises:
+        ValueError: something that is asked for is not among what is shown.
+    """
+    possible = list(dict.fromkeys(shown))
+    unseen = [name for name in asked if name not in possible]
+    if unseen:
+        raise ValueError(f"no table has a column for {what} {unseen[0]}, only for {', '.join(possible)}: take of these")

@@ -1,0 +1,1 @@
+"""The accuracy of a pretrained classifier on clean validation images."""

@@ -1,0 +1,1 @@
+"""Detection and instance segmentation on COCO: Mask R-CNN from a checkpoint."""

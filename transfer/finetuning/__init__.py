@@ -1,0 +1,1 @@
+"""Fine-tuning: all layers of a checkpoint, trained on a part of ImageNet."""
