@@ -11,7 +11,7 @@ from results.outcome import Outcome
 from results.plan import Results
 from results.rendered import Rendered
 from results.shipped import Shipped, agrees, read_shipped
-from results.tested import Line, tested, title_of, title_of_set
+from results.tested import Line, tested, title_of
 
 CLAIMS, SINGLE_FIGURES, GAIN = ("claims", "single-figures", "gain")  # of their files
 SET = "Pretraining set"
@@ -102,7 +102,7 @@ def _row_of_mean(line: Line, shipped: Shipped | None, shown: int) -> Row:
     difference = line.comparison.difference
     return {
         "Claim": line.title,
-        SET: title_of_set(line.training_set),
+        SET: line.set_title,
         "Difference": f"{difference.mean:+.2f}" if difference else NOT_RUN,
         "Interval": _interval(line.comparison.interval),
         "Worlds": str(difference.n if difference else 0),
@@ -117,7 +117,7 @@ def _rows_of_figures(lines: Sequence[Line], shipped: Shipped | None, shown: int)
     for line in lines:
         row = rows.setdefault(
             (line.training_set, line.about),
-            {"Figure": line.about, SET: title_of_set(line.training_set)},
+            {"Figure": line.about, SET: line.set_title},
         )
         versus = f"{title_of(line.better)} − {title_of(line.comparison.baseline)}"
         row[versus] = _with_worlds(line.comparison)
@@ -144,7 +144,7 @@ def _rows_of_steps(steps: Sequence[Step]) -> list[Row]:
     for step in steps:
         row = rows.setdefault(
             (step.training_set, step.claim),
-            {"Mean of": _mean_of(step), SET: title_of_set(step.training_set)},
+            {"Mean of": _mean_of(step), SET: step.set_title},
         )
         row[step.title] = _with_worlds(step.comparison)
     return list(rows.values())

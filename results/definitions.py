@@ -25,16 +25,6 @@ METHOD_TITLES = {
     "simclr": "SimCLR, release",
     "byol": "BYOL, release",
 }
-SET_TITLES = {
-    "webvision-v05": "WebVision-V0.5",
-    "webvision-v1": "WebVision-V1.0",
-    "webvision-v2": "WebVision-V2.0",
-    "webvision": "WebVision (miniature)",
-    "imagenet": "ImageNet",
-    "webvision-v1.0": "WebVision-V1.0",
-    "webvision-v2.0": "WebVision-V2.0",
-    "none": "-",
-}
 # For a table and a method of ours, the names under which its row is published; which of them is meant, the pretraining
 # set decides. Where several have a figure for one set, sources disagree. A method that is not named here is compared
 # with nothing: SimCLR's and PCL's low-shot and fine-tuning figures, for example, are of other runs than the releases.

@@ -20,6 +20,7 @@ class Step:
     Attributes:
         claim: its name.
         training_set: of all checkpoints.
+        set_title: as printed.
         method: that the step leads to; the comparison is with the one that it leads from.
         lower_is_better: as with errors.
         comparison: at a level that all steps of all claims share.
@@ -27,6 +28,7 @@ class Step:
 
     claim: str
     training_set: str
+    set_title: str
     method: str
     lower_is_better: bool
     comparison: Comparison
@@ -60,6 +62,7 @@ def steps_of_gain(results: Results) -> list[Step]:
         Step(
             claim,
             training_set,
+            results.title_of_set(training_set),
             after,
             results.columns[figures[0]].lower_is_better,
             Comparison(

@@ -8,7 +8,7 @@ from results.gain import steps_of_gain
 from results.plan import Results
 from results.shipped import read_shipped
 from results.tables import figures
-from results.tested import tested, title_of, title_of_set
+from results.tested import tested, title_of
 
 Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ def long_form(results: Results) -> dict[str, list[Row]]:
             {
                 "table": figure.table.name,
                 "method": title_of(figure.method),
-                "set": title_of_set(figure.training_set),
+                "set": figure.set_title,
                 "figure": figure.column.title,
                 "paper": paper[0] if paper else None,
                 "paper_other": paper[1] if len(paper) > 1 else None,
@@ -49,7 +49,7 @@ def long_form(results: Results) -> dict[str, list[Row]]:
                 "figure": line.about if line.figure else None,
                 "method": title_of(line.better),
                 "baseline": title_of(line.comparison.baseline),
-                "set": title_of_set(line.training_set),
+                "set": line.set_title,
                 **_of_difference(line.comparison),
                 "shipped": known.mean if known else None,
                 "shipped_low": shipped_low,
@@ -65,7 +65,7 @@ def long_form(results: Results) -> dict[str, list[Row]]:
                 "claim": step.claim,
                 "method": title_of(step.method),
                 "baseline": title_of(step.comparison.baseline),
-                "set": title_of_set(step.training_set),
+                "set": step.set_title,
                 **_of_difference(step.comparison),
                 "verdict": step.outcome.word,
                 "addition": step.outcome.addition or None,

@@ -24,6 +24,7 @@ PLAN_FILE = "plan.json"
 ERROR_FILE = "error.json"  # what a failed job leaves in its folder, {"kind": ..., "sentence": ...}
 OF_A_FIGURE = ("method", "set", "evaluation", "seed")  # tags that every job of a figure has
 NAME_OF_A_TABLE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+NO_SET = "none"  # the pretraining set of a backbone that was not pretrained
 SEED = re.compile(r"[0-9]{1,19}")
 
 
@@ -107,16 +108,30 @@ def _check_profile(profile: dict[str, Any]) -> None:
         raise ValueError("the profile has no name")
     if profile.get("compares_with") not in ("paper", "claims"):
         raise ValueError("the profile's compares_with is neither paper nor claims")
-    if profile.get("published", "paper") not in TABLES_OF:
+    if profile.get("published", "paper") not in [*TABLES_OF]:
         raise ValueError(f"the profile's published is none of {', '.join(TABLES_OF)}")
     for key in ("methods", "resources"):
         section = profile.get(key, {})
         if not isinstance(section, dict) or not all(isinstance(entry, dict) for entry in section.values()):
             raise ValueError(f"the profile's {key} are no settings by name")
+    _check_set_titles(profile)
     tolerance = profile.get("tolerance")
     numbers = list(tolerance.values()) if isinstance(tolerance, dict) else [tolerance]
     if profile["compares_with"] == "paper" and not all(_is_amount(number) for number in numbers):
         raise ValueError("the profile's tolerance is no number, and no number for each table")
+
+
+def _check_set_titles(profile: dict[str, Any]) -> None:
+    """Whether what tables call a pretraining set is text."""
+    data = profile.get("data", {})
+    sets = data.get("webvision", {}) if isinstance(data, dict) else None
+    if not isinstance(sets, dict) or not all(isinstance(section, dict) for section in sets.values()):
+        raise ValueError("the profile's data.webvision are no settings by name")
+    titles = [section.get("title") for section in sets.values()]
+    titles += [method.get("pretrained_on") for method in profile.get("methods", {}).values()]
+    for title in titles:
+        if title is not None and not isinstance(title, str):
+            raise ValueError(f"the profile has {in_a_sentence(title)!r} for the title of a pretraining set")
 
 
 def _check_tables(tables: Sequence[Table]) -> None:
@@ -215,6 +230,21 @@ class Results:
     def columns(self) -> dict[str, Column]:
         """Every figure of the tables, by evaluation and metric."""
         return columns_of(self.tables)
+
+    @cached_property
+    def _set_titles(self) -> dict[str, str]:
+        """Of the pretraining sets, by name: those of the profile, and what released checkpoints were pretrained on."""
+        sets, methods = self.profile.get("data", {}).get("webvision", {}), self.profile.get("methods", {})
+        titles = {name: section["title"] for name, section in sets.items() if section.get("title")}
+        for job in self.jobs:
+            on = methods.get(job.tags.get("method"), {}).get("pretrained_on")
+            if on and job.figure:
+                titles.setdefault(job.tags["set"], on)
+        return {NO_SET: "-"} | titles
+
+    def title_of_set(self, training_set: str) -> str:
+        """A pretraining set as it is printed: by its title, or else by its name."""
+        return self._set_titles.get(training_set, training_set)
 
     @cached_property
     def measured(self) -> Measured:

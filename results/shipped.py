@@ -28,13 +28,14 @@ NO_FIGURES = (  # keys of a profile that change none
     ("name",),
     ("seeds",),
     ("compares_with",),
+    ("published",),
     ("tolerance",),
     ("throughput",),
     ("slurm",),
     ("claims", "margin"),
     ("claims", "steps"),
 )
-NOWHERE = {"runtime", "workers", "untrained_seeds"}  # keys that change none wherever they stand
+NOWHERE = {"runtime", "workers", "untrained_seeds", "title"}  # keys that change none wherever they stand
 
 
 class Difference(BaseModel):

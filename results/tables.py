@@ -14,7 +14,6 @@ from results.definitions import (
     NOT_RUN,
     PUBLISHED_METHODS,
     PUBLISHED_ONLY,
-    SET_TITLES,
 )
 from results.outcome import Outcome
 from results.plan import Measured, Results
@@ -34,6 +33,7 @@ class Figure:
         table: where it stands.
         column: what it is.
         method, training_set: of the checkpoints.
+        set_title: the pretraining set as printed.
         published: the paper's; unknown where the profile does not compare with the paper.
         ours: over seeds; None where nothing was run.
         own_spread: sample standard deviation over a single measurement's own repetitions, where it has any.
@@ -46,6 +46,7 @@ class Figure:
     column: Column
     method: str
     training_set: str
+    set_title: str
     published: Published
     ours: Summary | None
     own_spread: float | None
@@ -137,13 +138,13 @@ def _cell(results: Results, row: tuple[str, str], column: Column) -> str:
     return f"{summary.mean:.2f}" + (f" ± {spread:.2f}" if spread is not None else "") + f" ({summary.n}){mark}"
 
 
-def marks(table: Table, rows: Iterable[tuple[str, str]], measured: Measured) -> tuple[str, ...]:
+def marks(table: Table, rows: Iterable[tuple[str, str]], results: Results) -> tuple[str, ...]:
     """What the marks in a table's cells mean, figure by figure."""
     found = []
     for row, column in ((row, column) for row in rows for column in table.columns):
-        convergence = _convergence(measured.get((*row, column.evaluation, column.metric), {}).values())
+        convergence = _convergence(results.measured.get((*row, column.evaluation, column.metric), {}).values())
         if convergence and convergence.not_converged:
-            method, training_set = _titles(row).values()
+            method, training_set = _titles(row, results).values()
             counts = f"{convergence.not_converged} of {convergence.fitted}"
             found.append(f"{method}, {training_set}, {column.title}: {counts}")
     if not found:
@@ -154,11 +155,11 @@ def marks(table: Table, rows: Iterable[tuple[str, str]], measured: Measured) -> 
     )
 
 
-def _titles(row: tuple[str, str]) -> dict[str, str]:
+def _titles(row: tuple[str, str], results: Results) -> dict[str, str]:
     method, training_set = row
     return {
         "Method": METHOD_TITLES.get(method, method),
-        "Pretraining set": SET_TITLES.get(training_set, training_set),
+        "Pretraining set": results.title_of_set(training_set),
     }
 
 
@@ -166,9 +167,9 @@ def _ours(table: Table, rows: Rows, planned: Planned, results: Results) -> Rende
     def cell(row: tuple[str, str], column: Column) -> str:
         return _cell(results, row, column) if (*row, column.evaluation) in planned else NOT_APPLICABLE
 
-    cells = [_titles(row) | {column.title: cell(row, column) for column in table.columns} for row in rows]
+    cells = [_titles(row, results) | {column.title: cell(row, column) for column in table.columns} for row in rows]
     notes = ("Mean ± sample standard deviation over seeds (number of seeds).", *table.definitions)
-    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results.measured))
+    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results))
 
 
 def _tolerance(results: Results, table: Table) -> float:
@@ -188,11 +189,11 @@ def _tolerance(results: Results, table: Table) -> float:
     return tolerance[table.name]
 
 
-def _published_rows(table: Table, row: tuple[str, str]) -> list[tuple[str, str]]:
+def _published_rows(table: Table, row: tuple[str, str], results: Results) -> list[tuple[str, str]]:
     """(method, pretraining set) of the published rows that a row of ours reproduces."""
     method, training_set = row
     names = PUBLISHED_METHODS.get((table.published or "", method), ())
-    return [(name, SET_TITLES.get(training_set, training_set)) for name in names]
+    return [(name, results.title_of_set(training_set)) for name in names]
 
 
 def _literature(results: Results) -> Figures:
@@ -200,12 +201,12 @@ def _literature(results: Results) -> Figures:
     return read_published(results.tables, TABLES_OF[results.profile.get("published", "paper")])
 
 
-def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column) -> Published:
+def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column, results: Results) -> Published:
     if table.published is None or column.published is None:
         return UNKNOWN
     found = (
         figures.get((table.published, name, trained_on, column.published))
-        for name, trained_on in _published_rows(table, row)
+        for name, trained_on in _published_rows(table, row, results)
         if (column.published_for is None or name in column.published_for) and name not in column.not_published_for
     )
     return combined([figure for figure in found if figure])
@@ -219,9 +220,9 @@ def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Res
         of_row = [figure for figure in ours if (figure.method, figure.training_set) == row]
         cells += [_line_of(figure, results) for figure in of_row]
         if of_row:
-            reproduced_rows.update(_published_rows(table, row))
+            reproduced_rows.update(_published_rows(table, row, results))
         else:
-            cells.append(_line(_titles(row), "all", None, NOT_APPLICABLE, "", NOT_APPLICABLE))
+            cells.append(_line(_titles(row, results), "all", None, NOT_APPLICABLE, "", NOT_APPLICABLE))
     cells += _published_only(table, reproduced_rows, published)
     tolerance = _tolerance(results, table)
     notes = (
@@ -238,13 +239,13 @@ def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Res
         *table.definitions,
         *table.notes,
     )
-    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results.measured))
+    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results))
 
 
 def _line_of(figure: Figure, results: Results) -> dict[str, str]:
     row = (figure.method, figure.training_set)
     return _line(
-        _titles(row),
+        _titles(row, results),
         figure.column.title,
         figure.published,
         _cell(results, row, figure.column),
@@ -320,7 +321,8 @@ def _figure(results: Results, published: Figures, table: Table, row: tuple[str, 
         column=column,
         method=row[0],
         training_set=row[1],
-        published=_published(published, table, row, column),
+        set_title=results.title_of_set(row[1]),
+        published=_published(published, table, row, column, results),
         ours=summary,
         own_spread=next((metric.spread for metric in values.values()), None),
         absent=_absent(results, row, column) if summary is None else None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from results.claimed import Claims
 from results.claims import FAMILYWISE, Claim, Comparison, Worlds, decide, explained
-from results.definitions import METHOD_TITLES, NOT_RUN, SET_TITLES
+from results.definitions import METHOD_TITLES, NOT_RUN
 from results.outcome import Outcome
 from results.plan import Results
 
@@ -19,6 +19,7 @@ class Line:
         figure: by evaluation and metric; None for the mean.
         about: what is compared, as printed.
         training_set: of all checkpoints.
+        set_title: as printed.
         better: the method that is claimed to be better.
         lower_is_better: as with errors.
         comparison: against one of the baselines.
@@ -29,6 +30,7 @@ class Line:
     figure: str | None
     about: str
     training_set: str
+    set_title: str
     better: str
     lower_is_better: bool
     comparison: Comparison
@@ -53,11 +55,6 @@ class Line:
 def title_of(method: str) -> str:
     """A method as it is printed."""
     return METHOD_TITLES.get(method, method)
-
-
-def title_of_set(training_set: str) -> str:
-    """A pretraining set as it is printed."""
-    return SET_TITLES.get(training_set, training_set)
 
 
 def tested(results: Results) -> list[Line]:
@@ -98,10 +95,11 @@ def _lines(results: Results, section: Claims) -> Iterator[Line]:
 
 
 def _lines_of(claim: Claim, training_set: str, better: str, results: Results) -> Iterator[Line]:
+    on, lower = (training_set, results.title_of_set(training_set)), claim.lower_is_better
     for comparison in claim.comparisons:
         outcome = explained(comparison.outcome or Outcome(NOT_RUN), [comparison])
-        yield Line(claim.name, None, claim.name, training_set, better, claim.lower_is_better, comparison, outcome)
+        yield Line(claim.name, None, claim.name, *on, better, lower, comparison, outcome)
     for figure in claim.figures:
         outcome, title = explained(figure.outcome, figure.comparisons), results.columns[figure.name].title
         for comparison in figure.comparisons:
-            yield Line(claim.name, figure.name, title, training_set, better, claim.lower_is_better, comparison, outcome)
+            yield Line(claim.name, figure.name, title, *on, better, lower, comparison, outcome)

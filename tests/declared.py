@@ -7,3 +7,4 @@ from profiles.registry import EVALUATIONS
 
 TABLES = tables_of(EVALUATIONS)
 PLANNED = [asdict(table) for table in TABLES]
+DATA = {"webvision": {"webvision-v1": {"title": "WebVision-V1.0"}}}  # of a planned profile, as far as tables ask it

@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
 def photograph(path: Path, number: int) -> None:
     """Of a class, by its colour."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(abs(hash(path.name)) % 2**32).integers(0, 60, (40, 36, 3))
+    noise = np.random.default_rng([number, len(path.parent.name), ord(path.name[0])]).integers(0, 60, (40, 36, 3))
     colour = np.array([number * 5, (number * 37) % 195, (number * 91) % 195])
     Image.fromarray((noise + colour).astype(np.uint8)).save(path)
 

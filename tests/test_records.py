@@ -30,8 +30,8 @@ from results.trail import trace
 from results.writing import write_tables
 from slurm.jobs import in_order
 from slurm.plan import write_plan
+from tests.declared import DATA, TABLES
 from tests.declared import PLANNED as PLANNED_TABLES
-from tests.declared import TABLES
 from tests.test_tables import a_record, write_job, write_runs
 
 TAGS = {"method": "mopro", "set": "webvision-v1", "seed": "0", "evaluation": "accuracy-webvision"}
@@ -40,7 +40,7 @@ TAGS = {"method": "mopro", "set": "webvision-v1", "seed": "0", "evaluation": "ac
 def a_job(runs: Path, **changes) -> dict:
     """A plan of one job, and its record; gives the job's entry."""
     job = write_job(runs, "accuracy-webvision", "mopro", 0, {"top1": 66.0, "top5": 90.0}, **changes)
-    profile = {"name": "one", "compares_with": "claims", "tolerance": 0.5}
+    profile = {"name": "one", "compares_with": "claims", "tolerance": 0.5, "data": DATA}
     (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED_TABLES, "jobs": [job]}))
     return job
 
@@ -238,7 +238,7 @@ def test_a_record_of_version_1_is_checked_too(tmp_path, changes, said):
 
 
 def plan_of(*jobs: dict, **profile) -> dict:
-    profile = {"name": "p", "compares_with": "claims", "tolerance": 0.5} | profile
+    profile = {"name": "p", "compares_with": "claims", "tolerance": 0.5, "data": DATA} | profile
     return {"profile": profile, "tables": PLANNED_TABLES, "jobs": list(jobs)}
 
 
@@ -322,7 +322,7 @@ CLAIMS = load_profile("mini").model_dump(mode="json")["claims"]
 def write_part(runs: Path, chosen: list, done: set[str], compares_with: str) -> Results:
     """A plan of some jobs and what they need, and records of those that are done."""
     jobs = in_order(chosen)
-    profile = {"name": "part", "compares_with": compares_with, "tolerance": 0.5, "claims": CLAIMS}
+    profile = {"name": "part", "compares_with": compares_with, "tolerance": 0.5, "claims": CLAIMS, "data": DATA}
     write_plan(jobs, profile, TABLES, runs)
     for job in jobs:
         if job.name in done:

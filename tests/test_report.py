@@ -16,7 +16,7 @@ from results.__main__ import main
 from results.plan import PLAN_FILE, read_results
 from results.records import write_record
 from results.report.writing import write_report
-from tests.declared import PLANNED
+from tests.declared import DATA, PLANNED
 from tests.test_tables import a_record, write_job, write_runs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -138,7 +138,7 @@ def test_a_hostile_name_is_shown_as_text(tmp_path):
         for seed in range(2)
         for evaluation, metrics in figures.items()
     ]
-    profile = {"name": hostile, "compares_with": "claims", "tolerance": 0.5}
+    profile = {"name": hostile, "compares_with": "claims", "tolerance": 0.5, "data": DATA}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     page = page_of(tmp_path)
     assert "<script" not in page
@@ -155,7 +155,7 @@ def test_beside_the_paper(tmp_path):
 
 def test_nothing_was_run_yet(tmp_path):
     jobs = [write_job(tmp_path, "lowshot-voc07", method, 0, {}) for method in ("ce", "mopro")]
-    profile = {"name": "empty", "compares_with": "claims", "tolerance": 0.5}
+    profile = {"name": "empty", "compares_with": "claims", "tolerance": 0.5, "data": DATA}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     page = page_of(tmp_path)
     assert page.count("not started") == 2
@@ -189,7 +189,7 @@ def test_what_a_stage_left_is_checked(tmp_path, content):
 def test_a_diagram_that_is_damaged_is_left_out(tmp_path):
     bins = {"confidence": [0.1, 0.9], "accuracy": [0.2]}
     job = write_job(tmp_path, "robustness-imagenet-r", "ce", 0, {"accuracy": 9.0}, provenance={"reliability": bins})
-    profile = {"name": "one", "compares_with": "claims", "tolerance": 0.5}
+    profile = {"name": "one", "compares_with": "claims", "tolerance": 0.5, "data": DATA}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": [job]}))
     assert "have not the same number of bins" in page_of(tmp_path)
 
@@ -200,7 +200,7 @@ def test_the_main_picture_stands_alone(runs, tmp_path, capsys):
     ElementTree.fromstring(text)
     assert "prefers-color-scheme: dark" in text
     jobs = [write_job(tmp_path, "lowshot-voc07", "ce", 0, {})]
-    profile = {"name": "empty", "compares_with": "claims", "tolerance": 0.5}
+    profile = {"name": "empty", "compares_with": "claims", "tolerance": 0.5, "data": DATA}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     assert main(["picture", str(tmp_path / "none.svg"), str(tmp_path)]) == 2
     assert "has tested no claim" in capsys.readouterr().err
@@ -240,7 +240,7 @@ def test_trace_says_what_a_figure_rests_on_and_how_to_make_it_again(tmp_path, ca
         environment={"packages": {"torch": "2.13.0"}, "cuda": "none"},
     )
     jobs = [parent, job | {"needs": {"checkpoint": parent["name"]}}]
-    profile = {"name": "mine", "compares_with": "claims", "tolerance": 0.5}
+    profile = {"name": "mine", "compares_with": "claims", "tolerance": 0.5, "data": DATA}
     arguments = ["--profile", "my profile.yaml", "--set", "a.b=[1, 2]"]
     (tmp_path / PLAN_FILE).write_text(
         json.dumps({"profile": profile, "arguments": arguments, "tables": PLANNED, "jobs": jobs})

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from profiles.load import load_profile
-from results.definitions import PUBLISHED_METHODS, SET_TITLES
+from profiles.schema import slug
+from results.definitions import PUBLISHED_METHODS
 from results.frame import read_frame
 from results.plan import PLAN_FILE, read_results
 from results.published import TABLE, Published, read_published
@@ -22,7 +23,7 @@ from results.schema import Record
 from results.statistics import Summary, holm, summarise
 from results.tables import build_tables, figures
 from results.writing import write_tables
-from tests.declared import PLANNED, TABLES
+from tests.declared import DATA, PLANNED, TABLES
 
 GOLDEN = Path(__file__).parent / "golden"
 RULES = Path(__file__).parent.parent / "docs/results.md"
@@ -84,7 +85,7 @@ def write_runs(runs: Path, compares_with: str) -> Path:
     lowshot = {f"k{k}": 50.0 + k for k in (1, 2, 4, 8, 16)}
     jobs.append(write_job(runs, "lowshot-voc07", "mopro", 0, lowshot, spread=2.5))
     jobs.append(write_job(runs, "lowshot-voc07", "ce", 0, {}))
-    profile = {"name": "golden", "compares_with": compares_with, "tolerance": 0.5}
+    profile = {"name": "golden", "compares_with": compares_with, "tolerance": 0.5, "data": DATA}
     if compares_with == "claims":
         profile["claims"] = CLAIMS
     (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
@@ -353,7 +354,7 @@ def test_figures_as_a_spreadsheet_writes_them(tmp_path):
 def test_columns_that_no_job_of_the_plan_measures_are_left_out(tmp_path):
     metrics = {"top1": 71.0, "top5": 90.0}
     jobs = [write_job(tmp_path, f"finetune-{share}", "mopro", 0, metrics) for share in ("1pct", "30pct")]
-    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5}
+    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     (table,) = build_tables(read_results(tmp_path))
     ours = [row for row in table.cells if row["Method"] == "MoPro"]
@@ -401,7 +402,11 @@ def test_each_row_stands_beside_its_own_figures(compared, expected):
     table, method, training_set = compared
     of_table = {(row, trained_on) for name, row, trained_on, _ in read_published(TABLES) if name == table}
     names = PUBLISHED_METHODS.get((table, method), ())
-    found = [name for name in names if (name, SET_TITLES[training_set]) in of_table]
+    profile = load_profile("released")
+    titles = {name: section.title for name, section in profile.data.webvision.items()}
+    titles |= {slug(release.pretrained_on): release.pretrained_on for release in profile.released.values()}
+    titles["none"] = "-"
+    found = [name for name in names if (name, titles[training_set]) in of_table]
     assert found[0].startswith(expected) if expected else not found, found
     assert len(found) == (2 if expected == "Cross-Entropy" else bool(expected))
 
@@ -423,7 +428,7 @@ def test_sources_that_disagree_about_plain_cross_entropy_are_both_shown(tmp_path
 def test_rows_of_the_literature_that_are_not_run_are_shown(tmp_path):
     metrics = {"top1": 71.0, "top5": 90.0}
     jobs = [write_job(tmp_path, "finetune-1pct", "mopro", 0, metrics)]
-    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5}
+    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     (table,) = build_tables(read_results(tmp_path))
     only = [row for row in table.cells if row["Verdict"] == "published only"]
@@ -438,7 +443,7 @@ def test_what_a_release_cannot_be_asked_is_not_applicable(tmp_path):
         write_job(tmp_path, "accuracy-webvision", "mopro", 0, {"top1": 70.0, "top5": 90.0}),
         write_job(tmp_path, "lowshot-voc07", "moco-v2", 0, {"k1": 46.0}) | {"tags": RELEASE},
     ]
-    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5}
+    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     accuracy, lowshot = build_tables(read_results(tmp_path))
     (row,) = (row for row in accuracy.cells if row["Method"] == "MoCo v2, release")
@@ -458,7 +463,7 @@ def test_a_table_can_have_a_tolerance_of_its_own(tmp_path):
         (0.6, "outside (one seed)"),
         (tolerance.model_dump(mode="json")["tolerance"], "within tolerance (one seed)"),
     ):
-        profile = {"name": "golden", "compares_with": "paper", "tolerance": value}
+        profile = {"name": "golden", "compares_with": "paper", "tolerance": value, "data": DATA}
         (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
         assert build_tables(read_results(tmp_path))[0].cells[0]["Verdict"] == expected
 

@@ -25,9 +25,9 @@ SMALL = {
     "pretrain.runtime.workers": "0",
     "methods.mopro.queue_size": "100",
     "methods.mopro.correction_from_epoch": "1",
-    "retrain.schedule.epochs": "1",
-    "retrain.schedule.batch_size": "10",
-    "retrain.schedule.decay_at": "[]",
+    "evaluate.retrain.schedule.epochs": "1",
+    "evaluate.retrain.schedule.batch_size": "10",
+    "evaluate.retrain.schedule.decay_at": "[]",
     "evaluate.batch_size": "50",
     "evaluate.workers": "0",
     "evaluate.accuracy.view": "{resize: 20, crop: 16}",
@@ -80,7 +80,8 @@ def results(data: Path) -> Results:
     }
     command = [sys.executable, "run_all.py", "--profile", "webvision50", "--runs", str(data / "runs"), "--jobs", "1"]
     command += [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
-    subprocess.run(command, cwd=REPOSITORY, env=environment(), check=True, capture_output=True)
+    ended = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
     return read_results(data / "runs/webvision50")
 
 

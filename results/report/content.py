@@ -13,10 +13,10 @@ from core.declarations import Table
 from core.exhibits import CURVES_FILE
 from results.claim_tables import CLAIMS, GAIN, SET, SINGLE_FIGURES, ClaimTable, tables_of_claims
 from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
-from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES
+from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN
 from results.gain import steps_of_gain
 from results.outcome import Outcome
-from results.plan import Results
+from results.plan import NO_SET, Results
 from results.report import pictures
 from results.report.images import exhibited
 from results.report.leftovers import EPOCHS, Reliability, read_leftover
@@ -127,9 +127,7 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
         "profile": results.profile["name"],
         "compares": results.profile["compares_with"] == "paper",
         "methods": [(METHOD_TITLES.get(method, method), number % 8) for number, method in enumerate(methods)],
-        "sets": [
-            SET_TITLES.get(name, name) for name in dict.fromkeys(it.training_set for it in every) if name != "none"
-        ],
+        "sets": list(dict.fromkeys(it.set_title for it in every if it.training_set != NO_SET)),
         "tiles": _tiles(results, claims),
         "claims": comparisons.get(CLAIMS),
         "single_figures": comparisons.get(SINGLE_FIGURES),
@@ -199,7 +197,7 @@ def _sections(results: Results, every: Sequence[Figure]) -> list[Section]:
         part = [it for it in every if it.table.name == table.name]
         if part and (any(it.ours for it in part) or table.published):
             rows = dict.fromkeys((it.method, it.training_set) for it in part)
-            sections.append(_section(table, part, compares, marks(table, rows, results.measured)))
+            sections.append(_section(table, part, compares, marks(table, rows, results)))
     return sections
 
 
@@ -221,9 +219,8 @@ def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Seque
     sets: dict[str, list[FigureLine]] = {}
     for training_set, column in dict.fromkeys((it.training_set, it.column) for it in part):
         alike = {it.method: it for it in part if (it.training_set, it.column) == (training_set, column)}
-        sets.setdefault(SET_TITLES.get(training_set, training_set), []).append(
-            FigureLine(column.title, [_cell(alike[method]) if method in alike else None for method in methods])
-        )
+        line = FigureLine(column.title, [_cell(alike[method]) if method in alike else None for method in methods])
+        sets.setdefault(next(iter(alike.values())).set_title, []).append(line)
     return Section(
         table.title,
         [METHOD_TITLES.get(method, method) for method in methods],

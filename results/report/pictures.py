@@ -14,7 +14,7 @@ from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from core.errors import InputError
 from results.claims import Comparison
-from results.definitions import METHOD_TITLES, SET_TITLES
+from results.definitions import METHOD_TITLES
 from results.gain import BETTER, WORSE, Step
 from results.plan import Results
 from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_svg, figure
@@ -154,7 +154,7 @@ def curves(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
             axes.set_xlabel(axis)
             axes.set_title(f"{name} (%)")
             axes.legend()
-            pictures.append(Picture(as_svg(drawn, f"{name} by {axis}"), SET_TITLES.get(training_set, training_set)))
+            pictures.append(Picture(as_svg(drawn, f"{name} by {axis}"), part[0].set_title))
     return pictures
 
 
