@@ -13,6 +13,12 @@ ClaimName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$", max_len
 Figures = Annotated[Distinct[tuple[str, ...]], Field(min_length=1)]
 
 
+def _not_one(steps: tuple[str, ...]) -> tuple[str, ...]:
+    if len(steps) == 1:
+        raise ValueError(f"found {steps[0]} alone, expected at least 2 items, or none")
+    return steps
+
+
 class Claims(Config):
     """That one method is better than others. All figures are in percent, so that their means are in points.
 
@@ -30,7 +36,7 @@ class Claims(Config):
     baselines: Distinct[tuple[Name, ...]] = Field(min_length=1)
     margin: NotNegativeNumber
     primary: dict[ClaimName, Figures] = Field(min_length=1)
-    steps: Distinct[tuple[Name, ...]] = Field(default=(), min_length=2)
+    steps: Annotated[Distinct[tuple[Name, ...]], AfterValidator(_not_one)] = ()
 
     @model_validator(mode="after")
     def _compares_with_others(self) -> "Claims":

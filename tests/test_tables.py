@@ -444,6 +444,7 @@ def test_what_a_release_cannot_be_asked_is_not_applicable(tmp_path):
         write_job(tmp_path, "lowshot-voc07", "moco-v2", 0, {"k1": 46.0}) | {"tags": RELEASE},
     ]
     profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA}
+    profile["methods"] = {"moco-v2": {"pretrained_on": "ImageNet"}}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     accuracy, lowshot = build_tables(read_results(tmp_path))
     (row,) = (row for row in accuracy.cells if row["Method"] == "MoCo v2, release")
