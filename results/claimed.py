@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from core.config import Config, Distinct, Name, NotNegativeNumber
 from core.declarations import Column
