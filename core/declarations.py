@@ -183,8 +183,8 @@ class Table:
         name: of its files.
         title: printed above.
         columns: what it shows for every method and pretraining set.
-        published: its name among the published figures; None where the paper has no such table. It is then shown
-            once something was measured, and never beside the paper.
+        published: its name among the published figures; None where there is no such table. It is then shown
+            once something was measured.
         notes: printed below the figures that stand beside the paper's.
         definitions: how the figures are measured; printed below in any case.
         picture: how the report draws it: ``curves`` over the columns' places on an axis, one picture for each data set,

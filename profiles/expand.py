@@ -12,9 +12,11 @@ from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
 from profiles.runs import jobs_of_run, pretrained, released, untrained
 from profiles.schema import Profile
+from robustness.spec import CHOICE_OF_HARD_IMAGES
 from slurm.jobs import Job
 
 MINIATURE, HARD_IMAGES = "miniature", "hard-images"  # kinds of the jobs that make a world
+BUILD = Stage("miniature", "data.miniature.build:run")
 
 
 def jobs_of(profile: Profile) -> list[Job]:
@@ -76,14 +78,7 @@ def _miniature(profile: Profile, seed: int) -> dict[str, Job]:
         return {}
     config, resources = {"seed": seed, **values(profile.miniature)}, profile.resources.miniature
     tags = {"seed": str(seed)}
-    job = Job(
-        f"{MINIATURE}/seed{seed}",
-        Stage("miniature", "data.miniature.build:run"),
-        config,
-        resources=resources,
-        tags=tags,
-    )
-    return {"data": job}
+    return {"data": Job(f"{MINIATURE}/seed{seed}", BUILD, config, resources=resources, tags=tags)}
 
 
 def _hard_images(profile: Profile, seed: int, data: dict[str, Job]) -> dict[str, Job]:
@@ -103,8 +98,4 @@ def _hard_images(profile: Profile, seed: int, data: dict[str, Job]) -> dict[str,
     reads = (Source("data.imagenet", config["imagenet"]), Source("hard_images.pool", config["pool"]))
     tags, resources = {"seed": str(seed)}, profile.resources.miniature
     name = f"{HARD_IMAGES}/seed{seed}"
-    return {
-        "hard": Job(
-            name, Stage("hard-images", "robustness.hard_images:run"), config, options, data, resources, tags, reads
-        )
-    }
+    return {"hard": Job(name, CHOICE_OF_HARD_IMAGES, config, options, data, resources, tags, reads)}

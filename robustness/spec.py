@@ -1,4 +1,4 @@
-"""What robustness takes on ImageNet-R and ImageNet-A, and its table."""
+"""What robustness takes on ImageNet-R and ImageNet-A, and its table; what it takes to choose hard images."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,8 +7,11 @@ from typing import Any
 from core.config import values
 from core.declarations import Column, Evaluation, Run, Source, Stage, Table, Work
 from data.synsets import is_published
-from robustness.config import Protocol
+from robustness.config import Protocol, ReferenceModel
 
+__all__ = ["CHOICE_OF_HARD_IMAGES", "SPEC", "ReferenceModel"]
+
+CHOICE_OF_HARD_IMAGES = Stage("hard-images", "robustness.hard_images:run")
 STAGE = Stage("robustness", "robustness.evaluation:run")
 VARIANTS = (  # name and title, the key below data, the name among the published figures, images as published
     ("imagenet-r", "ImageNet-R", "imagenet_r", 30_000),
