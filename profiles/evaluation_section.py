@@ -72,8 +72,8 @@ def own_evaluations(section: Any) -> tuple[Evaluation, ...]:
     return tuple(_own_evaluation(key, reference) for key, reference in references.items() if key not in SHIPPED)
 
 
-def _own_evaluation(key: Any, reference: Any) -> Evaluation:
-    if not (isinstance(key, str) and NAME.fullmatch(key)) or hasattr(EvaluationSection, key):
+def _own_evaluation(key: str, reference: Any) -> Evaluation:
+    if not NAME.fullmatch(key) or hasattr(EvaluationSection, key):
         raise InputError(
             f"evaluate: {key!a} cannot be the name of an evaluation: choose another one, of letters, digits, _ and -."
         )
