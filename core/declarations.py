@@ -206,7 +206,7 @@ class Table:
     sections: tuple[str, ...] = ()
 
 
-def _nothing(section: Any, profile: Any) -> None:
+def _accept(section: Any, profile: Any) -> None:
     pass
 
 
@@ -221,8 +221,9 @@ class Evaluation:
     Attributes:
         id: its name.
         section: the model of its section of the profile, below ``evaluate``.
-        work: from the section and a run to the run's jobs, what is needed first; none where the run has nothing that
-            can be evaluated so.
+        work: from the section and a run that has what is needed to the run's jobs, what they need first.
+        needs: of a checkpoint, without which the run has nothing for it: its ``trunk`` alone, a ``classifier`` too, or
+            a ``training`` in this profile.
         key: of the section; a user's evaluation has the key that the profile gives it.
         tables: what its figures stand in; a table that several evaluations name has the columns of all.
         is_required: whether every profile has the section.
@@ -233,11 +234,18 @@ class Evaluation:
     id: str
     section: type[Config]
     work: Callable[[Any, Run], Iterable[Work]]
+    needs: Literal["trunk", "classifier", "training"] = "trunk"
     key: str = ""
     tables: tuple[Table, ...] = ()
     is_required: bool = False
-    check: Callable[[Any, Any], None] = _nothing
+    check: Callable[[Any, Any], None] = _accept
     untrained_seeds: Callable[[Any], Sequence[int]] = _nowhere
+
+    def can_evaluate(self, run: Run) -> bool:
+        """Whether the run has what is needed."""
+        if self.needs == "classifier":
+            return run.classifier is not None
+        return self.needs == "trunk" or run.is_trained
 
 
 def tables_of(evaluations: Iterable[Evaluation]) -> list[Table]:

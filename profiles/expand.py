@@ -3,14 +3,15 @@
 A released method is not pretrained: it has one run, whatever the training sets and seeds.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from core.config import values
-from core.declarations import Source, Stage
+from core.declarations import Evaluation, Run, Source, Stage
 from core.errors import InputError
 from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
-from profiles.runs import jobs_of_run, pretrained, released, untrained
+from profiles.runs import World, jobs_of_run, pretrained, released, untrained
 from profiles.schema import Profile
 from robustness.spec import CHOICE_OF_HARD_IMAGES
 from slurm.jobs import Job
@@ -25,25 +26,35 @@ def jobs_of(profile: Profile) -> list[Job]:
     Raises:
         InputError: a user's evaluation is at fault.
     """
-    sections = profile.evaluate.sections
-    evaluations = [evaluation for evaluation, _ in sections]
-    untrained_seeds = dict.fromkeys(seed for it, section in sections for seed in it.untrained_seeds(section))
-    worlds = {seed: _world(profile, seed) for seed in dict.fromkeys([*profile.seeds, *untrained_seeds])}
+    worlds = {seed: _world(profile, seed) for seed in dict.fromkeys([*profile.seeds, *_untrained_seeds(profile)])}
     jobs = [job for world in worlds.values() for job in world.values()]
+    for run, evaluations in _runs(profile, worlds):
+        jobs += jobs_of_run(run, evaluations, worlds[run.seed])
+    _require_apart(jobs)
+    return _with_instructions(jobs, profile.instructions)
+
+
+def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, list[Evaluation]]]:
+    """Every checkpoint, with what it is evaluated by."""
+    sections = profile.evaluate.sections
+    every = [evaluation for evaluation, _ in sections]
     for set_name in profile.data.webvision:
         for method_name in profile.methods:
             if method_name not in profile.released:
                 for seed in profile.seeds:
-                    world = worlds[seed]
-                    jobs += jobs_of_run(pretrained(profile, set_name, method_name, seed, world), evaluations, world)
+                    yield pretrained(profile, set_name, method_name, seed, worlds[seed]), every
     for method_name in profile.released:
-        world = worlds[profile.seeds[0]]
-        jobs += jobs_of_run(released(profile, method_name, world), evaluations, world)
-    for seed in untrained_seeds:
-        asking = [it for it, section in sections if seed in it.untrained_seeds(section)]
-        jobs += jobs_of_run(untrained(profile, seed), asking, worlds[seed])
-    _require_apart(jobs)
-    return _with_instructions(jobs, profile.instructions)
+        yield released(profile, method_name, worlds[profile.seeds[0]]), every
+    for seed in _untrained_seeds(profile):
+        asking = [evaluation for evaluation, section in sections if seed in evaluation.untrained_seeds(section)]
+        yield untrained(profile, seed), asking
+
+
+def _untrained_seeds(profile: Profile) -> list[int]:
+    """Those of which some evaluation wants a backbone as it is initialised, each once."""
+    return list(
+        dict.fromkeys(seed for it, section in profile.evaluate.sections for seed in it.untrained_seeds(section))
+    )
 
 
 def _require_apart(jobs: list[Job]) -> None:

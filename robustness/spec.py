@@ -22,8 +22,9 @@ MAY_BE_CHOSEN = "imagenet-a"  # by a world, among its own images
 
 def work(section: Protocol, run: Run) -> Iterable[Work]:
     """One job for each data set, for classifiers of ImageNet's classes."""
-    if run.classifier is None or not run.classifier.shares_imagenet_classes:
+    if not run.shares_imagenet_classes:
         return
+    assert run.classifier is not None
     imagenet, classes = Source("data.imagenet", run.profile.data.imagenet), run.classifier.classes
     for name, _, key, images in VARIANTS:
         variant = getattr(run.profile.data, key)
@@ -54,6 +55,7 @@ SPEC = Evaluation(
     key="robustness",
     section=Protocol,
     work=work,
+    needs="classifier",
     check=check,
     tables=(
         Table(
