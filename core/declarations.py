@@ -185,8 +185,8 @@ class Table:
         name: of its files.
         title: printed above.
         columns: what it shows for every method and pretraining set.
-        published: its name among the published figures; None where the paper has no such table. It is then shown
-            once something was measured, and never beside the paper.
+        published: its name among the published figures; None where there is no such table. It is then shown
+            once something was measured.
         notes: printed below the figures that stand beside the paper's.
         definitions: how the figures are measured; printed below in any case.
         picture: how the report draws it: ``curves`` over the columns' places on an axis, one picture for each data set,
@@ -208,7 +208,7 @@ class Table:
     sections: tuple[str, ...] = ()
 
 
-def _nothing(section: Any, profile: Any) -> None:
+def _accept(section: Any, profile: Any) -> None:
     pass
 
 
@@ -223,8 +223,9 @@ class Evaluation:
     Attributes:
         id: its name.
         section: the model of its section of the profile, below ``evaluate``.
-        work: from the section and a run to the run's jobs, what is needed first; none where the run has nothing that
-            can be evaluated so.
+        work: from the section and a run that has what is needed to the run's jobs, what they need first.
+        needs: of a checkpoint, without which the run has nothing for it: its ``trunk`` alone, a ``classifier`` too, or
+            a ``training`` in this profile.
         key: of the section; a user's evaluation has the key that the profile gives it.
         tables: what its figures stand in; a table that several evaluations name has the columns of all.
         is_required: whether every profile has the section.
@@ -235,11 +236,18 @@ class Evaluation:
     id: str
     section: type[Config]
     work: Callable[[Any, Run], Iterable[Work]]
+    needs: Literal["trunk", "classifier", "training"] = "trunk"
     key: str = ""
     tables: tuple[Table, ...] = ()
     is_required: bool = False
-    check: Callable[[Any, Any], None] = _nothing
+    check: Callable[[Any, Any], None] = _accept
     untrained_seeds: Callable[[Any], Sequence[int]] = _nowhere
+
+    def can_evaluate(self, run: Run) -> bool:
+        """Whether the run has what is needed."""
+        if self.needs == "classifier":
+            return run.classifier is not None
+        return self.needs == "trunk" or run.is_trained
 
 
 def tables_of(evaluations: Iterable[Evaluation]) -> list[Table]:

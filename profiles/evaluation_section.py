@@ -1,5 +1,6 @@
 """The section of a profile that says what is evaluated, and how: a key for each evaluation, those of users too."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +15,8 @@ from pretrain.config import Workers
 from profiles.registry import EVALUATIONS
 
 SPEC = "spec"  # the key that names an evaluation in a user's file
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+SHIPPED = {evaluation.key for evaluation in EVALUATIONS}
 
 
 class EvaluationSection(Config):
@@ -62,14 +65,22 @@ def own_evaluations(section: Any) -> tuple[Evaluation, ...]:
         section: the profile's ``evaluate``, not validated yet.
 
     Raises:
-        InputError: a file cannot be read or run, or what it is named for is no evaluation.
+        InputError: a file cannot be read or run, what it is named for is no evaluation, or its key is taken.
     """
     named = section if isinstance(section, Mapping) else {}
     references = {key: values[SPEC] for key, values in named.items() if isinstance(values, Mapping) and SPEC in values}
-    return tuple(_own_evaluation(key, reference) for key, reference in references.items() if is_reference(reference))
+    return tuple(_own_evaluation(key, reference) for key, reference in references.items() if key not in SHIPPED)
 
 
-def _own_evaluation(key: str, reference: str) -> Evaluation:
+def _own_evaluation(key: str, reference: Any) -> Evaluation:
+    if not NAME.fullmatch(key) or hasattr(EvaluationSection, key):
+        raise InputError(
+            f"evaluate: {key!a} cannot be the name of an evaluation: choose another one, of letters, digits, _ and -."
+        )
+    if not is_reference(reference):
+        raise InputError(
+            f"evaluate.{key}.{SPEC} is {reference!a}, expected a file and a name in it, such as ./probe.py:SPEC."
+        )
     evaluation = load(reference).value
     if not isinstance(evaluation, Evaluation):
         raise InputError(
@@ -78,6 +89,4 @@ def _own_evaluation(key: str, reference: str) -> Evaluation:
         )
     if not (isinstance(evaluation.section, type) and issubclass(evaluation.section, Config)):
         raise mistake(evaluation.work, f"the section of {evaluation.id} is no core.config.Config")
-    if key in (it.key for it in EVALUATIONS):
-        raise InputError(f"evaluate.{key} is an evaluation that ships: give yours in {reference} another name.")
     return replace(evaluation, key=key)

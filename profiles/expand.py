@@ -3,18 +3,21 @@
 A released method is not pretrained: it has one run, whatever the training sets and seeds.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from core.config import values
-from core.declarations import Source, Stage
+from core.declarations import Evaluation, Run, Source, Stage
 from core.errors import InputError
 from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
-from profiles.runs import jobs_of_run, pretrained, released, untrained
+from profiles.runs import World, jobs_of_run, pretrained, released, untrained
 from profiles.schema import Profile
+from robustness.spec import CHOICE_OF_HARD_IMAGES
 from slurm.jobs import Job
 
 MINIATURE, HARD_IMAGES = "miniature", "hard-images"  # kinds of the jobs that make a world
+BUILD = Stage("miniature", "data.miniature.build:run")
 
 
 def jobs_of(profile: Profile) -> list[Job]:
@@ -23,25 +26,35 @@ def jobs_of(profile: Profile) -> list[Job]:
     Raises:
         InputError: a user's evaluation is at fault.
     """
-    sections = profile.evaluate.sections
-    evaluations = [evaluation for evaluation, _ in sections]
-    untrained_seeds = dict.fromkeys(seed for it, section in sections for seed in it.untrained_seeds(section))
-    worlds = {seed: _world(profile, seed) for seed in dict.fromkeys([*profile.seeds, *untrained_seeds])}
+    worlds = {seed: _world(profile, seed) for seed in dict.fromkeys([*profile.seeds, *_untrained_seeds(profile)])}
     jobs = [job for world in worlds.values() for job in world.values()]
+    for run, evaluations in _runs(profile, worlds):
+        jobs += jobs_of_run(run, evaluations, worlds[run.seed])
+    _require_apart(jobs)
+    return _with_instructions(jobs, profile.instructions)
+
+
+def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, list[Evaluation]]]:
+    """Every checkpoint, with what it is evaluated by."""
+    sections = profile.evaluate.sections
+    every = [evaluation for evaluation, _ in sections]
     for set_name in profile.data.webvision:
         for method_name in profile.methods:
             if method_name not in profile.released:
                 for seed in profile.seeds:
-                    world = worlds[seed]
-                    jobs += jobs_of_run(pretrained(profile, set_name, method_name, seed, world), evaluations, world)
+                    yield pretrained(profile, set_name, method_name, seed, worlds[seed]), every
     for method_name in profile.released:
-        world = worlds[profile.seeds[0]]
-        jobs += jobs_of_run(released(profile, method_name, world), evaluations, world)
-    for seed in untrained_seeds:
-        asking = [it for it, section in sections if seed in it.untrained_seeds(section)]
-        jobs += jobs_of_run(untrained(profile, seed), asking, worlds[seed])
-    _require_apart(jobs)
-    return _with_instructions(jobs, profile.instructions)
+        yield released(profile, method_name, worlds[profile.seeds[0]]), every
+    for seed in _untrained_seeds(profile):
+        asking = [evaluation for evaluation, section in sections if seed in evaluation.untrained_seeds(section)]
+        yield untrained(profile, seed), asking
+
+
+def _untrained_seeds(profile: Profile) -> list[int]:
+    """Those of which some evaluation wants a backbone as it is initialised, each once."""
+    return list(
+        dict.fromkeys(seed for it, section in profile.evaluate.sections for seed in it.untrained_seeds(section))
+    )
 
 
 def _require_apart(jobs: list[Job]) -> None:
@@ -76,14 +89,7 @@ def _miniature(profile: Profile, seed: int) -> dict[str, Job]:
         return {}
     config, resources = {"seed": seed, **values(profile.miniature)}, profile.resources.miniature
     tags = {"seed": str(seed)}
-    job = Job(
-        f"{MINIATURE}/seed{seed}",
-        Stage("miniature", "data.miniature.build:run"),
-        config,
-        resources=resources,
-        tags=tags,
-    )
-    return {"data": job}
+    return {"data": Job(f"{MINIATURE}/seed{seed}", BUILD, config, resources=resources, tags=tags)}
 
 
 def _hard_images(profile: Profile, seed: int, data: dict[str, Job]) -> dict[str, Job]:
@@ -103,8 +109,4 @@ def _hard_images(profile: Profile, seed: int, data: dict[str, Job]) -> dict[str,
     reads = (Source("data.imagenet", config["imagenet"]), Source("hard_images.pool", config["pool"]))
     tags, resources = {"seed": str(seed)}, profile.resources.miniature
     name = f"{HARD_IMAGES}/seed{seed}"
-    return {
-        "hard": Job(
-            name, Stage("hard-images", "robustness.hard_images:run"), config, options, data, resources, tags, reads
-        )
-    }
+    return {"hard": Job(name, CHOICE_OF_HARD_IMAGES, config, options, data, resources, tags, reads)}

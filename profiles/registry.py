@@ -11,9 +11,9 @@ from data.sets.imagenet_variants import spec as imagenet_variants
 from data.sets.places205 import spec as places205
 from data.sets.voc07 import spec as voc07
 from data.sets.webvision import spec as webvision
-from pretrain import cleaning_spec
 from pretrain.accuracy import spec as accuracy
 from pretrain.memorisation import spec as memorisation
+from pretrain.methods.mopro import cleaning_spec
 from robustness import spec as robustness
 from transfer.detection import spec as detection
 from transfer.finetuning import spec as finetuning

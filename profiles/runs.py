@@ -107,7 +107,7 @@ def jobs_of_run(run: Run, evaluations: Iterable[Evaluation], world: World) -> li
     """
     sections = {evaluation.key: section for evaluation, section in run.profile.evaluate.sections}
     work = [run.checkpoint]
-    for evaluation in evaluations:
+    for evaluation in (it for it in evaluations if it.can_evaluate(run)):
         work += _work_of(evaluation, sections[evaluation.key], run)
     jobs: dict[Work, Job] = {}
     for each in work:

@@ -32,7 +32,7 @@ from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
 from results.claimed import Claims
-from robustness.config import ReferenceModel
+from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
 

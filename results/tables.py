@@ -77,14 +77,15 @@ def _tables_of_figures(results: Results) -> list[Rendered]:
     planned = _planned(results)
     rows = list(dict.fromkeys((method, training_set) for method, training_set, _ in planned))
     tables = [table for table in (_of_plan(table, planned) for table in results.tables) if table.columns]
+    shown = [table for table in tables if table.published or _is_measured(table, rows, measured)]
     if results.profile["compares_with"] == "paper":
         published, every = _literature(results), figures(results)
         return [
             _beside_the_paper(table, rows, [one for one in every if one.table.name == table.name], results, published)
-            for table in tables
             if table.published
+            else _ours(table, rows, planned, results)
+            for table in shown
         ]
-    shown = [table for table in tables if table.published or _is_measured(table, rows, measured)]
     return [_ours(table, rows, planned, results) for table in shown]
 
 

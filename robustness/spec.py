@@ -1,4 +1,4 @@
-"""What robustness takes on ImageNet-R and ImageNet-A, and its table."""
+"""What robustness takes on ImageNet-R and ImageNet-A, and its table; what it takes to choose hard images."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,8 +9,11 @@ from core.declarations import Column, Evaluation, Run, Source, Stage, Table, Wor
 from data.sets.imagenet.spec import SPEC as IMAGENET
 from data.sets.imagenet_variants.spec import IMAGENET_A, IMAGENET_R, PUBLISHED_CLASSES, is_published
 from data.sets.webvision.spec import require_whole
-from robustness.config import Protocol
+from robustness.config import Protocol, ReferenceModel
 
+__all__ = ["CHOICE_OF_HARD_IMAGES", "SPEC", "ReferenceModel"]
+
+CHOICE_OF_HARD_IMAGES = Stage("hard-images", "robustness.hard_images:run")
 STAGE = Stage("robustness", "robustness.evaluation:run")
 VARIANTS = (("imagenet-r", "ImageNet-R", IMAGENET_R), ("imagenet-a", "ImageNet-A", IMAGENET_A))  # with their titles
 MAY_BE_CHOSEN = "imagenet-a"  # by a world, among its own images
@@ -18,8 +21,9 @@ MAY_BE_CHOSEN = "imagenet-a"  # by a world, among its own images
 
 def work(section: Protocol, run: Run) -> Iterable[Work]:
     """One job for each data set, for classifiers of ImageNet's classes."""
-    if run.classifier is None or not run.classifier.shares_imagenet_classes:
+    if not run.shares_imagenet_classes:
         return
+    assert run.classifier is not None
     imagenet, classes = Source("data.imagenet", run.profile.data.imagenet), run.classifier.classes
     for name, _, data_set in VARIANTS:
         key = data_set.key
@@ -55,6 +59,7 @@ SPEC = Evaluation(
     key="robustness",
     section=Protocol,
     work=work,
+    needs="classifier",
     check=check,
     tables=(
         Table(

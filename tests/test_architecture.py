@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from core.declarations import columns_of, tables_of
+from profiles.registry import EVALUATIONS
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "core": set(),
@@ -74,3 +77,63 @@ def test_help_waits_for_no_validation_of_profiles():
 def test_every_package_is_described():
     for path in REPOSITORY.glob("*/__init__.py"):
         assert path.parent.name == "tests" or ast.get_docstring(ast.parse(path.read_text())), path
+
+
+# What ships is registered with a door, the module that declares it, and lives in that module's folder.
+REGISTERED = {
+    "evaluation": {it.id: (it.work.__module__, {it.id, it.key}) for it in EVALUATIONS},
+}
+OPEN = ("tests", "benchmarks", "examples")  # who may look behind doors, and name what ships
+UNDER_WAY = ("results.definitions",)  # its titles and published names are on their way into the profile
+FIGURES = {column.metric for column in columns_of(tables_of(EVALUATIONS)).values()}  # some are called as what ships is
+
+
+def homes(kind: str) -> dict[str, set[str]]:
+    """Folders, as packages, of what ships of a kind, with the doors in each."""
+    found: dict[str, set[str]] = {}
+    for door, _ in REGISTERED[kind].values():
+        found.setdefault(door.rpartition(".")[0], set()).add(door)
+    return found
+
+
+def modules() -> dict[str, Path]:
+    paths = [path.relative_to(REPOSITORY) for name in MAY_IMPORT for path in (REPOSITORY / name).rglob("*.py")]
+    return {".".join(path.with_suffix("").parts): REPOSITORY / path for path in paths if path.parts[0] not in OPEN}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Whole names of what a file imports: of ``from a.b import c``, both ``a.b`` and ``a.b.c``."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def literals(path: Path) -> set[str]:
+    """Text in a file that is not documentation."""
+    tree = ast.parse(path.read_text())
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in alone)
+    return {node.value for node in constants if isinstance(node.value, str)}
+
+
+@pytest.mark.parametrize("kind", REGISTERED)
+def test_what_ships_is_entered_by_its_door_alone(kind):
+    known = modules()
+    for home, doors in homes(kind).items():
+        behind = {name for name in known if name.startswith(f"{home}.")} - doors
+        for name, path in known.items():
+            if not name.startswith(f"{home}."):
+                assert not imported_modules(path) & behind, (name, "imports past", doors)
+
+
+@pytest.mark.parametrize("kind", REGISTERED)
+def test_what_ships_is_named_at_home_alone(kind):
+    for door, names in REGISTERED[kind].values():
+        home = door.rpartition(".")[0]
+        for name, path in modules().items():
+            if not name.startswith((f"{home}.", *UNDER_WAY)) and ".miniature" not in name:
+                assert not literals(path) & (names - FIGURES), (name, "names what is at home in", home)

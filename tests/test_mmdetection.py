@@ -228,7 +228,7 @@ from profiles.expand import jobs_of
 from profiles.load import load_profile
 job = next(job for job in jobs_of(load_profile("mini")) if job.name.startswith("detection"))
 try:
-    transfer.detection.run(job.configuration, None)
+    transfer.detection.stage.run(job.configuration, None)
 except InputError as error:
     print(error.sentence)
 sys.exit("mmengine" in sys.modules)

@@ -249,6 +249,16 @@ JOB = {"name": "a/b", "identity": "1", "folder": "a/b-1", "tags": {}}
     ("plan", "said"),
     [
         ({"profile": {}, "tables": [], "jobs": [{"name": "a"}]}, "jobs.0.identity: field required"),
+        (
+            {"profile": {"name": "p"}, "jobs": []},
+            "it does not say which tables there are, as one of an earlier version",
+        ),
+        (plan_of() | {"tables": [PLANNED_TABLES[0]] * 2}, "the table accuracy stands there twice"),
+        (
+            plan_of() | {"tables": [PLANNED_TABLES[0] | {"name": "../a"}]},
+            "no file can be called by the name of the tab",
+        ),
+        (plan_of() | {"tables": [{"name": "a"}]}, "tables.0.title: field required"),
         (plan_of(name=3), "the profile has no name"),
         (plan_of(methods=3), "the profile's methods are no settings by name"),
         (plan_of(resources={"pretrain": 3}), "the profile's resources are no settings by name"),

@@ -166,8 +166,9 @@ def test_a_table_the_paper_does_not_have_is_shown_once_it_is_measured(tmp_path):
     cells = tables_with(tmp_path / "measured", "claims", CLEANED)["cleaning"].cells
     assert [row["Noise corrected"] for row in cells] == ["not applicable", "60.00 (1)"]
     assert "cleaning" not in tables_with(tmp_path / "pending", "claims", {"cleaning": {}})
-    tables = tables_with(tmp_path / "paper", "paper", CLEANED)
-    assert "cleaning" not in tables
+    beside_the_papers = tables_with(tmp_path / "paper", "paper", CLEANED)["cleaning"].cells
+    assert beside_the_papers == cells
+    assert "cleaning" not in tables_with(tmp_path / "not measured", "paper", {"cleaning": {}})
 
 
 @pytest.mark.parametrize(

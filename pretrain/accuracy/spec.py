@@ -36,8 +36,7 @@ def work(section: Section, run: Run) -> Iterable[Work]:
 
 def accuracies(section: Section, run: Run, checkpoint: Work, suffix: str) -> Iterable[Work]:
     """Of a checkpoint's classifier; the suffix tells it from the run's other classifier."""
-    if run.classifier is None:
-        return
+    assert run.classifier is not None
     folders = {"webvision": run.classifier.web_images}
     if run.classifier.shares_imagenet_classes:
         folders["imagenet"] = Source("data.imagenet", run.profile.data.imagenet)
@@ -58,6 +57,7 @@ SPEC = Evaluation(
     section=Section,
     work=work,
     check=check,
+    needs="classifier",
     is_required=True,
     tables=(
         Table(

@@ -39,7 +39,7 @@ def check(section: Section, profile: Any) -> None:
 
 def work(section: Section, run: Run) -> Iterable[Work]:
     """The pretraining once more, watched."""
-    if not run.is_trained or run.method not in section.methods:
+    if run.method not in section.methods:
         return
     pretraining, profile = run.checkpoint, run.profile
     shown = {"view": values(section.view), "batch_size": profile.evaluate.batch_size}
@@ -54,4 +54,4 @@ def work(section: Section, run: Run) -> Iterable[Work]:
     )
 
 
-SPEC = Evaluation(id="memorisation", key="memorisation", section=Section, work=work, check=check)
+SPEC = Evaluation(id="memorisation", key="memorisation", section=Section, work=work, needs="training", check=check)

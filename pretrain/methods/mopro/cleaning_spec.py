@@ -74,6 +74,7 @@ SPEC = Evaluation(
     key="retrain",
     section=Section,
     work=work,
+    needs="training",
     check=check,
     tables=(
         Table(
