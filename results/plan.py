@@ -24,6 +24,7 @@ PLAN_FILE = "plan.json"
 ERROR_FILE = "error.json"  # what a failed job leaves in its folder, {"kind": ..., "sentence": ...}
 OF_A_FIGURE = ("method", "set", "evaluation", "seed")  # tags that every job of a figure has
 NAME_OF_A_TABLE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+TRAINING_SETS = "webvision"  # the key of a profile's data that names them
 NO_SET = "none"  # the pretraining set of a backbone that was not pretrained
 SEED = re.compile(r"[0-9]{1,19}")
 
@@ -124,7 +125,7 @@ def _check_profile(profile: dict[str, Any]) -> None:
 def _check_set_titles(profile: dict[str, Any]) -> None:
     """Whether what tables call a pretraining set is text."""
     data = profile.get("data", {})
-    sets = data.get("webvision", {}) if isinstance(data, dict) else None
+    sets = data.get(TRAINING_SETS, {}) if isinstance(data, dict) else None
     if not isinstance(sets, dict) or not all(isinstance(section, dict) for section in sets.values()):
         raise ValueError("the profile's data.webvision are no settings by name")
     titles = [section.get("title") for section in sets.values()]
@@ -234,7 +235,7 @@ class Results:
     @cached_property
     def _set_titles(self) -> dict[str, str]:
         """Of the pretraining sets, by name: those of the profile, and what released checkpoints were pretrained on."""
-        sets, methods = self.profile.get("data", {}).get("webvision", {}), self.profile.get("methods", {})
+        sets, methods = self.profile.get("data", {}).get(TRAINING_SETS, {}), self.profile.get("methods", {})
         titles = {name: section["title"] for name, section in sets.items() if section.get("title")}
         for job in self.jobs:
             on = methods.get(job.tags.get("method"), {}).get("pretrained_on")

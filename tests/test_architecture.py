@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.declarations import columns_of, tables_of
-from profiles.registry import EVALUATIONS
+from profiles.registry import DATA_SETS, EVALUATIONS
+from results.plan import TRAINING_SETS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
@@ -128,6 +129,24 @@ def test_what_ships_is_entered_by_its_door_alone(kind):
         for name, path in known.items():
             if not name.startswith(f"{home}."):
                 assert not imported_modules(path) & behind, (name, "imports past", doors)
+
+
+@pytest.mark.parametrize("key", [spec.key for spec in DATA_SETS])
+def test_a_data_set_is_entered_by_its_declaration_and_its_reader_alone(key):
+    (checks,) = (spec.checks for spec in DATA_SETS if spec.key == key)
+    home = checks.rpartition(".")[0]
+    for name, path in modules().items():
+        inside = {it for it in imported_modules(path) if it.startswith(f"{home}.") and it.count(".") == 3}
+        if not name.startswith("data."):
+            assert inside <= {f"{home}.spec", f"{home}.reader"}, (name, "imports past the door")
+
+
+def test_what_runs_and_shows_jobs_names_no_data_set():
+    keys = {spec.key for spec in DATA_SETS}
+    for name, path in modules().items():
+        if name.startswith(("commands.", "slurm.", "core.", "results.")) and not name.startswith(UNDER_WAY):
+            may = {TRAINING_SETS} if name == "results.plan" else set()
+            assert literals(path) & keys <= may, name
 
 
 @pytest.mark.parametrize("kind", REGISTERED)
