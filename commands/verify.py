@@ -89,12 +89,11 @@ def _data_sets_in(profile: Profile, root: Path, chosen: Path | None) -> list[Dat
 
 
 def imagenet_classes(profile: Profile) -> int | None:
-    """How many ImageNet must have, from the first part of the profile that says so."""
+    """How many ImageNet must have, from the first classifier of its classes; None where there is none."""
     if profile.miniature is not None:
         return len(IMAGENET_CLASSES)
-    sharing = [part.classes_on_disk for part in profile.data.webvision.values() if part.shares_imagenet_classes]
-    finetune = profile.evaluate.finetune
-    return next(iter([*sharing, *([finetune.classes] if finetune else [])]), None)
+    on_disk = [part.classes_on_disk for part in profile.data.webvision.values() if part.shares_imagenet_classes]
+    return next(iter([*on_disk, *profile.imagenet_classifiers.values()]), None)
 
 
 class _Bars:
