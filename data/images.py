@@ -39,6 +39,7 @@ class ImageTable:
         source: the file or folder the table was read from, to be named in errors.
         shards: the tar files below ``root`` that hold the images; None where each is a file of its own.
         remedy: what the user can do about an image that is broken, for errors.
+        numbers: the data set's own numbers of the classes, where these are only some of its; None where they are all.
     """
 
     root: Path
@@ -48,6 +49,7 @@ class ImageTable:
     source: Path
     shards: Shards | None = None
     remedy: str = REMEDY
+    numbers: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)

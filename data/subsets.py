@@ -13,20 +13,32 @@ from data.images import ImageTable
 
 
 def of_classes(images: ImageTable, labels: Sequence[int]) -> ImageTable:
-    """The images of some classes: that of ``labels[i]`` becomes class i.
+    """The images of some classes: that of ``labels[i]`` becomes class i. The table has all of its data set's.
 
     Raises:
         InputError: there is none.
     """
-    number = np.full(images.classes, -1)
-    number[list(labels)] = np.arange(len(labels))
-    rows = np.flatnonzero(number[images.labels] >= 0)
+    numbers = renumbered(images.labels, labels, images.classes)
+    rows = np.flatnonzero(numbers >= 0)
     if not rows.size:
         raise InputError(
             f"{images.source} has no image of the {len(labels)} classes that are kept: correct part in the profile."
         )
     kept = images.subset(rows)
-    return replace(kept, labels=number[kept.labels], classes=len(labels))
+    return replace(kept, labels=numbers[rows], classes=len(labels), numbers=tuple(labels))
+
+
+def renumbered(labels: np.ndarray, kept: Sequence[int], classes: int) -> np.ndarray:
+    """``[n]`` labels ``kept[i]`` as i, all others as -1.
+
+    Args:
+        labels: ``[n]``, in ``[0, classes)``.
+        kept: some of the classes.
+        classes: how many there are.
+    """
+    numbers = np.full(classes, -1)
+    numbers[list(kept)] = np.arange(len(kept))
+    return numbers[labels]
 
 
 def random_subset(images: ImageTable, fraction: float, seed: int) -> ImageTable:

@@ -44,15 +44,17 @@ def gallery(images: ImageTable, judged: Judgement, truth: np.ndarray | None) -> 
 
 def class_names(images: ImageTable, truth: np.ndarray | None) -> Sequence[str]:
     """A short name for every class: the data set's own, the miniature's, or else its number."""
-    if truth is not None:
-        return [item.name for item in IMAGENET_CLASSES]
-    numbers = [f"class {label}" for label in range(images.classes)]
+    numbers = range(images.classes) if images.numbers is None else images.numbers
     path = images.root / SYNSETS
-    if not path.exists():
-        return numbers
-    lines = path.read_text(errors="replace").splitlines()
-    names = [line.partition(" ")[2].partition(",")[0].strip() for line in lines]
-    return names if len(names) == images.classes and all(names) else numbers
+    if truth is not None:
+        names = [item.name for item in IMAGENET_CLASSES]
+    elif path.exists():
+        lines = path.read_text(errors="replace").splitlines()
+        names = [line.partition(" ")[2].partition(",")[0].strip() for line in lines]
+    else:
+        names = []
+    fit = len(names) > max(numbers) if images.numbers else len(names) == images.classes
+    return [names[number] for number in numbers] if fit and all(names) else [f"class {number}" for number in numbers]
 
 
 def _judged_image(

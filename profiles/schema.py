@@ -32,6 +32,7 @@ from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
 from results.claimed import Claims
+from results.published import TABLES_OF
 from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
@@ -86,6 +87,15 @@ class ReleasedMethod(ReleasedFile):
 ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Field(discriminator="objective")]
 
 
+def _published(name: str) -> str:
+    if name not in TABLES_OF:
+        raise ValueError(f"found {name!a}, expected one of {', '.join(TABLES_OF)}")
+    return name
+
+
+PublishedFigures = Annotated[str, AfterValidator(_published)]
+
+
 class Tolerances(Config):
     """How far ours may lie from the paper's and still reproduce it, by table; one number stands for all."""
 
@@ -123,7 +133,7 @@ class Profile(Config):
 
     name: str = Field(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
     compares_with: Literal["paper", "claims"]
-    published: Literal["paper", "webvision50"] = "paper"
+    published: PublishedFigures = "paper"
     seeds: Distinct[tuple[Seed, ...]] = Field(min_length=1)
     instructions: Instructions | None = None
     miniature: MiniatureParts | None = None

@@ -13,11 +13,14 @@ from core.errors import InputError
 from data.config import ClassPart
 from data.declaration import DataSetSpec, World
 from data.images import ImageTable
+from data.miniature.classes import IMAGENET_CLASSES
+from data.miniature.truth import read_hidden_truth
 from data.sets.imagenet.reader import read_split, read_synsets
 from data.sets.imagenet.spec import SPEC as IMAGENET
 from data.sets.imagenet_variants.reader import read_variant
 from data.sets.webvision.reader import read_train, read_validation
 from data.verification.inspection import DataSet, Inspection, Split
+from pretrain.gallery import class_names
 from profiles.data_section import section_of
 from profiles.expand import jobs_of
 from profiles.load import load_profile
@@ -73,6 +76,18 @@ def test_chosen_classes_are_numbered_anew(webvision):
     part = ClassPart(of=4, labels=(1, 3))
     assert rows(read_train(webvision, 2, part)) == [("q2/c.jpg", 1), ("q2/d.jpg", 0), ("f/e.jpg", 1)]
     assert rows(read_validation(webvision, 2, part)) == [("v1.jpg", 0), ("v3.jpg", 1)]
+
+
+def test_the_truth_and_the_names_of_a_part(miniature):
+    """What shows a class that is left out shows none of those that are kept."""
+    whole, part = read_train(miniature / "webvision", 10), ClassPart(of=10, labels=(2, 5, 9))
+    kept = read_train(miniature / "webvision", 3, part)
+    every = dict(zip(whole.paths, read_hidden_truth(whole).tolist(), strict=True))
+    expected = [(2, 5, 9).index(every[path]) if every[path] in (2, 5, 9) else -1 for path in kept.paths]
+    truth = read_hidden_truth(kept)
+    assert truth.tolist() == expected and {-1, 0, 1, 2} == set(expected)
+    assert class_names(kept, truth) == [IMAGENET_CLASSES[number].name for number in (2, 5, 9)]
+    assert class_names(kept, None) == ["class 2", "class 5", "class 9"]
 
 
 def test_sources_have_any_names(webvision):

@@ -23,6 +23,7 @@ def test_shipped_profiles_expand(name):
     ("override", "parts"),
     [
         ("pretrain.schedule.epoch=3", ["unknown key 'pretrain.schedule.epoch'", "'pretrain.schedule.epochs'"]),
+        ("published=papers", ["published: found 'papers', expected one of paper, webvision50"]),
         ("claims.better=ce", ["claims: ce is among the baselines", "take it out"]),
         ("claims.baselines=[ce, ce]", ["claims.baselines: ce stands there twice"]),
         ("claims.baselines=[]", ["claims.baselines", "at least 1 item"]),
