@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_records(finished, tmp_path):
 def test_dry_run_shows_what_a_change_makes_new_and_touches_nothing(finished, tmp_path):
     runs, _ = finished
     before = sorted(runs.rglob("*"))
-    plan = run_all(runs, "--dry-run", pevaluate__retrain__schedule__epochs="4").stdout.splitlines()
+    plan = run_all(runs, "--dry-run", pretrain__schedule__epochs="4").stdout.splitlines()
     states = {line.split()[0]: " to do " not in line for line in plan[2:-1]}
     untrained = ["untrained/random/none/seed0", "detection-short/random/none/seed0"]
     assert [name for name, done in states.items() if done] == ["miniature/seed0", "hard-images/seed0", *untrained]
@@ -151,7 +151,7 @@ def test_only_some_jobs(tmp_path):
     assert "not run" in run.stdout
 
 
-LONGER = {"pevaluate__retrain__schedule__epochs": "12", "pevaluate__retrain__schedule__decay_at": "[8]"}
+LONGER = {"pretrain__schedule__epochs": "12", "pretrain__schedule__decay_at": "[8]"}
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_two_commands_at_once(tmp_path):
 
 def test_two_processes_train_together(tmp_path):
     arguments = ("--only", "accuracy-imagenet", "--methods", "mopro")
-    run = run_all(tmp_path, *arguments, resources__pevaluate__retrain__tasks="2", resources__evaluate__tasks="2")
+    run = run_all(tmp_path, *arguments, resources__pretrain__tasks="2", resources__evaluate__tasks="2")
     assert run.returncode == 0, run.stderr + run.stdout
     (record,) = (record for name, record in records(tmp_path).items() if "accuracy" in name)
     assert record["metrics"]["top1"]["n"] == 101
@@ -257,7 +257,7 @@ def test_an_unreadable_image(data, tmp_path):
 def test_a_list_that_names_a_missing_image(data, tmp_path):
     image = sorted(data.glob("webvision/flickr/*/*.jpg"))[3]
     image.unlink()
-    run = run_on(data, tmp_path / "runs", pevaluate__retrain__runtime__workers="1")
+    run = run_on(data, tmp_path / "runs", pretrain__runtime__workers="1")
     assert_refused(run, tmp_path / "runs", str(image), "does not exist")
 
 

@@ -26,11 +26,11 @@ ONE_BRANCH = ("--only", "accuracy-imagenet", "--methods", "mopro")
 TWO_BRANCHES = ("--only", "accuracy-imagenet", "--methods", "ce", "mopro")
 EVERY_KIND = ("--methods", "ce", "mopro", "random")
 DISTRIBUTED = {
-    "resources__pevaluate__retrain__tasks": "4",
-    "resources__pevaluate__retrain__nodes": "2",
+    "resources__pretrain__tasks": "4",
+    "resources__pretrain__nodes": "2",
     "slurm__parallel": "3",
 }
-LONGER = {"pevaluate__retrain__schedule__epochs": "26", "pevaluate__retrain__schedule__decay_at": "[18]"}
+LONGER = {"pretrain__schedule__epochs": "26", "pretrain__schedule__decay_at": "[18]"}
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +163,8 @@ def test_a_preempted_pretraining_goes_on_to_the_same_figures(cluster, runs, undi
 
 def test_a_pretraining_outlasts_its_time_limit(cluster, runs, tmp_path):
     """A limit of one minute, of which most is left when the signal may come: SLURM looks twice a minute."""
-    longest = {"pevaluate__retrain__schedule__epochs": "100", "pevaluate__retrain__schedule__decay_at": "[70]"}
-    limited = {"resources__pevaluate__retrain__hours": "0.01", "slurm__warning": "45", "slurm__timeouts": "100"}
+    longest = {"pretrain__schedule__epochs": "100", "pretrain__schedule__decay_at": "[70]"}
+    limited = {"resources__pretrain__hours": "0.01", "slurm__warning": "45", "slurm__timeouts": "100"}
     reference = shutil.copytree(runs, tmp_path / "reference")
     assert run_all(reference, *ONE_BRANCH, **longest).returncode == 0
     run = finish(runs, *ONE_BRANCH, **longest, **limited)
