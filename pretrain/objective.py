@@ -1,8 +1,27 @@
-"""What the training loop asks of a method."""
+"""What the training loop gives a method in every step, and what it asks for."""
 
 from typing import NamedTuple, Protocol
 
 import torch
+
+
+class Batch(NamedTuple):
+    """This rank's share of a batch.
+
+    Attributes:
+        views: the images ``[n, 3, height, width]``, normalised, one tensor for each view that the method takes.
+        labels: ``[n]`` as given.
+        indices: ``[n]`` of the images in the training set, each below its size. In an epoch an image comes once, on one
+            of the ranks, and in another epoch on another.
+        epoch: from 0.
+        step: of the whole training, from 0.
+    """
+
+    views: list[torch.Tensor]
+    labels: torch.Tensor
+    indices: torch.Tensor
+    epoch: int
+    step: int
 
 
 class Outcome(NamedTuple):
@@ -20,10 +39,21 @@ class Outcome(NamedTuple):
     kept: torch.Tensor
     right: torch.Tensor
 
+    @classmethod
+    def trusting(cls, labels: torch.Tensor, logits: torch.Tensor, **losses: torch.Tensor) -> "Outcome":
+        """Of a step that trusts every label as given; ``logits`` are the classifier's, ``[n, classes]``."""
+        return cls(losses, labels, torch.ones_like(labels, dtype=torch.bool), logits.argmax(dim=1) == labels)
+
 
 class Objective(Protocol):
-    """A module that computes losses from views of a batch."""
+    """A module that computes losses from a batch.
 
-    def __call__(self, views: list[torch.Tensor], labels: torch.Tensor, *, epoch: int, step: int) -> Outcome:
-        """``views``: this rank's images, one tensor for each view the method asked for; ``labels``: ``[n]``."""
+    Its submodule ``encoder`` has a trunk and a classifier, which are exported once the training has ended. All its
+    buffers are part of the training state, so that an interrupted training goes on with them. With several ranks
+    nothing copies them from one to another: a module changes them by what all ranks have, as
+    :func:`core.distributed.gather` gives it, so that they stay equal everywhere.
+    """
+
+    def __call__(self, batch: Batch) -> Outcome:
+        """The losses of this rank's share."""
         ...

@@ -12,12 +12,10 @@ from core.workspace import MODEL_FILE, Workspace
 from data.lists import write_list
 from data.loading import ViewedImages, permutations
 from data.views import View, strong_view, weak_view
-from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.checkpoints import exported
-from pretrain.config import CrossEntropyConfig, PretrainConfig
-from pretrain.cross_entropy import CrossEntropy
+from pretrain.config import PretrainConfig
 from pretrain.loop import train
-from pretrain.mopro import MoPro
+from pretrain.methods.method import Setting
 from pretrain.sources import Images
 from pretrain.tensor_files import save_tensors
 from pretrain.training_set import training_images
@@ -37,7 +35,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     constants = PretrainConfig.model_validate(config)
     with process_group() as device:
         images = training_images(constants, workspace)
-        method = build_method(constants)
+        method = build_method(constants, len(images))
         source = Images(ViewedImages(images, views_of(constants), constants.seed), constants, device)
         steps = train(method, source, permutations(len(images), constants.seed), constants, workspace, device)
         model_file = workspace.folder / MODEL_FILE
@@ -52,19 +50,14 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     return {"steps": {"value": steps, "unit": "steps", "n": 1}}
 
 
-def build_method(constants: PretrainConfig) -> nn.Module:
-    """The method of the configuration, initialised from its seed."""
+def build_method(constants: PretrainConfig, images: int) -> nn.Module:
+    """The method of the configuration for a training set of so many images, initialised from its seed."""
     torch.manual_seed(constants.seed)
-    arithmetic, classes, method = constants.arithmetic, constants.classes, constants.method
-    if isinstance(method, CrossEntropyConfig):
-        return CrossEntropy(Classifier(constants.backbone, classes, arithmetic.precision))
-    encoder = ProjectingEncoder(constants.backbone, classes, method.embedding_size, arithmetic.precision)
-    return MoPro(encoder, classes, method, constants.seed)
+    setting = Setting(constants.backbone, constants.classes, images, constants.seed, constants.arithmetic.precision)
+    return constants.method.build(setting)
 
 
 def views_of(constants: PretrainConfig) -> list[View]:
     """The views of an image that the method of the configuration takes, in its order."""
-    weak, strong = weak_view(constants.views), strong_view(constants.views)
-    if isinstance(constants.method, CrossEntropyConfig):
-        return [weak if constants.method.view == "weak" else strong]
-    return [weak, strong]
+    makers = {"weak": weak_view, "strong": strong_view}
+    return [makers[name](constants.views) for name in constants.method.views]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
 from profiles.runs import Needs, Release, Run, detections, values
-from profiles.schema import UNTRAINED, Profile, slug
+from profiles.schema import NOTHING, Profile, slug
 from slurm.jobs import Job, Source
 
 MINIATURE, HARD_IMAGES = "miniature", "hard-images"  # kinds of the jobs that make a world
@@ -19,17 +19,17 @@ def jobs_of(profile: Profile) -> list[Job]:
     worlds = {seed: _World.of(profile, seed) for seed in dict.fromkeys([*profile.seeds, *_untrained_seeds(profile)])}
     jobs = [job for world in worlds.values() for job in (*world.data.values(), *world.hard.values())]
     for set_name in profile.data.webvision:
-        for method_name in profile.methods:
-            if method_name not in profile.released:
-                for seed in profile.seeds:
-                    world = worlds[seed]
-                    jobs += Run(profile, set_name, method_name, seed, world.data, world.hard).jobs()
+        for method_name in profile.pretrained:
+            for seed in profile.seeds:
+                world = worlds[seed]
+                jobs += Run(profile, set_name, method_name, seed, world.data, world.hard).jobs()
     for method_name, method in profile.released.items():
         seed = profile.seeds[0]
         world, place = worlds[seed], slug(method.pretrained_on)
         jobs += Release(profile, place, method_name, seed, world.data, world.hard).jobs()
-    for seed in _untrained_seeds(profile):
-        jobs += _untrained(profile, seed, worlds[seed].data)
+    for method_name in profile.untrained:
+        for seed in _untrained_seeds(profile):
+            jobs += _untrained(profile, method_name, seed, worlds[seed].data)
     return _with_instructions(jobs, profile.instructions)
 
 
@@ -62,13 +62,14 @@ def _with_instructions(jobs: list[Job], instructions: Instructions | None) -> li
 
 
 def _untrained_seeds(profile: Profile) -> tuple[int, ...]:
-    return profile.evaluate.detection.untrained_seeds if profile.evaluate.detection else ()
+    detection = profile.evaluate.detection if profile.untrained else None
+    return detection.untrained_seeds if detection else ()
 
 
-def _untrained(profile: Profile, seed: int, data: Needs) -> list[Job]:
+def _untrained(profile: Profile, method_name: str, seed: int, data: Needs) -> list[Job]:
     """A backbone as it is initialised, and what detection makes of it."""
-    place = f"{UNTRAINED}/none/seed{seed}"
-    tags = {"method": UNTRAINED, "set": "none", "seed": str(seed), "evaluation": "untrained"}
+    place = f"{method_name}/{NOTHING}/seed{seed}"
+    tags = {"method": method_name, "set": NOTHING, "seed": str(seed), "evaluation": "untrained"}
     config = {"seed": seed, "backbone": values(profile.pretrain.backbone)}
     checkpoint = Job(f"untrained/{place}", "pretrain.untrained:run", config, tags=tags)
     return [checkpoint, *detections(profile, seed, {**data, "checkpoint": checkpoint}, place, tags)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from core.choices import Chosen
 from core.errors import InputError
 from profiles.plain_yaml import LARGEST_FILE, NotPlainError, plain_values
 from profiles.schema import Profile
@@ -53,7 +54,7 @@ def validated(values: dict[str, Any], what: str) -> Profile:
     try:
         return Profile.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{what}: {_explanation(error)}") from None
+        raise InputError(f"{what}: {_explanation(error, values)}") from None
 
 
 def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
@@ -154,15 +155,15 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values[last] = value
 
 
-def _explanation(error: ValidationError) -> str:
+def _explanation(error: ValidationError, values: dict[str, Any]) -> str:
     """The first problem as a sentence; for an unknown key, with the nearest one that exists."""
     problem = error.errors()[0]
     place = [str(part) for part in problem["loc"] if part != KEY]
     if problem["type"] == "extra_forbidden":
-        parents, model = _resolved(place[:-1])
+        parents, model = _resolved(place[:-1], values)
         near = difflib.get_close_matches(place[-1], model.model_fields, n=1, cutoff=0.0)
         return f"unknown key {'.'.join([*parents, place[-1]])!a}; did you mean {'.'.join([*parents, *near])!r}?"
-    keys, _ = _resolved(place)
+    keys, _ = _resolved(place, values)
     if problem["type"] == "union_tag_not_found":
         key = problem["ctx"]["discriminator"].strip("'")
         return f"{'.'.join(keys)}: it has no key {key}, by which its kind is told; is the name {keys[-1]!a} misspelt?"
@@ -184,10 +185,11 @@ def _shown(value: Any) -> str:
     return short.repr(list(value) if isinstance(value, tuple) else value)
 
 
-def _resolved(place: Sequence[str]) -> tuple[list[str], Any]:
-    """The keys of a place in the profile, and the model or type that stands there.
+def _resolved(place: Sequence[str], values: Any) -> tuple[list[str], Any]:
+    """The keys of a place in the profile, and the model or type that stands there, for these values.
 
-    Where a value can be one of several models, pydantic names the chosen one in the place; that is no key.
+    Where a value can be one of several models, pydantic names the chosen one in the place, which is no key; or the
+    value chooses itself.
     """
     keys: list[str] = []
     annotation: Any = Profile
@@ -203,8 +205,18 @@ def _resolved(place: Sequence[str]) -> tuple[list[str], Any]:
             annotation = annotation.model_fields[part].annotation if part in annotation.model_fields else None
         elif typing.get_origin(annotation) is dict:
             annotation = typing.get_args(annotation)[1]
-        annotation = _without_none(annotation)
+        values = values.get(part) if isinstance(values, dict) else None
+        annotation = _chosen(_without_none(annotation), values)
     return keys, annotation
+
+
+def _chosen(annotation: Any, value: Any) -> Any:
+    """The model that a value chooses, where it does."""
+    chosen = next((one for one in typing.get_args(annotation)[1:] if isinstance(one, Chosen)), None)
+    try:
+        return chosen.model_of(value) if chosen else annotation
+    except (InputError, ValueError):
+        return None
 
 
 def _without_none(annotation: Any) -> Any:

@@ -7,9 +7,10 @@ from typing import Any
 from core.config import Config
 from data.config import ListedSubset
 from data.synsets import is_published
-from pretrain.config import MoProConfig
+from pretrain.methods.method import Method
+from pretrain.methods.registry import job_values
 from profiles.data_section import ImageNetVariant
-from profiles.schema import RELEASED_CLASSES, Profile, ProfileMethod, ReleasedMethod
+from profiles.schema import RELEASED_CLASSES, Profile, ReleasedMethod
 from slurm.jobs import Job, Resources, Source
 from transfer.config import DETECTION_PACKAGES
 
@@ -101,15 +102,13 @@ class Run:
         return self.seed
 
     @property
-    def method(self) -> ProfileMethod:
-        """The method, with the threshold of the training set where that has its own."""
+    def method(self) -> Method:
+        """The method, with the threshold of the training set where both have one."""
         method, threshold = (
-            self.profile.methods[self.method_name],
+            self.profile.pretrained[self.method_name],
             self.profile.data.webvision[self.set_name].threshold,
         )
-        if isinstance(method, MoProConfig) and threshold is not None:
-            return MoProConfig.model_validate({**values(method), "threshold": threshold})
-        return method
+        return method if threshold is None else method.with_own({"threshold": threshold})
 
     def jobs(self) -> list[Job]:
         checkpoint = self.pretraining()
@@ -127,9 +126,10 @@ class Run:
 
     def pretraining(self) -> Job:
         constants = values(self.profile.pretrain)
-        options = {"runtime": constants.pop("runtime")}
+        method, options = job_values(self.method)
+        options["runtime"] = constants.pop("runtime")
         trained_on, reads = self.trained_on
-        config = {"seed": self.seed, **trained_on, "method": values(self.method), **constants}
+        config = {"seed": self.seed, **trained_on, **method, **constants}
         resources = self.profile.resources.pretrain
         return self._job("pretrain", "pretrain.stage:run", config, options, self.data, resources, reads)
 
@@ -199,16 +199,15 @@ class Run:
     def retraining(self, needs: Needs) -> list[Job]:
         """Noise cleaning, re-training, the new classifier's accuracy: for MoPro that corrects, where asked for."""
         retrain, views, method = self.profile.retrain, self.profile.pretrain.views, self.method
-        if retrain is None or not isinstance(method, MoProConfig):
-            return []
-        if method.correction_from_epoch >= self.profile.pretrain.schedule.epochs:
+        corrects_from = method.corrects_labels_from
+        if retrain is None or corrects_from is None or corrects_from >= self.profile.pretrain.schedule.epochs:
             return []
         centre = self.profile.evaluate.accuracy.view
         trained_on, reads = self.trained_on
         cleaning = self._evaluation(
             "cleaning",
-            "pretrain.cleaning:run",
-            trained_on | {"method": values(method), "view": values(centre)},
+            "pretrain.methods.mopro.cleaning:run",
+            trained_on | {"method": method.constants(), "view": values(centre)},
             needs,
             *reads,
         )
@@ -223,7 +222,7 @@ class Run:
         }
         retraining = self._job(
             "retraining",
-            "pretrain.retraining:run",
+            "pretrain.methods.mopro.retraining:run",
             config,
             {"runtime": values(self.profile.pretrain.runtime)},
             {**needs, "cleaning": cleaning},
@@ -322,9 +321,7 @@ class Release(Run):
 
     @property
     def release(self) -> ReleasedMethod:
-        method = self.method
-        assert isinstance(method, ReleasedMethod)
-        return method
+        return self.profile.released[self.method_name]
 
     @property
     def classes(self) -> int:
@@ -343,20 +340,20 @@ class Release(Run):
         return None
 
     @property
-    def method(self) -> ProfileMethod:
-        return self.profile.methods[self.method_name]
-
-    @property
     def tagged_seed(self) -> int:
         return 0
 
     def pretraining(self) -> Job:
-        config = self.release.model_dump(mode="json", exclude={"objective", "pretrained_on"})
+        config = self.release.model_dump(mode="json", exclude={"objective", "pretrained_on", "title", "published"})
         config["backbone"] = values(self.profile.pretrain.backbone)
         # The content identifies a file where its digest is known; then it may lie anywhere.
         options = {"file": config.pop("file")} if self.release.sha256 else {}
         reads = (Source(f"methods.{self.method_name}.file", self.release.file, "checkpoint"),)
         return self._job("released", "pretrain.released:run", config, options, self.data, Resources(), reads)
+
+    def retraining(self, needs: Needs) -> list[Job]:
+        """None: nobody knows what it was trained on."""
+        return []
 
     def accuracies(self, needs: Needs, suffix: str) -> list[Job]:
         return [] if self.release.classifier == "none" else super().accuracies(needs, suffix)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from core.choices import Chosen
 from core.config import (
     Config,
     Distinct,
@@ -18,12 +19,12 @@ from data.miniature.config import MiniatureParts
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
-    CrossEntropyConfig,
-    MoProConfig,
     ReleasedFile,
     RuntimeConfig,
     ScheduleConfig,
 )
+from pretrain.methods.method import Method, TableRow
+from pretrain.methods.registry import BY_OBJECTIVE, own_method
 from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import Evaluation
@@ -33,7 +34,7 @@ from slurm.config import SlurmConfig
 from slurm.jobs import Resources
 
 RELEASED_CLASSES = 1000
-UNTRAINED = "random"  # as a method; trained on the set none
+NOTHING = "none"  # the pretraining set of what is not trained
 
 
 class Pretraining(Config):
@@ -80,7 +81,7 @@ def _title(text: str) -> str:
     return text
 
 
-class ReleasedMethod(ReleasedFile):
+class ReleasedMethod(ReleasedFile, TableRow):
     """A checkpoint that somebody else has released, evaluated beside ours.
 
     Attributes:
@@ -91,7 +92,16 @@ class ReleasedMethod(ReleasedFile):
     pretrained_on: Annotated[str, AfterValidator(_title)]
 
 
-ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Field(discriminator="objective")]
+class UntrainedMethod(TableRow):
+    """Backbones as they are initialised: what an evaluation is worth without any pretraining."""
+
+    objective: Literal["untrained"]
+
+
+CHECKPOINTS = {"released": ReleasedMethod, "untrained": UntrainedMethod}  # that are not pretrained here
+ProfileMethod = Annotated[
+    Method | ReleasedMethod | UntrainedMethod, Chosen("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method)
+]
 
 
 class Tolerances(Config):
@@ -168,11 +178,11 @@ class Profile(Config):
                 f"evaluate.finetune.schedule.batch_size {finetune.schedule.batch_size} is not divisible by {tasks} "
                 "fine-tuning tasks"
             )
-        for name, method in self.methods.items():
-            if isinstance(method, MoProConfig) and method.queue_size < batch_size:
-                raise ValueError(
-                    f"methods.{name}.queue_size {method.queue_size} is smaller than a batch of {batch_size} keys"
-                )
+        for name, method in self.pretrained.items():
+            try:
+                method.require_fitting(self.pretrain.schedule)
+            except ValueError as error:
+                raise ValueError(f"methods.{name}.{error}") from None
         return self
 
     @model_validator(mode="after")
@@ -198,13 +208,11 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _names_are_free(self) -> "Profile":
-        for key, names, taken in (
-            ("methods", self.methods, UNTRAINED),
-            ("data.webvision", self.data.webvision, "none"),
-        ):
-            for name in names:
-                if name.casefold() == taken:
-                    raise ValueError(f"{key}.{name}: {taken} is the name of the untrained backbones', choose another")
+        for name in self.data.webvision:
+            if name.casefold() == NOTHING:
+                raise ValueError(
+                    f"data.webvision.{name}: {NOTHING} is the name of the untrained backbones', choose another"
+                )
         return self
 
     @model_validator(mode="after")
@@ -219,11 +227,10 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _there_is_something_to_train_on(self) -> "Profile":
-        trained = [name for name in self.methods if name not in self.released]
-        if trained and not self.data.webvision:
+        if self.pretrained and not self.data.webvision:
             raise ValueError(
-                f"methods.{trained[0]} is to be pretrained, but data.webvision names no set: name one, or leave the "
-                "method out"
+                f"methods.{next(iter(self.pretrained))} is to be pretrained, but data.webvision names no set: name "
+                "one, or leave the method out"
             )
         return self
 
@@ -256,6 +263,16 @@ class Profile(Config):
         return self
 
     @property
+    def pretrained(self) -> dict[str, Method]:
+        """The methods that are trained here, on every training set with every seed."""
+        return {name: method for name, method in self.methods.items() if isinstance(method, Method)}
+
+    @property
+    def untrained(self) -> list[str]:
+        """The methods that are backbones as they are initialised."""
+        return [name for name, method in self.methods.items() if isinstance(method, UntrainedMethod)]
+
+    @property
     def released(self) -> dict[str, ReleasedMethod]:
         """The methods that are somebody else's checkpoints."""
         return {name: method for name, method in self.methods.items() if isinstance(method, ReleasedMethod)}
@@ -270,7 +287,7 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _watched_methods_are_trained(self) -> "Profile":
-        trained = [name for name in self.methods if name not in self.released]
+        trained = self.pretrained
         for name in self.evaluate.memorisation.methods if self.evaluate.memorisation else ():
             if name not in trained:
                 raise ValueError(

@@ -7,9 +7,10 @@ from core.errors import InputError
 from core.vision import resnet
 from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.checkpoints import exported, load_classifier, load_encoder, load_trunk
-from pretrain.config import BackboneConfig, MoProConfig
+from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
-from pretrain.mopro import MoPro
+from pretrain.methods.mopro.model import MoPro
+from pretrain.methods.mopro.spec import MoProConfig
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.toy_world import CONSTANTS
 

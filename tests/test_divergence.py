@@ -12,10 +12,11 @@ import torch
 from core.errors import InputError
 from core.exhibits import CURVES_FILE
 from core.workspace import MODEL_FILE, Workspace
-from pretrain import accuracy, loop, retraining, stage
+from pretrain import accuracy, loop, stage
 from pretrain.checkpoints import exported
-from pretrain.config import CrossEntropyConfig
 from pretrain.divergence import LossWatch, require_finite_state
+from pretrain.methods.cross_entropy import CrossEntropyConfig
+from pretrain.methods.mopro import retraining
 from pretrain.tensor_files import load_tensors, save_tensors
 from robustness import evaluation, hard_images
 from tests import test_finetuning, test_lowshot, test_retraining, test_robustness

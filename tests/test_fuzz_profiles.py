@@ -15,12 +15,11 @@ from core.errors import InputError
 from data.miniature.config import MiniatureConfig
 from pretrain.config import (
     AccuracyConfig,
-    CleaningConfig,
     PretrainConfig,
     ReleasedConfig,
-    RetrainingConfig,
     UntrainedConfig,
 )
+from pretrain.methods.mopro.config import CleaningConfig, RetrainingConfig
 from profiles.cost import gpu_hours
 from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile
@@ -35,9 +34,9 @@ from transfer.config import DetectionConfig, FinetuneConfig, LowShotConfig, VOC0
 MODELS: dict[str, type[Config]] = {
     "data.miniature.build:run": MiniatureConfig,
     "pretrain.accuracy:run": AccuracyConfig,
-    "pretrain.cleaning:run": CleaningConfig,
+    "pretrain.methods.mopro.cleaning:run": CleaningConfig,
     "pretrain.released:run": ReleasedConfig,
-    "pretrain.retraining:run": RetrainingConfig,
+    "pretrain.methods.mopro.retraining:run": RetrainingConfig,
     "pretrain.stage:run": PretrainConfig,
     "pretrain.untrained:run": UntrainedConfig,
     "robustness.evaluation:run": RobustnessConfig,

@@ -118,7 +118,6 @@ def test_shipped_profiles_expand(name):
             "methods={ce: {objective: cross-entropy}, CE: {objective: cross-entropy}}",
             ["ce and CE", "in capitals alone"],
         ),
-        ("methods.Random={objective: cross-entropy}", ["methods.Random: random is the name of the untrained"]),
         ('data.voc07="/a\\nb"', ["data.voc07: found '/a\\nb'", "the path of a file"]),
         ("methods.mopro.encoder_momentum=1", ["encoder_momentum", "less than 1"]),
         ("methods.ce={objective: released, file: a, pretrained_on: '//'}", ["methods.ce.pretrained_on", "title '//'"]),
@@ -194,7 +193,7 @@ def test_null_takes_away_what_the_extended_profile_has(tmp_path):
         "evaluate: {finetune: {subsets: {30pct: null}}, robustness: null}\n"
     )
     site = load_profile(str(path))
-    assert list(site.methods) == ["no-correction", "mopro"]
+    assert list(site.methods) == ["no-correction", "mopro", "random"]
     assert site.evaluate.finetune and list(site.evaluate.finetune.subsets) == ["5pct"]
     assert site.evaluate.robustness is None
     assert "ce" not in load_profile("mini", ["claims=null", "methods.ce=null"]).methods

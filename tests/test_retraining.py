@@ -13,11 +13,12 @@ from data.config import EvaluationView
 from data.loading import TrainingBatches, ViewedImages
 from data.views import centre_view, weak_view
 from data.webvision import TRAIN_LISTS, read_train
-from pretrain import accuracy, cleaning, loop, retraining
+from pretrain import accuracy, loop
 from pretrain.checkpoints import BESIDE_A_CLASSIFIER, exported, load_classifier
-from pretrain.cleaning import PSEUDO_LABELS_FILE
-from pretrain.config import RetrainingConfig
 from pretrain.cross_entropy import CrossEntropy
+from pretrain.methods.mopro import cleaning, retraining
+from pretrain.methods.mopro.cleaning import PSEUDO_LABELS_FILE
+from pretrain.methods.mopro.config import RetrainingConfig
 from pretrain.sources import CachedFeatures, Images, StreamedFeatures
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.processes import in_two_processes, run_stage

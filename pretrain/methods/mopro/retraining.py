@@ -24,11 +24,12 @@ from data.views import weak_view
 from data.webvision import read_listed
 from pretrain.backbone import Classifier, place
 from pretrain.checkpoints import exported, load_classifier
-from pretrain.cleaning import PSEUDO_LABELS_FILE
-from pretrain.config import EvaluationConfig, RetrainingConfig
+from pretrain.config import EvaluationConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.features import pooled_features
 from pretrain.loop import train
+from pretrain.methods.mopro.cleaning import PSEUDO_LABELS_FILE
+from pretrain.methods.mopro.config import RetrainingConfig
 from pretrain.sources import CachedFeatures, Images, Source, StreamedFeatures
 from pretrain.tensor_files import save_tensors
 

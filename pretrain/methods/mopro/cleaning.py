@@ -20,11 +20,11 @@ from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import load_encoder
-from pretrain.config import CleaningConfig
 from pretrain.features import fill_rows
-from pretrain.gallery import gallery
-from pretrain.judgement import Judgement
-from pretrain.mopro import correct_labels, soft_scores
+from pretrain.methods.mopro.config import CleaningConfig
+from pretrain.methods.mopro.gallery import gallery
+from pretrain.methods.mopro.judgement import Judgement
+from pretrain.methods.mopro.model import correct_labels, soft_scores
 from pretrain.training_set import training_images
 
 PSEUDO_LABELS_FILE = "pseudo_labels.txt"
