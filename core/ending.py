@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import InputError, sentence_about
+from core.user_code import UserCodeError
 
 EXIT_UNUSABLE = 2  # something given, or the place to write to, cannot be used
 EXIT_DEFECT = 70  # a defect of this program
@@ -38,6 +39,10 @@ def ended(command: Callable[[], int], reports: Iterable[Path] = ()) -> int:
             status = end.code if isinstance(end.code, int) else 0
         sys.stdout.flush()
         return status
+    except UserCodeError as error:
+        path = _traceback_file(error, reports) if error.__cause__ else None
+        where = f" Its traceback lies in {path}." if path else ""
+        return _say(f"error: {error.sentence}{where}", EXIT_UNUSABLE)
     except InputError as error:
         return _say(f"error: {error.sentence}", EXIT_UNUSABLE)
     except KeyboardInterrupt:
@@ -122,11 +127,19 @@ def _let_go_of_output() -> None:
 
 
 def _defect(error: Exception, reports: Iterable[Path]) -> str:
-    """Write the traceback to the first folder that takes it; gives the sentence that says where."""
+    """Write the traceback down; gives the sentence that says where."""
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    path = _traceback_file(error, reports)
+    if path is None:
+        return f"This is a defect of the program ({what}): please report it; no folder takes a file with more about it."
+    return f"This is a defect of the program ({what}): please report it with the file {path}."
+
+
+def _traceback_file(error: Exception, reports: Iterable[Path]) -> str | None:
+    """Write the traceback to the first folder that takes it; gives the file, or None where none does."""
     import tempfile  # here, as until all above is imported Ctrl-C is not answered
     import traceback
 
-    what = " ".join(f"{type(error).__name__}: {error}".split())
     about = f"{' '.join(map(repr, sys.argv))}\nPython {sys.version}, {sys.platform}\n\n"
     content = about + "".join(traceback.format_exception(error))
     for folder in (*reports, None):
@@ -134,5 +147,5 @@ def _defect(error: Exception, reports: Iterable[Path]) -> str:
             descriptor, path = tempfile.mkstemp(".txt", "error-", folder)
             with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(content)
-            return f"This is a defect of the program ({what}): please report it with the file {path}."
-    return f"This is a defect of the program ({what}): please report it; no folder takes a file with more about it."
+            return path
+    return None

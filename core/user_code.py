@@ -6,6 +6,7 @@ is written beside it. A mistake in it is told in one sentence with file and line
 """
 
 import hashlib
+import os
 import re
 import sys
 import traceback
@@ -53,7 +54,7 @@ def is_reference(text: object) -> bool:
 def placed(reference: str, folder: Path) -> str:
     """The reference with an absolute path; a relative one is seen from the folder."""
     path, _, name = reference.rpartition(":")
-    return f"{(folder / Path(path).expanduser()).resolve()}:{name}"
+    return f"{os.path.abspath(folder / Path(path).expanduser())}:{name}"
 
 
 def load(reference: str) -> Loaded:
@@ -117,12 +118,10 @@ def _run(path: Path) -> _File:
     sys.modules[module.__name__] = module  # where annotations and pickles are looked up
     try:
         exec(compile(content, str(path), "exec"), vars(module))
-    except InputError:
-        raise
-    except Exception as error:
+    except BaseException as error:
         sentence = sentence_of(error) or _sentence(str(path), None, f"{type(error).__name__}: {error}")
-        raise UserCodeError(sentence) from error
-    finally:
-        if sys.exc_info()[0] is not None:
-            del _FILES[str(path)], sys.modules[module.__name__]
+        del _FILES[str(path)], sys.modules[module.__name__]
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, InputError):
+            raise UserCodeError(sentence) from error
+        raise
     return file

@@ -18,7 +18,7 @@ from pretrain.backbone import place
 from pretrain.config import TrainingConfig
 from pretrain.curves import Curves
 from pretrain.divergence import LossWatch, require_finite_state
-from pretrain.objective import Batch, Objective, Outcome
+from pretrain.objective import Batch, Objective, Outcome, require_outcome
 from pretrain.resumption import MISFITS, newest_whole, of_another_version
 from pretrain.sources import Source
 from pretrain.tensor_files import save_tensors
@@ -159,6 +159,7 @@ def train(
         epoch = state.step // steps_per_epoch
         learning_rate = schedule.learning_rate_in(epoch)
         outcome = objective(Batch(*samples, epoch, state.step))
+        require_outcome(outcome, method, len(samples.labels))
         state.curves.add(outcome, samples.labels)
         state.advance(outcome, learning_rate)
         is_last, ends_epoch = state.step == total, state.step % steps_per_epoch == 0

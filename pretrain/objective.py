@@ -3,6 +3,9 @@
 from typing import NamedTuple, Protocol
 
 import torch
+from torch import nn
+
+from core.user_code import mistake
 
 
 class Batch(NamedTuple):
@@ -57,3 +60,36 @@ class Objective(Protocol):
     def __call__(self, batch: Batch) -> Outcome:
         """The losses of this rank's share."""
         ...
+
+
+def require_outcome(outcome: object, method: nn.Module, samples: int) -> None:
+    """Refuse what the training loop cannot go on with; looks at no number, so that nothing waits for the device.
+
+    Args:
+        outcome: what the method gave for a batch.
+        method: names the file and line, for errors.
+        samples: of this rank's share.
+
+    Raises:
+        UserCodeError: it is no outcome, or a part of it has another type or shape than it must have.
+    """
+    if found := _misfit(outcome, samples):
+        raise mistake(type(method).forward, f"{type(method).__name__} gives {found}")
+
+
+def _misfit(outcome: object, samples: int) -> str | None:
+    if not isinstance(outcome, Outcome):
+        return f"a {type(outcome).__name__} for a batch, expected an Outcome of pretrain.objective"
+    if not isinstance(outcome.losses, dict) or not outcome.losses:
+        return "no losses, expected at least one by its name"
+    for name, loss in outcome.losses.items():
+        if not isinstance(loss, torch.Tensor):
+            return f"the loss {name} as {type(loss).__name__}, expected a tensor that holds one number"
+        if loss.shape or not loss.is_floating_point():
+            return f"the loss {name} as {loss.dtype} of shape {list(loss.shape)}, expected one floating-point number"
+    if not any(loss.requires_grad for loss in outcome.losses.values()):
+        return "losses without a gradient, expected one that depends on the encoder"
+    for name, part in (("labels", outcome.labels), ("kept", outcome.kept), ("right", outcome.right)):
+        if not isinstance(part, torch.Tensor) or part.shape != (samples,):
+            return f"{name} of shape {list(getattr(part, 'shape', ()))}, expected one for each of {samples} samples"
+    return None

@@ -8,10 +8,12 @@ from torch import nn
 
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
+from core.user_code import mistake
 from core.workspace import MODEL_FILE, Workspace
 from data.lists import write_list
 from data.loading import ViewedImages, permutations
 from data.views import View, strong_view, weak_view
+from pretrain.backbone import Backbone
 from pretrain.checkpoints import exported
 from pretrain.config import PretrainConfig
 from pretrain.loop import train
@@ -33,6 +35,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: the data cannot be read, or don't make whole batches for all processes.
     """
     constants = PretrainConfig.model_validate(config)
+    if constants.objective_file is not None:
+        workspace.provenance["objective"] = {"path": constants.objective_file, "sha256": constants.objective_sha256}
     with process_group() as device:
         images = training_images(constants, workspace)
         method = build_method(constants, len(images))
@@ -51,10 +55,21 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
 
 
 def build_method(constants: PretrainConfig, images: int) -> nn.Module:
-    """The method of the configuration for a training set of so many images, initialised from its seed."""
+    """The method of the configuration for a training set of so many images, initialised from its seed.
+
+    Raises:
+        UserCodeError: it is no module that can be trained and exported.
+    """
     torch.manual_seed(constants.seed)
     setting = Setting(constants.backbone, constants.classes, images, constants.seed, constants.arithmetic.precision)
-    return constants.method.build(setting)
+    built = constants.method.build(setting)
+    if not isinstance(built, nn.Module) or not isinstance(getattr(built, "encoder", None), Backbone):
+        raise mistake(
+            type(constants.method).build,
+            "what it builds is no module with an encoder, expected one of setting.classifier() or "
+            "setting.projecting_encoder() under that name",
+        )
+    return built
 
 
 def views_of(constants: PretrainConfig) -> list[View]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.choices import Chosen
 from core.errors import InputError
+from core.user_code import is_reference, placed
 from profiles.plain_yaml import LARGEST_FILE, NotPlainError, plain_values
 from profiles.schema import Profile
 
@@ -108,7 +109,16 @@ def _parsed(path: Path, if_missing: str) -> dict[str, Any]:
         raise InputError(f"{path} {error}.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no keys: see profiles/mini.yaml for an example.")
-    return values
+    return _placed(values, path.parent)
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """The value, in which what names something in a user's file does so from anywhere."""
+    if isinstance(value, dict):
+        return {key: _placed(inner, folder) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_placed(inner, folder) for inner in value]
+    return placed(value, folder) if is_reference(value) else value
 
 
 def _merged(base: Any, values: Any) -> Any:
@@ -146,7 +156,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise InputError(f"{given}: {parent!a} is a single value and has no parts.")
     try:
-        value = plain_values(text)
+        value = _placed(plain_values(text), Path())
     except NotPlainError as error:
         raise InputError(f"{given}: the value {error}.") from None
     if value is None and values.get(last) is not None:

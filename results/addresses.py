@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
-from results.definitions import METHOD_TITLES, SET_TITLES
+from results.definitions import SET_TITLES
 from results.plan import PlannedJob, Results
 from results.tables import Figure, figures
 
@@ -76,7 +76,7 @@ def _names(figure: Figure) -> set[str]:
         *address_of(figure).split("/"),
         column.evaluation,
         column.title,
-        METHOD_TITLES.get(figure.method, figure.method),
+        figure.method_title,
         SET_TITLES.get(figure.training_set, figure.training_set),
     )
     return {_plain(name) for name in names}

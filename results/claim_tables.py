@@ -11,7 +11,7 @@ from results.outcome import Outcome
 from results.plan import Results
 from results.rendered import Rendered
 from results.shipped import Shipped, agrees, read_shipped
-from results.tested import Line, tested, title_of, title_of_set
+from results.tested import Line, tested, title_of_set
 
 CLAIMS, SINGLE_FIGURES, GAIN = NAMES = ("claims", "single-figures", "gain")  # of their files
 SET = "Pretraining set"
@@ -119,7 +119,7 @@ def _rows_of_figures(lines: Sequence[Line], shipped: Shipped | None, shown: int)
             (line.training_set, line.about),
             {"Figure": line.about, SET: title_of_set(line.training_set)},
         )
-        versus = f"{title_of(line.better)} − {title_of(line.comparison.baseline)}"
+        versus = " − ".join(line.titles)
         row[versus] = _with_worlds(line.comparison)
         if shipped:
             row[f"{versus}, shipped"] = _shipped(line, shipped, shown)

@@ -9,7 +9,7 @@ from results.gain import steps_of_gain
 from results.plan import Results
 from results.shipped import read_shipped
 from results.tables import figures
-from results.tested import tested, title_of, title_of_set
+from results.tested import tested, title_of_set
 
 Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ def long_form(results: Results) -> dict[str, list[Row]]:
         rows.setdefault(figure.table.name, []).append(
             {
                 "table": figure.table.name,
-                "method": title_of(figure.method),
+                "method": results.title_of(figure.method),
                 "set": title_of_set(figure.training_set),
                 "figure": figure.column.title,
                 "paper": paper[0] if paper else None,
@@ -48,8 +48,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
             {
                 "claim": line.claim,
                 "figure": COLUMNS[line.figure].title if line.figure else None,
-                "method": title_of(line.better),
-                "baseline": title_of(line.comparison.baseline),
+                "method": results.title_of(line.better),
+                "baseline": results.title_of(line.comparison.baseline),
                 "set": title_of_set(line.training_set),
                 **_of_difference(line.comparison),
                 "shipped": known.mean if known else None,
@@ -64,8 +64,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
         rows.setdefault(GAIN, []).append(
             {
                 "claim": step.claim,
-                "method": title_of(step.method),
-                "baseline": title_of(step.comparison.baseline),
+                "method": results.title_of(step.method),
+                "baseline": results.title_of(step.comparison.baseline),
                 "set": title_of_set(step.training_set),
                 **_of_difference(step.comparison),
                 "verdict": step.outcome.word,

@@ -39,6 +39,7 @@ NO_FIGURES = (  # keys of a profile that change none
     ("evaluate", "detection", "runtime"),
     ("evaluate", "detection", "untrained_seeds"),
 )
+TABLE_ROW = (("title",), ("published",))  # keys of a method that change no figure
 
 
 class Difference(BaseModel):
@@ -161,7 +162,9 @@ def digest_of(profile: Mapping[str, Any]) -> str:
     }
     section = values.get("claims") or {}
     compared = {section.get("better"), *section.get("baselines", ())}
-    values["methods"] = {name: it for name, it in values.get("methods", {}).items() if name in compared}
+    values["methods"] = {
+        name: _without(method, TABLE_ROW) for name, method in values.get("methods", {}).items() if name in compared
+    }
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

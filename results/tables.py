@@ -7,11 +7,9 @@ from core.errors import InputError
 from results import reproduced
 from results.claim_tables import tables_of_claims
 from results.definitions import (
-    METHOD_TITLES,
     NOT_APPLICABLE,
     NOT_MEASURED,
     NOT_RUN,
-    PUBLISHED_METHODS,
     PUBLISHED_ONLY,
     SET_TITLES,
     TABLES,
@@ -36,6 +34,7 @@ class Figure:
         table: where it stands.
         column: what it is.
         method, training_set: of the checkpoints.
+        method_title: as printed.
         published: the paper's; unknown where the profile does not compare with the paper.
         ours: over seeds; None where nothing was run.
         own_spread: sample standard deviation over a single measurement's own repetitions, where it has any.
@@ -47,6 +46,7 @@ class Figure:
     table: Table
     column: Column
     method: str
+    method_title: str
     training_set: str
     published: Published
     ours: Summary | None
@@ -139,13 +139,13 @@ def _cell(results: Results, row: tuple[str, str], column: Column) -> str:
     return f"{summary.mean:.2f}" + (f" ± {spread:.2f}" if spread is not None else "") + f" ({summary.n}){mark}"
 
 
-def marks(table: Table, rows: Iterable[tuple[str, str]], measured: Measured) -> tuple[str, ...]:
+def marks(table: Table, rows: Iterable[tuple[str, str]], results: Results) -> tuple[str, ...]:
     """What the marks in a table's cells mean, figure by figure."""
     found = []
     for row, column in ((row, column) for row in rows for column in table.columns):
-        convergence = _convergence(measured.get((*row, column.evaluation, column.metric), {}).values())
+        convergence = _convergence(results.measured.get((*row, column.evaluation, column.metric), {}).values())
         if convergence and convergence.not_converged:
-            method, training_set = _titles(row).values()
+            method, training_set = _titles(row, results).values()
             counts = f"{convergence.not_converged} of {convergence.fitted}"
             found.append(f"{method}, {training_set}, {column.title}: {counts}")
     if not found:
@@ -156,10 +156,10 @@ def marks(table: Table, rows: Iterable[tuple[str, str]], measured: Measured) -> 
     )
 
 
-def _titles(row: tuple[str, str]) -> dict[str, str]:
+def _titles(row: tuple[str, str], results: Results) -> dict[str, str]:
     method, training_set = row
     return {
-        "Method": METHOD_TITLES.get(method, method),
+        "Method": results.title_of(method),
         "Pretraining set": SET_TITLES.get(training_set, training_set),
     }
 
@@ -168,9 +168,9 @@ def _ours(table: Table, rows: Rows, planned: Planned, results: Results) -> Rende
     def cell(row: tuple[str, str], column: Column) -> str:
         return _cell(results, row, column) if (*row, column.evaluation) in planned else NOT_APPLICABLE
 
-    cells = [_titles(row) | {column.title: cell(row, column) for column in table.columns} for row in rows]
+    cells = [_titles(row, results) | {column.title: cell(row, column) for column in table.columns} for row in rows]
     notes = ("Mean ± sample standard deviation over seeds (number of seeds).", *table.definitions)
-    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results.measured))
+    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results))
 
 
 def _tolerance(results: Results, table: Table) -> float:
@@ -190,20 +190,20 @@ def _tolerance(results: Results, table: Table) -> float:
     return tolerance[table.name]
 
 
-def _published_rows(table: Table, row: tuple[str, str]) -> list[tuple[str, str]]:
+def _published_rows(table: Table, row: tuple[str, str], results: Results) -> list[tuple[str, str]]:
     """(method, pretraining set) of the published rows that a row of ours reproduces."""
     method, training_set = row
-    names = PUBLISHED_METHODS.get((table.published or "", method), ())
-    return [(name, SET_TITLES.get(training_set, training_set)) for name in names]
+    on = SET_TITLES.get(training_set, training_set)
+    return [(name, on) for name in results.published_as(table.published, method)]
 
 
-def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column) -> Published:
+def _published(figures: Figures, table: Table, row: tuple[str, str], column: Column, results: Results) -> Published:
     method, _ = row
     if table.published is None or column.published is None:
         return UNKNOWN
     if column.published_for is not None and method not in column.published_for:
         return UNKNOWN
-    found = (figures.get((table.published, *name, column.published)) for name in _published_rows(table, row))
+    found = (figures.get((table.published, *name, column.published)) for name in _published_rows(table, row, results))
     return combined([figure for figure in found if figure])
 
 
@@ -215,9 +215,9 @@ def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Res
         of_row = [figure for figure in ours if (figure.method, figure.training_set) == row]
         cells += [_line_of(figure, results) for figure in of_row]
         if of_row:
-            reproduced_rows.update(_published_rows(table, row))
+            reproduced_rows.update(_published_rows(table, row, results))
         else:
-            cells.append(_line(_titles(row), "all", None, NOT_APPLICABLE, "", NOT_APPLICABLE))
+            cells.append(_line(_titles(row, results), "all", None, NOT_APPLICABLE, "", NOT_APPLICABLE))
     cells += _published_only(table, reproduced_rows, published)
     tolerance = _tolerance(results, table)
     notes = (
@@ -234,13 +234,13 @@ def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Res
         *table.definitions,
         *table.notes,
     )
-    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results.measured))
+    return Rendered(table.name, table.title, cells, notes, marks(table, rows, results))
 
 
 def _line_of(figure: Figure, results: Results) -> dict[str, str]:
     row = (figure.method, figure.training_set)
     return _line(
-        _titles(row),
+        _titles(row, results),
         figure.column.title,
         figure.published,
         _cell(results, row, figure.column),
@@ -315,8 +315,9 @@ def _figure(results: Results, published: Figures, table: Table, row: tuple[str, 
         table=table,
         column=column,
         method=row[0],
+        method_title=results.title_of(row[0]),
         training_set=row[1],
-        published=_published(published, table, row, column),
+        published=_published(published, table, row, column, results),
         ours=summary,
         own_spread=next((metric.spread for metric in values.values()), None),
         absent=_absent(results, row, column) if summary is None else None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from results.claimed import Claims
 from results.claims import FAMILYWISE, Claim, Comparison, Worlds, decide, explained
-from results.definitions import COLUMNS, METHOD_TITLES, NOT_RUN, SET_TITLES
+from results.definitions import COLUMNS, NOT_RUN, SET_TITLES
 from results.outcome import Outcome
 from results.plan import Results
 
@@ -21,6 +21,7 @@ class Line:
         better: the method that is claimed to be better.
         lower_is_better: as with errors.
         comparison: against one of the baselines.
+        titles: of the better one and of the baseline, as printed.
         outcome: in a word; that of a figure is the same for all baselines.
     """
 
@@ -30,6 +31,7 @@ class Line:
     better: str
     lower_is_better: bool
     comparison: Comparison
+    titles: tuple[str, str]
     outcome: Outcome
 
     @property
@@ -45,17 +47,13 @@ class Line:
     @property
     def title(self) -> str:
         """The claim in words."""
-        return f"{self.about}: {title_of(self.better)} {self.side} {title_of(self.comparison.baseline)}"
+        better, baseline = self.titles
+        return f"{self.about}: {better} {self.side} {baseline}"
 
     @property
     def side(self) -> str:
         """On which the better one is claimed to lie."""
         return "below" if self.lower_is_better else "above"
-
-
-def title_of(method: str) -> str:
-    """A method as it is printed."""
-    return METHOD_TITLES.get(method, method)
 
 
 def title_of_set(training_set: str) -> str:
@@ -97,14 +95,17 @@ def _lines(results: Results, section: Claims) -> Iterator[Line]:
                 section.margin,
                 section.lower_is_better[name],
             )
-            yield from _lines_of(claim, training_set, section.better)
+            yield from _lines_of(claim, training_set, section.better, results)
 
 
-def _lines_of(claim: Claim, training_set: str, better: str) -> Iterator[Line]:
+def _lines_of(claim: Claim, training_set: str, better: str, results: Results) -> Iterator[Line]:
+    def line(figure: str | None, comparison: Comparison, outcome: Outcome) -> Line:
+        titles = results.title_of(better), results.title_of(comparison.baseline)
+        return Line(claim.name, figure, training_set, better, claim.lower_is_better, comparison, titles, outcome)
+
     for comparison in claim.comparisons:
-        outcome = explained(comparison.outcome or Outcome(NOT_RUN), [comparison])
-        yield Line(claim.name, None, training_set, better, claim.lower_is_better, comparison, outcome)
+        yield line(None, comparison, explained(comparison.outcome or Outcome(NOT_RUN), [comparison]))
     for figure in claim.figures:
         outcome = explained(figure.outcome, figure.comparisons)
         for comparison in figure.comparisons:
-            yield Line(claim.name, figure.name, training_set, better, claim.lower_is_better, comparison, outcome)
+            yield line(figure.name, comparison, outcome)

@@ -17,6 +17,7 @@ from core.errors import InputError, sentence_about
 from core.files import SECONDS_OF_A_LOOK, held_alone, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
+from core.user_code import UserCodeError, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from results.plan import ERROR_FILE
 from results.provenance import identities
@@ -78,6 +79,8 @@ class Task:
                 if self.job.record(self.runs) is None:
                     self._run_stage(folder, leads)
         except InputError as error:
+            if isinstance(error, UserCodeError):
+                traceback.print_exc()
             return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
         except UnrecordableError as error:
             return _report(folder, "failure", str(error), EXIT_FAILED)
@@ -88,6 +91,8 @@ class Task:
             if isinstance(error, OSError) and (sentence := sentence_about(error)):
                 return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
             traceback.print_exc()
+            if sentence := sentence_of(error):
+                return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
             return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
         return 0
 

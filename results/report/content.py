@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from core.exhibits import CURVES_FILE
 from results.claim_tables import CLAIMS, GAIN, SET, SINGLE_FIGURES, ClaimTable, tables_of_claims
 from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
-from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
+from results.definitions import NOT_MEASURED, NOT_RUN, SET_TITLES, TABLES, Table
 from results.gain import steps_of_gain
 from results.outcome import Outcome
 from results.plan import Results
@@ -107,7 +107,8 @@ class Comparisons:
 
 def content_of(results: Results, runs: Path) -> dict[str, Any]:
     """Everything that the template shows, by name."""
-    methods = list(dict.fromkeys(job.tags["method"] for job in results.jobs if "method" in job.tags))
+    named = dict.fromkeys(job.tags["method"] for job in results.jobs if "method" in job.tags)
+    methods = {method: results.title_of(method) for method in named}
     every, lines, steps = figures(results), tested(results), steps_of_gain(results)
     claims = [line for line in lines if line.figure is None]
     comparisons = {table.name: _comparisons(table) for table in tables_of_claims(results)}
@@ -116,7 +117,7 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
     return {
         "profile": results.profile["name"],
         "compares": results.profile["compares_with"] == "paper",
-        "methods": [(METHOD_TITLES.get(method, method), number % 8) for number, method in enumerate(methods)],
+        "methods": [(title, number % 8) for number, title in enumerate(methods.values())],
         "sets": [
             SET_TITLES.get(name, name) for name in dict.fromkeys(it.training_set for it in every) if name != "none"
         ],
@@ -189,12 +190,12 @@ def _sections(results: Results, every: Sequence[Figure]) -> list[Section]:
         part = [it for it in every if it.table.name == table.name]
         if part and (any(it.ours for it in part) or table.published):
             rows = dict.fromkeys((it.method, it.training_set) for it in part)
-            sections.append(_section(table, part, compares, marks(table, rows, results.measured)))
+            sections.append(_section(table, part, compares, marks(table, rows, results)))
     return sections
 
 
 def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Sequence[str]) -> Section:
-    methods = list(dict.fromkeys(it.method for it in part))
+    methods = {it.method: it.method_title for it in part}
     sets: dict[str, list[FigureLine]] = {}
     for training_set, column in dict.fromkeys((it.training_set, it.column) for it in part):
         alike = {it.method: it for it in part if (it.training_set, it.column) == (training_set, column)}
@@ -203,7 +204,7 @@ def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Seque
         )
     return Section(
         table.title,
-        [METHOD_TITLES.get(method, method) for method in methods],
+        list(methods.values()),
         sets,
         (*marked, *table.definitions, *(table.notes if compares else ())),
     )
@@ -241,7 +242,7 @@ def _curves(results: Results, runs: Path, problems: list[str]) -> dict[str, list
     return curves
 
 
-def _reliability(results: Results, methods: Sequence[str], problems: list[str]) -> list[Picture]:
+def _reliability(results: Results, methods: Mapping[str, str], problems: list[str]) -> list[Picture]:
     diagrams: dict[str, dict[str, list[Any]]] = {}
     for job, record in results.done:
         found = record.provenance.get("reliability")

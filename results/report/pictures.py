@@ -14,13 +14,13 @@ from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from core.errors import InputError
 from results.claims import Comparison
-from results.definitions import METHOD_TITLES, SET_TITLES
+from results.definitions import SET_TITLES
 from results.gain import BETTER, WORSE, Step
 from results.plan import Results
 from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_svg, figure
 from results.statistics import summarise
 from results.tables import Figure
-from results.tested import Line, tested, title_of
+from results.tested import Line, tested
 
 COLOURS = Path(__file__).with_name("colours.css")
 OUTCOMES = {"holds": (GOOD, "o", True), "does not hold": (BAD, "X", True)}  # colour, marker, whether it is filled
@@ -37,9 +37,9 @@ class Picture:
     caption: str
 
 
-def colour_of(method: str, methods: Sequence[str]) -> str:
+def colour_of(method: str, methods: Mapping[str, str]) -> str:
     """A method's colour, by its place in the plan."""
-    return METHODS[methods.index(method) % len(METHODS)]
+    return METHODS[list(methods).index(method) % len(METHODS)]
 
 
 def forest(claims: Sequence[Line]) -> str | None:
@@ -64,11 +64,11 @@ def forest(claims: Sequence[Line]) -> str | None:
                     annotation_clip=False,
                 )
             _name_rows(axes, [f"{it.title}{f', {it.training_set}' if several else ''}" for it in part])
-            axes.set_title(_direction(part[0].lower_is_better, f"{title_of(part[0].better)} − baseline"))
+            axes.set_title(_direction(part[0].lower_is_better, f"{part[0].titles[0]} − baseline"))
         return as_svg(drawn, "The paper's claims with their simultaneous confidence intervals")
 
 
-def gain(steps: Sequence[Step], methods: Sequence[str]) -> str | None:
+def gain(steps: Sequence[Step], methods: Mapping[str, str]) -> str | None:
     """What each step adds to every claim's mean, in the colour of the method it leads to; None without intervals."""
     drawn_steps = [step for step in steps if step.comparison.interval]
     if not drawn_steps:
@@ -135,7 +135,7 @@ def standing_alone(results: Results) -> str:
     return f"{element[:end]}<style>{style}</style>{element[end:]}\n"
 
 
-def shots(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
+def shots(figures: Sequence[Figure], methods: Mapping[str, str]) -> list[Picture]:
     """Accuracy over the number of labelled images a class, one picture for each evaluation and pretraining set."""
     pictures = []
     for evaluation, training_set in dict.fromkeys((it.column.evaluation, it.training_set) for it in figures):
@@ -147,7 +147,7 @@ def shots(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
             axes = drawn.subplots()
             for method in dict.fromkeys(it.method for it in part):
                 of_method = [it for it in part if it.method == method]
-                _shots_of(axes, of_method, METHOD_TITLES.get(method, method), colour_of(method, methods))
+                _shots_of(axes, of_method, methods[method], colour_of(method, methods))
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter(ScalarFormatter())
             axes.set_xticks(sorted({_shots_in(it) for it in part}))
@@ -178,7 +178,7 @@ def _shots_of(axes: Axes, figures: Sequence[Figure], label: str, colour: str) ->
 Epochs = Sequence[Mapping[str, Any]]
 
 
-def training(curves: Mapping[str, Sequence[Epochs]], methods: Sequence[str]) -> list[Picture]:
+def training(curves: Mapping[str, Sequence[Epochs]], methods: Mapping[str, str]) -> list[Picture]:
     """A picture for every quantity: the mean over seeds of every method, in the band of its lowest and highest.
 
     Args:
@@ -200,7 +200,7 @@ def training(curves: Mapping[str, Sequence[Epochs]], methods: Sequence[str]) -> 
                 low, high = ([limit(points[epoch]) for epoch in epochs] for limit in (min, max))
                 axes.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
                 means = [fmean(points[epoch]) for epoch in epochs]
-                axes.plot(epochs, means, color=colour, label=METHOD_TITLES.get(method, method))
+                axes.plot(epochs, means, color=colour, label=methods[method])
             if name in ("accuracy", "kept", "corrected"):
                 axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.set_xlabel("epoch")
@@ -233,7 +233,7 @@ def _by_epoch(seeds: Iterable[Epochs], name: str) -> dict[int, list[float]]:
 Reliability = Mapping[str, Sequence[float]]
 
 
-def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, methods: Sequence[str]) -> Picture:
+def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, methods: Mapping[str, str]) -> Picture:
     """Accuracy over confidence, bin by bin, mean over seeds; on the diagonal, a model knows how sure it may be.
 
     Args:
@@ -251,7 +251,7 @@ def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, metho
                 for key in ("confidence", "accuracy")
             )
             colour = colour_of(method, methods)
-            axes.plot(x, y, color=colour, marker="o", label=METHOD_TITLES.get(method, method))
+            axes.plot(x, y, color=colour, marker="o", label=methods[method])
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="confidence", title=f"{title}: accuracy")
@@ -259,7 +259,7 @@ def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, metho
         return Picture(as_svg(drawn, f"Reliability diagram of {title}"), "")
 
 
-def bars(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
+def bars(figures: Sequence[Figure], methods: Mapping[str, str]) -> list[Picture]:
     """A group of bars for each figure, one a method, with the paper's figure as a diamond; a picture for each set."""
     pictures = []
     for training_set in dict.fromkeys(it.training_set for it in figures):
@@ -279,7 +279,7 @@ def bars(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
                         axes.errorbar(it.ours.mean, y, xerr=it.spread or 0.0, color=INK, capsize=2, elinewidth=1)
                     for value in it.published.values:
                         axes.plot([value], [y], "D", color=INK, fillstyle="none")
-                axes.barh([0], [0], color=colour_of(method, methods), label=METHOD_TITLES.get(method, method))
+                axes.barh([0], [0], color=colour_of(method, methods), label=methods[method])
             axes.plot([], [], "D", color=INK, fillstyle="none", linestyle="none", label="paper")
             axes.set_yticks(range(len(titles)), titles, color=INK)
             axes.invert_yaxis()
