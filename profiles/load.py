@@ -20,6 +20,7 @@ from profiles.schema import Profile
 FOLDER = Path(__file__).parent
 OF_A_SITE = ("data", "resources", "slurm")
 YAML_SUFFIXES = (".yaml", ".yml")
+WHO_IS_COMPARED = ("better", "baselines", "comparisons", "steps")  # keys of a section of claims
 KEY = "[key]"  # pydantic's mark for a key that is at fault itself
 
 
@@ -126,6 +127,8 @@ def _merged(base: Any, values: Any) -> Any:
 
     Where there is nothing to take away, null stays: whether the key may have it, validation says.
     """
+    if isinstance(base, dict) and _are_comparisons(values):
+        return {key: value for key, value in base.items() if key not in WHO_IS_COMPARED} | {"comparisons": values}
     if not isinstance(base, dict) or not isinstance(values, dict):
         return values
     merged = dict(base)
@@ -135,6 +138,11 @@ def _merged(base: Any, values: Any) -> Any:
         else:
             merged[key] = _merged(base.get(key), value)
     return merged
+
+
+def _are_comparisons(values: Any) -> bool:
+    """Whether a list says of methods that they are better than others, as in place of a section of claims."""
+    return isinstance(values, list) and all(isinstance(one, dict) and "better" in one for one in values)
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -162,7 +170,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     if value is None and values.get(last) is not None:
         del values[last]
     else:
-        values[last] = value
+        values[last] = _merged(values.get(last), value) if _are_comparisons(value) else value
 
 
 def _explanation(error: ValidationError, values: dict[str, Any]) -> str:

@@ -51,7 +51,7 @@ def steps_of_gain(results: Results) -> list[Step]:
     section = results.claims
     if section is None or not section.steps:
         return []
-    sets = sets_with(results, section.better, section.steps[:-1])
+    sets = sets_with(results, section.steps[-1], section.steps[:-1])
     pairs = list(pairwise(section.steps))
     return [
         Step(

@@ -108,8 +108,8 @@ def ship(results: Results) -> str:
             f"Profile {name} has claims of {worlds} worlds, and {WORLDS_FOR_A_VERDICT} are needed to ship them: run "
             "more seeds."
         )
-    better = results.claims.better if results.claims else None
-    seeds = {int(seed) for (method, *_), by_seed in results.measured.items() if method == better for seed in by_seed}
+    better = results.claims.tests if results.claims else {}
+    seeds = {int(seed) for (method, *_), by_seed in results.measured.items() if method in better for seed in by_seed}
     shipped = Shipped(
         commits=commits_of(results),
         worlds=sorted(seeds),
@@ -162,6 +162,7 @@ def digest_of(profile: Mapping[str, Any]) -> str:
     }
     section = values.get("claims") or {}
     compared = {section.get("better"), *section.get("baselines", ())}
+    compared.update(name for pair in section.get("comparisons", ()) for name in pair.values())
     values["methods"] = {
         name: _without(method, TABLE_ROW) for name, method in values.get("methods", {}).items() if name in compared
     }

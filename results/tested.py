@@ -84,18 +84,22 @@ def figures_of(results: Results, method: str, training_set: str, figures: Sequen
 
 
 def _lines(results: Results, section: Claims) -> Iterator[Line]:
-    sets = sets_with(results, section.better, section.baselines)
-    for training_set in sets:
+    tests = [
+        (better, baselines, training_set)
+        for better, baselines in section.tests.items()
+        for training_set in sets_with(results, better, baselines)
+    ]
+    for better, baselines, training_set in tests:
         for name, figures in section.primary.items():
             claim = decide(
                 name,
-                figures_of(results, section.better, training_set, figures),
-                {it: figures_of(results, it, training_set, figures) for it in section.baselines},
-                FAMILYWISE / (len(section.primary) * len(sets)),
+                figures_of(results, better, training_set, figures),
+                {it: figures_of(results, it, training_set, figures) for it in baselines},
+                FAMILYWISE / (len(section.primary) * len(tests)),
                 section.margin,
                 section.lower_is_better[name],
             )
-            yield from _lines_of(claim, training_set, section.better, results)
+            yield from _lines_of(claim, training_set, better, results)
 
 
 def _lines_of(claim: Claim, training_set: str, better: str, results: Results) -> Iterator[Line]:

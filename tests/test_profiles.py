@@ -25,7 +25,7 @@ def test_shipped_profiles_expand(name):
         ("pretrain.schedule.epoch=3", ["unknown key 'pretrain.schedule.epoch'", "'pretrain.schedule.epochs'"]),
         ("claims.better=ce", ["claims: ce is among the baselines", "take it out"]),
         ("claims.baselines=[ce, ce]", ["claims.baselines: ce stands there twice"]),
-        ("claims.baselines=[]", ["claims.baselines", "at least 1 item"]),
+        ("claims.baselines=[]", ["claims: name who is compared", "better and baselines, or by comparisons"]),
         (
             "claims.baselines=[ce, plain]",
             ["claims.baselines names plain, but methods has ce, ce-strong-view, no-correction"],

@@ -160,9 +160,9 @@ def _tiles(results: Results, claims: Sequence[Line]) -> list[tuple[str, str, str
 
 def _holding(claims: Sequence[Line]) -> str:
     """How many claims hold against all their baselines, of those whose every comparison has a verdict."""
-    words: dict[tuple[str, str], list[str]] = {}
+    words: dict[tuple[str, str, str], list[str]] = {}
     for line in claims:
-        words.setdefault((line.training_set, line.claim), []).append(line.outcome.word)
+        words.setdefault((line.training_set, line.better, line.claim), []).append(line.outcome.word)
     judged = [one for one in words.values() if not {NOT_RUN, NO_VERDICT} & set(one)]
     return f"{sum(set(one) == {'holds'} for one in judged)} of {len(judged)}" if judged else "no verdict"
 

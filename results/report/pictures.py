@@ -64,7 +64,8 @@ def forest(claims: Sequence[Line]) -> str | None:
                     annotation_clip=False,
                 )
             _name_rows(axes, [f"{it.title}{f', {it.training_set}' if several else ''}" for it in part])
-            axes.set_title(_direction(part[0].lower_is_better, f"{part[0].titles[0]} − baseline"))
+            better = " or ".join(dict.fromkeys(it.titles[0] for it in part))
+            axes.set_title(_direction(part[0].lower_is_better, f"{better} − baseline"))
         return as_svg(drawn, "The paper's claims with their simultaneous confidence intervals")
 
 
