@@ -39,6 +39,7 @@ class Backbone(nn.Module):
 
     def __init__(self, config: BackboneConfig, classes: int, precision: str) -> None:
         super().__init__()
+        self.architecture = config
         self.trunk = _ResNet(config)
         self.feature_size = self.trunk.fc.in_features * config.width // 64
         self.trunk.fc = nn.Identity()

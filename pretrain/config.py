@@ -214,13 +214,11 @@ class EvaluationConfig(Config):
     """How images are shown to a checkpoint.
 
     Attributes:
-        backbone: of the checkpoint.
         view: of the images.
         batch_size: of each process.
         workers: image-loading processes for each process; not part of the identity.
     """
 
-    backbone: BackboneConfig
     view: EvaluationView
     batch_size: Positive
     workers: Workers

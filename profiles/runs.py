@@ -38,7 +38,6 @@ def detections(profile: Profile, seed: int, needs: Needs, place: str, tags: Mapp
         "seed": seed,
         "coco": profile.data.coco.folder,
         "classes": profile.data.coco.classes,
-        "backbone": values(profile.pretrain.backbone),
         **constants,
     }
     return [
@@ -181,7 +180,7 @@ class Run:
             "seed": self.seed,
             "imagenet": self.profile.data.imagenet,
             "keep_classifier": self.shares_imagenet_classes,
-            **self._shown,
+            "batch_size": evaluate.batch_size,
             **constants,
         }
         resources = self.profile.resources.finetune
@@ -215,7 +214,6 @@ class Run:
             "webvision": trained_on["webvision"],
             "classes": trained_on["classes"],
             "seed": self.seed,
-            "backbone": values(self.profile.pretrain.backbone),
             "view": values(centre if retrain.view == "centre" else views),
             "schedule": values(retrain.schedule),
             "arithmetic": values(self.profile.pretrain.arithmetic),
@@ -283,15 +281,10 @@ class Run:
             reads.append(Source("data.imagenet", self.profile.data.imagenet))
         return reads
 
-    @property
-    def _shown(self) -> dict[str, Any]:
-        """What every evaluation is told about the checkpoint and its batches."""
-        backbone = values(self.profile.pretrain.backbone)
-        return {"backbone": backbone, "batch_size": self.profile.evaluate.batch_size}
-
     def _evaluation(self, kind: str, stage: str, config: dict[str, Any], needs: Needs, *reads: Source) -> Job:
+        config = {"batch_size": self.profile.evaluate.batch_size, **config}
         options = {"workers": self.profile.evaluate.workers}
-        return self._job(kind, stage, self._shown | config, options, needs, self.profile.resources.evaluate, reads)
+        return self._job(kind, stage, config, options, needs, self.profile.resources.evaluate, reads)
 
     def _job(
         self,

@@ -30,7 +30,6 @@ CONFIG = {
     "webvision": "webvision",
     "classes": 10,
     "method": CONSTANTS.model_dump(),
-    "backbone": SMALL.model_dump(),
     "view": {"resize": 32, "crop": 28},
     "batch_size": 37,
     "workers": 0,

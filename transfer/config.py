@@ -19,7 +19,7 @@ from core.config import (
     Seed,
 )
 from data.config import SubsetConfig, WeakViews
-from pretrain.config import BackboneConfig, EvaluationConfig, RuntimeConfig, TrainingConfig
+from pretrain.config import EvaluationConfig, RuntimeConfig, TrainingConfig
 
 DETECTION_PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
 
@@ -194,7 +194,6 @@ class DetectionConfig(DetectionRecipe):
         seed: of the new layers, the order of images, their views and the choice of proposals.
         coco: the data set's folder.
         classes: how many categories it has.
-        backbone: of the checkpoint.
         schedule: length and decay.
         runtime: loading processes, how often state and log are written; no part of the identity.
     """
@@ -202,6 +201,5 @@ class DetectionConfig(DetectionRecipe):
     seed: Seed
     coco: OnDisk
     classes: Positive
-    backbone: BackboneConfig
     schedule: DetectionSchedule
     runtime: RuntimeConfig

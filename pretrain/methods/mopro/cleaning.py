@@ -44,9 +44,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     images = training_images(constants, workspace)
     written = workspace.folder / PSEUDO_LABELS_FILE
     with process_group() as device:
-        method = constants.method
-        path = workspace.inputs["checkpoint"] / MODEL_FILE
-        encoder, prototypes = load_encoder(path, constants.backbone, method.embedding_size)
+        encoder, prototypes = load_encoder(workspace.inputs["checkpoint"] / MODEL_FILE)
         judged = judge(encoder.to(device), prototypes.to(device), images, constants, workspace, device)
         pseudo, kept = judged.pseudo, judged.kept
         truth = read_hidden_truth(images)

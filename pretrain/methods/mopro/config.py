@@ -2,7 +2,7 @@
 
 from core.config import Classes, OnDisk
 from data.config import EvaluationView, TrainingViews
-from pretrain.config import BackboneConfig, EvaluationConfig, TrainingConfig, TrainingSetConfig
+from pretrain.config import EvaluationConfig, TrainingConfig, TrainingSetConfig
 from pretrain.methods.mopro.spec import MoProConfig
 
 
@@ -22,11 +22,9 @@ class RetrainingConfig(TrainingConfig):
     Attributes:
         webvision: the data set's folder.
         classes: number of classes of the data set.
-        backbone: of the checkpoint.
         view: of the images: the centre, of which features are computed once, or pretraining's weak view.
     """
 
     webvision: OnDisk
     classes: Classes
-    backbone: BackboneConfig
     view: EvaluationView | TrainingViews

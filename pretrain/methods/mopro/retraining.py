@@ -51,7 +51,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     model_file = workspace.folder / MODEL_FILE
     with process_group() as device:
         checkpoint = workspace.inputs["checkpoint"] / MODEL_FILE
-        model = load_classifier(checkpoint, constants.backbone, constants.arithmetic.precision)
+        model = load_classifier(checkpoint, constants.arithmetic.precision)
         place(model, constants.arithmetic, device)
         source = frozen_features(model, images, constants, workspace, device)
         model.classifier = new_classifier(model.feature_size, constants.classes, constants.seed)
@@ -105,7 +105,6 @@ def frozen_features(
     """Features of the images: computed once where the view never changes, else anew for every view."""
     if isinstance(constants.view, EvaluationView):
         shown = EvaluationConfig(
-            backbone=constants.backbone,
             view=constants.view,
             batch_size=constants.schedule.batch_size,
             workers=constants.runtime.workers,
