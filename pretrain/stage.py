@@ -1,6 +1,7 @@
 """The pretraining stage: one method, one training set, one seed, to one exported model."""
 
 from collections.abc import Mapping
+from inspect import getattr_static
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
-from core.user_code import mistake
+from core.user_code import mistake, require_takes
 from core.workspace import MODEL_FILE, Workspace
 from data.lists import write_list
 from data.loading import ViewedImages, permutations
@@ -62,17 +63,30 @@ def build_method(constants: PretrainConfig, images: int) -> nn.Module:
     """
     torch.manual_seed(constants.seed)
     setting = Setting(constants.backbone, constants.classes, images, constants.seed, constants.arithmetic.precision)
-    built = constants.method.build(setting)
+    method = constants.method
+    require_takes(type(method).build, method, setting)
+    built = method.build(setting)
     if not isinstance(built, nn.Module) or not isinstance(getattr(built, "encoder", None), Backbone):
         raise mistake(
-            type(constants.method).build,
+            type(method).build,
             "what it builds is no module with an encoder, expected one of setting.classifier() or "
             "setting.projecting_encoder() under that name",
         )
+    require_takes(type(built).forward, built, "batch")
     return built
 
 
+VIEWS = {"weak": weak_view, "strong": strong_view}
+
+
 def views_of(constants: PretrainConfig) -> list[View]:
-    """The views of an image that the method of the configuration takes, in its order."""
-    makers = {"weak": weak_view, "strong": strong_view}
-    return [makers[name](constants.views) for name in constants.method.views]
+    """The views of an image that the method of the configuration takes, in its order.
+
+    Raises:
+        UserCodeError: there is no such view.
+    """
+    named = constants.method.views
+    if not named or not set(named) <= VIEWS.keys():
+        declared = getattr_static(type(constants.method), "views")
+        raise mistake(declared.fget, f"its views are {named}, expected some of {', '.join(VIEWS)}")
+    return [VIEWS[name](constants.views) for name in named]

@@ -272,6 +272,7 @@ LOGITS = "logits = self.encoder(batch.views[0]); "
         (BUILD, LOGITS + "return Outcome.trusting(batch.labels, logits, mine=torch.zeros(()))", ["without a gradient"]),
         (BUILD, LOGITS + "return Outcome({'a': logits.sum()}, batch.labels[1:], None, None)", ["labels of shape [39]"]),
         ("return nn.Linear(2, 2)", "return None", ["line 18", "is no module with an encoder"]),
+        (f"{BUILD}\n    views = property(lambda self: ('soft',))", FORWARD, ["line 20", "('soft',)", "weak, strong"]),
     ],
 )
 def test_what_a_method_must_not_give_is_told_with_file_and_line(miniature, tmp_path, build, forward, parts):
@@ -280,6 +281,21 @@ def test_what_a_method_must_not_give_is_told_with_file_and_line(miniature, tmp_p
     with pytest.raises(UserCodeError) as error:
         stage.run(configuration(file, "Mine"), Workspace(tmp_path, {"data": miniature}))
     assert str(file) in error.value.sentence
+    assert all(part in error.value.sentence for part in parts), error.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "parts"),
+    [
+        ("forward(self, batch)", "forward(self, views, labels)", ["line 12", "Model.forward(self, views, labels)"]),
+        ("build(self, setting)", "build(self)", ["line 18", "Mine.build(self) too many positional arguments"]),
+    ],
+)
+def test_a_function_that_takes_other_arguments_is_told_with_its_line(miniature, tmp_path, right, wrong, parts):
+    file = tmp_path / "mine.py"
+    file.write_text(HEAD.format(build=BUILD, forward=FORWARD).replace(right, wrong))
+    with pytest.raises(UserCodeError) as error:
+        stage.run(configuration(file, "Mine"), Workspace(tmp_path, {"data": miniature}))
     assert all(part in error.value.sentence for part in parts), error.value.sentence
 
 
