@@ -43,7 +43,7 @@ def measure() -> Comparison:
     """
     torch.manual_seed(0)
     model = Classifier(BACKBONE, classes=10).eval()
-    constants = EvaluationConfig(backbone=BACKBONE, view=EvaluationView(resize=64, crop=64), batch_size=100, workers=0)
+    constants = EvaluationConfig(view=EvaluationView(resize=64, crop=64), batch_size=100, workers=0)
     with tempfile.TemporaryDirectory() as folder:
         build.run(WORLD, Workspace(Path(folder)))
         tables = {split: read_classification(Path(folder) / "VOCdevkit", split, 20) for split in ("trainval", "test")}

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.measuring import Comparison, compare
-from pretrain.mopro import move_prototypes
+from pretrain.methods.mopro.model import move_prototypes
 
 CLASSES, EMBEDDING, BATCH, MOMENTUM = 1000, 128, 256, 0.999
 

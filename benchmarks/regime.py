@@ -18,7 +18,6 @@ from tabulate import tabulate
 
 from core.ending import ended
 from core.errors import InputError
-from results.definitions import METHOD_TITLES
 from results.plan import PlannedJob, Results, read_results
 from results.schema import Metric, Record
 from results.statistics import Summary, summarise
@@ -126,6 +125,7 @@ class Study:
         }
         self._columns = list(results.columns.values())
         self._seconds = [(_kind(job), record.cost.seconds) for job, record in results.done]
+        self.title_of = results.title_of
         self.methods = list(dict.fromkeys(method for method, _, _ in self._measured))
         self.worlds = sorted({world for _, _, world in self._measured})
 
@@ -244,7 +244,7 @@ class Study:
                 leads = [] if method == METHOD else self.leads(method, column.evaluation, column.metric)
                 row: Row = {
                     "figure": column.title,
-                    "method": METHOD_TITLES.get(method, method),
+                    "method": self.title_of(method),
                     "worlds": len(mine),
                     "mean": statistics.fmean(mine),
                     "spread between worlds": _spread(mine),
@@ -267,7 +267,7 @@ class Study:
                 part = added / spread if added is not None and spread else None
                 row: Row = {
                     "MoPro's lead": column.title,
-                    "over": METHOD_TITLES.get(other, other),
+                    "over": self.title_of(other),
                     "worlds": len(pairs),
                     "spread": spread,
                     "sampling adds": added,

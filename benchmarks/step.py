@@ -20,10 +20,11 @@ from torch import nn
 from benchmarks.measuring import Comparison, compare, seconds, spread
 from core.ending import ended
 from pretrain.backbone import Classifier, ProjectingEncoder
-from pretrain.config import BackboneConfig, MoProConfig
+from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
-from pretrain.mopro import MoPro, correct_labels
-from pretrain.objective import Outcome
+from pretrain.methods.mopro.model import MoPro, correct_labels
+from pretrain.methods.mopro.spec import MoProConfig
+from pretrain.objective import Batch, Outcome
 
 CLASSES, BATCH, SIZE, QUEUE, EMBEDDING = 1000, 256, 224, 8192, 128
 SMALL_BATCH = 16  # of the whole step on a CPU
@@ -70,8 +71,8 @@ class AuthorsWay(nn.Module):
         self.encoder, self.momentum_encoder = copy.deepcopy(method.encoder), copy.deepcopy(method.momentum_encoder)
         self.queue, self.start, self.prototypes = method.queue.T.clone(), 0, method.prototypes.clone()
 
-    def forward(self, views: list[torch.Tensor], labels: torch.Tensor, *, epoch: int, step: int) -> Outcome:
-        weak, strong = views
+    def forward(self, batch: Batch) -> Outcome:
+        (weak, strong), labels = batch.views, batch.labels
         logits, embeddings = self.encoder(weak)
         with torch.no_grad():
             parameters = zip(self.encoder.parameters(), self.momentum_encoder.parameters(), strict=True)
@@ -118,10 +119,10 @@ def measure() -> Comparison:
     reference = AuthorsWay(ours)
     images = torch.zeros(BATCH, 3, SIZE, SIZE)
     images[:, 0, 0, 0] = torch.arange(BATCH)
-    views = [images, images]
+    batch = Batch([images, images], labels, torch.arange(BATCH), epoch=0, step=0)
 
     for _ in range(2):  # the first finds prototypes of zeros
-        mine, theirs = (method(views, labels, epoch=0, step=0) for method in (ours, reference))
+        mine, theirs = (method(batch) for method in (ours, reference))
         torch.testing.assert_close(mine.losses, theirs.losses)
         torch.testing.assert_close(ours.prototypes, reference.prototypes)
         assert 0 < theirs.kept.sum() < BATCH
@@ -129,16 +130,16 @@ def measure() -> Comparison:
     return compare(
         what,
         "the authors' way",
-        lambda: _train(reference, views, labels),
-        lambda: _train(ours, views, labels),
+        lambda: _train(reference, batch),
+        lambda: _train(ours, batch),
         rounds=15,
         goal=5,
     )
 
 
-def _train(method: nn.Module, views: list[torch.Tensor], labels: torch.Tensor) -> None:
+def _train(method: nn.Module, batch: Batch) -> None:
     method.zero_grad()
-    torch.stack(list(method(views, labels, epoch=0, step=0).losses.values())).sum().backward()
+    torch.stack(list(method(batch).losses.values())).sum().backward()
 
 
 def main() -> int:
@@ -154,13 +155,16 @@ def main() -> int:
     }
     views = [torch.randn(SMALL_BATCH, 3, SIZE, SIZE) for _ in range(2)]
     labels = torch.randint(CLASSES, (SMALL_BATCH,))
-    of_method = {name: views[:1] if name == "cross-entropy" else views for name in methods}
+    of_method = {
+        name: Batch(views[:1] if name == "cross-entropy" else views, labels, torch.arange(SMALL_BATCH), epoch=0, step=0)
+        for name in methods
+    }
     for name, method in methods.items():
-        _train(method, of_method[name], labels)
+        _train(method, of_method[name])
     times: dict[str, list[float]] = {name: [] for name in methods}
     for _ in range(ROUNDS):
         for name, method in methods.items():
-            times[name].append(seconds(partial(_train, method, of_method[name], labels)))
+            times[name].append(seconds(partial(_train, method, of_method[name])))
     rows = [_row(name, of_step, times["cross-entropy"]) for name, of_step in times.items()]
     print(f"ResNet-50, batch {SMALL_BATCH}, {SIZE} x {SIZE} pixels, one thread; the goal for MoPro is 1.40\n")
     print(tabulate(rows, headers="keys", tablefmt="github"))

@@ -18,8 +18,12 @@ from core.ending import ended
 from core.errors import InputError
 from core.files import write_json
 from pretrain.backbone import memory_format
-from pretrain.config import CrossEntropyConfig, MoProConfig, PretrainConfig
+from pretrain.config import PretrainConfig
 from pretrain.loop import TrainingState
+from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
+from pretrain.methods.method import Method
+from pretrain.methods.mopro.spec import MoProConfig
+from pretrain.objective import Batch
 from pretrain.stage import build_method
 from profiles.cost import MEASURED_FILE, Measured
 from profiles.load import load_profile
@@ -115,7 +119,7 @@ class _Training:
     def __init__(
         self,
         profile: Profile,
-        method: CrossEntropyConfig | MoProConfig,
+        method: Method,
         views: list[torch.Tensor],
         device: torch.device,
     ) -> None:
@@ -127,14 +131,15 @@ class _Training:
             seed=0,
             **dict(profile.pretrain),
         )
-        self.state = TrainingState.fresh(build_method(constants), constants, device)
+        self.state = TrainingState.fresh(build_method(constants, len(views[0])), constants, device)
         self.views = views
         self.labels = torch.randint(classes, (len(views[0]),), device=device)
+        self.indices = torch.arange(len(views[0]), device=device)
         self.epoch = constants.schedule.epochs - 1
 
     def __call__(self) -> None:
         self.state.method.train()
-        outcome = self.state.method(self.views, self.labels, epoch=self.epoch, step=self.state.step)
+        outcome = self.state.method(Batch(self.views, self.labels, self.indices, self.epoch, self.state.step))
         self.state.advance(outcome, learning_rate=1e-3)
 
 

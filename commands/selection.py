@@ -8,7 +8,7 @@ from pathlib import Path
 from core.errors import InputError
 from profiles.expand import jobs_of
 from profiles.load import load_profile
-from profiles.schema import UNTRAINED, Profile
+from profiles.schema import Profile
 from slurm.jobs import Job, in_order
 
 
@@ -69,8 +69,7 @@ def _is_of(job: Job, profile: Profile, methods: Collection[str], seeds: Collecti
     method = job.tags.get("method")
     if method is None:
         return False
-    is_pretrained = method != UNTRAINED and method not in profile.released
-    of_seeds = not seeds or not is_pretrained or int(job.tags["seed"]) in seeds
+    of_seeds = not seeds or method not in profile.pretrained or int(job.tags["seed"]) in seeds
     return of_seeds and (not methods or method in methods)
 
 

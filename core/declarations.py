@@ -136,18 +136,12 @@ class Run:
         return Work(
             kind,
             stage,
-            {**self.shown, **config},
+            {"batch_size": evaluate.batch_size, **config},
             {"workers": evaluate.workers},
             {"checkpoint": checkpoint or self.checkpoint},
             reads=reads,
             images={"evaluation": images},
         )
-
-    @property
-    def shown(self) -> dict[str, Any]:
-        """What every evaluation is told about the checkpoint and its batches."""
-        backbone = self.profile.pretrain.backbone.model_dump(mode="json")
-        return {"backbone": backbone, "batch_size": self.profile.evaluate.batch_size}
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ is written beside it. A mistake in it is told in one sentence with file and line
 """
 
 import hashlib
+import inspect
 import os
 import re
 import sys
 import traceback
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,6 +96,18 @@ def mistake(definition: Any, found: str) -> UserCodeError:
         return UserCodeError(_sentence(code.co_filename, code.co_firstlineno, found))
     module = sys.modules.get(getattr(definition, "__module__", ""))
     return UserCodeError(_sentence(getattr(module, "__file__", None) or repr(definition), None, found))
+
+
+def require_takes(function: Callable[..., Any], *arguments: object) -> None:
+    """Refuse a user's function that cannot be called with these arguments.
+
+    Raises:
+        UserCodeError: it takes others.
+    """
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        raise mistake(function, f"{function.__qualname__}{inspect.signature(function)} {error}") from None
 
 
 def _own_names(module: types.ModuleType) -> list[str]:

@@ -40,7 +40,7 @@ def run(config, workspace):
     root = workspace.dataset(probe.imagenet)
     train, val = (read_split(root, split, probe.classes) for split in ("train", "val"))
     with process_group() as device:
-        trunk = pretrained_trunk(workspace, probe, device)
+        trunk = pretrained_trunk(workspace, device)
         features = pooled_features(trunk, train, "train", probe, workspace, device)
         of_val = pooled_features(trunk, val, "val", probe, workspace, device)
     fitted = LogisticRegression(C=probe.cost, max_iter=probe.iterations).fit(features, train.labels)

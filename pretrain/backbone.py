@@ -34,11 +34,12 @@ class _ResNet(resnet.ResNet):
         return super()._make_layer(block, planes * self._width // 64, *args, **kwargs)
 
 
-class _Backbone(nn.Module):
-    """A trunk and a linear classifier."""
+class Backbone(nn.Module):
+    """A trunk and a linear classifier, which is what an exported model has of every method."""
 
     def __init__(self, config: BackboneConfig, classes: int, precision: str) -> None:
         super().__init__()
+        self.architecture = config
         self.trunk = _ResNet(config)
         self.feature_size = self.trunk.fc.in_features * config.width // 64
         self.trunk.fc = nn.Identity()
@@ -62,7 +63,7 @@ class _Backbone(nn.Module):
             return self.trunk(images).float()
 
 
-class Classifier(_Backbone):
+class Classifier(Backbone):
     """Images to class logits: ``[n, 3, height, width]`` to ``[n, classes]``.
 
     Args:
@@ -78,7 +79,7 @@ class Classifier(_Backbone):
         return self.classifier(self.features(images))
 
 
-class ProjectingEncoder(_Backbone):
+class ProjectingEncoder(Backbone):
     """Images to (class logits ``[n, classes]``, unit embeddings ``[n, embedding_size]``), section 3 of the paper.
 
     Args:

@@ -1,18 +1,21 @@
 """Two kinds of files: the training state, from which a run goes on, and the exported model, which other stages read.
 
-The exported model is a dictionary of tensors with torchvision's names for the trunk and ``fc`` for the classifier
-(MoPro adds ``projection.*`` and ``prototypes``, a release that takes its images in another way ``convention.*``); it is
-read without executing pickled code.
+The exported model is a dictionary of tensors with torchvision's names for the trunk, ``fc`` for the classifier, and
+``architecture.*`` for what the trunk is built like (MoPro adds ``projection.*`` and ``prototypes``, a release that
+takes its images in another way ``convention.*``). It is read without executing pickled code, and nobody has to know
+before what it holds.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from core.errors import InputError
-from pretrain.backbone import Classifier, ProjectingEncoder
+from pretrain.backbone import Backbone, Classifier, ProjectingEncoder
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.tensor_files import fault_of, load_tensors
@@ -23,56 +26,79 @@ BESIDE_A_CLASSIFIER = ("projection.", "prototypes")
 
 def exported(method: nn.Module) -> dict[str, torch.Tensor]:
     """The tensors of a trained method that outlive it, by their names in the exported model."""
-    of_encoder = _by_exported_name(method.get_submodule("encoder"))
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in of_encoder.items()}
+    encoder = method.get_submodule("encoder")
+    assert isinstance(encoder, Backbone)
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in _by_exported_name(encoder).items()}
+    tensors |= architecture_tensors(encoder.architecture)
     if hasattr(method, "prototypes"):
         tensors["prototypes"] = method.get_buffer("prototypes").cpu()
     return tensors
 
 
-def load_classifier(path: Path, config: BackboneConfig, precision: str = "float32") -> Classifier:
+def load_classifier(path: Path, precision: str = "float32") -> Classifier:
     """The exported trunk and classifier, in evaluation mode; ``precision`` is that of the trunk.
 
     Raises:
-        InputError: the file cannot be read, or its keys or shapes are not exactly those of the backbone.
+        InputError: the file cannot be read, or its keys or shapes are not exactly those of its architecture.
     """
-    tensors, convention = _read(path)
-    model = Classifier(config, _classes(tensors, path), precision)
-    of_classifier = {name: tensor for name, tensor in tensors.items() if not name.startswith(BESIDE_A_CLASSIFIER)}
-    _fill(_by_exported_name(model), of_classifier, path, config)
-    if convention != OURS:
-        model.follow(convention)
+    found = _read(path)
+    model = Classifier(found.architecture, _classes(found.tensors, path), precision)
+    of_classifier = {name: tensor for name, tensor in found.tensors.items() if not name.startswith(BESIDE_A_CLASSIFIER)}
+    _fill(_by_exported_name(model), of_classifier, path, found.architecture)
+    if found.convention != OURS:
+        model.follow(found.convention)
     return model.eval()
 
 
-def load_trunk(path: Path, config: BackboneConfig, classes: int, precision: str = "float32") -> Classifier:
+def load_trunk(path: Path, classes: int, precision: str = "float32") -> Classifier:
     """The exported trunk under a fresh classifier, which is drawn from torch's global generator.
 
     Raises:
-        InputError: the file cannot be read, or its trunk's keys or shapes are not exactly those of the backbone.
+        InputError: the file cannot be read, or its trunk's keys or shapes are not exactly those of its architecture.
     """
-    tensors, convention = _read(path)
-    model = Classifier(config, classes, precision)
+    found = _read(path)
+    model = Classifier(found.architecture, classes, precision)
     trunk = {name: place for name, place in _by_exported_name(model).items() if not name.startswith("fc.")}
-    of_trunk = {name: tensor for name, tensor in tensors.items() if not name.startswith(("fc.", *BESIDE_A_CLASSIFIER))}
-    _fill(trunk, of_trunk, path, config)
-    if convention != OURS:
-        model.follow(convention)
+    beside = ("fc.", *BESIDE_A_CLASSIFIER)
+    of_trunk = {name: tensor for name, tensor in found.tensors.items() if not name.startswith(beside)}
+    _fill(trunk, of_trunk, path, found.architecture)
+    if found.convention != OURS:
+        model.follow(found.convention)
     return model
 
 
-def load_encoder(path: Path, config: BackboneConfig, embedding_size: int) -> tuple[ProjectingEncoder, torch.Tensor]:
+def load_encoder(path: Path) -> tuple[ProjectingEncoder, torch.Tensor]:
     """An exported MoPro model whole: the encoder, in evaluation mode, and prototypes ``[classes, embedding_size]``.
 
     Raises:
         InputError: as :func:`load_classifier`; a model without projection or prototypes does not fit.
     """
-    tensors = _tensors_of(path)
-    classes = _classes(tensors, path)
-    encoder = ProjectingEncoder(config, classes, embedding_size)
-    prototypes = torch.empty(classes, embedding_size)
-    _fill(_by_exported_name(encoder) | {"prototypes": prototypes}, tensors, path, config)
-    return encoder.eval(), prototypes
+    found = _read(path)
+    classes, prototypes = _classes(found.tensors, path), found.tensors.get("prototypes")
+    if prototypes is None or prototypes.ndim != 2:
+        raise InputError(f"The checkpoint {path} holds no prototypes: name one that MoPro has trained.")
+    encoder = ProjectingEncoder(found.architecture, classes, prototypes.shape[1])
+    filled = torch.empty(classes, prototypes.shape[1])
+    _fill(_by_exported_name(encoder) | {"prototypes": filled}, found.tensors, path, found.architecture)
+    return encoder.eval(), filled
+
+
+def architecture_of(path: Path) -> BackboneConfig:
+    """What the trunk of an exported model is built like.
+
+    Raises:
+        InputError: the file cannot be read, or does not say.
+    """
+    return _read(path).architecture
+
+
+def architecture_tensors(architecture: BackboneConfig) -> dict[str, torch.Tensor]:
+    """What an exported model holds beside its tensors, so that no reader has to be told."""
+    return {
+        "architecture.depth": torch.tensor(architecture.depth),
+        "architecture.width": torch.tensor(architecture.width),
+        "architecture.small_stem": torch.tensor(architecture.stem == "small"),
+    }
 
 
 def convention_tensors(convention: Convention) -> dict[str, torch.Tensor]:
@@ -94,21 +120,59 @@ def _tensors_of(path: Path) -> dict[str, torch.Tensor]:
     return content
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], Convention]:
-    """The tensors of an exported model, and how its trunk takes images."""
+class _Exported(NamedTuple):
+    """The tensors of a model, what its trunk is built like, and how it takes images."""
+
+    tensors: dict[str, torch.Tensor]
+    architecture: BackboneConfig
+    convention: Convention
+
+
+def _read(path: Path) -> _Exported:
     tensors = _tensors_of(path)
-    expected = convention_tensors(OURS)
+    architecture = _architecture(_taken(tensors, architecture_tensors(BackboneConfig(depth=50))), path)
+    return _Exported(tensors, architecture, _convention(_taken(tensors, convention_tensors(OURS)), path))
+
+
+def _taken(tensors: dict[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor] | None:
+    """Those of some names, taken out; None where one is missing or of another kind, empty where all are missing."""
     found = {name: tensors.pop(name) for name in expected if name in tensors}
+    is_whole = {name: _kind(it) for name, it in found.items()} == {name: _kind(it) for name, it in expected.items()}
+    return found if is_whole or not found else None
+
+
+def _architecture(found: Mapping[str, torch.Tensor] | None, path: Path) -> BackboneConfig:
+    """What the trunk is built like.
+
+    Raises:
+        InputError: the file does not say, or speaks of a network that does not exist.
+    """
     if not found:
-        return tensors, OURS
-    if [(name, *_kind(found[name])) for name in found] != [(name, *_kind(expected[name])) for name in expected]:
+        raise InputError(f"The checkpoint {path} does not say whole of which architecture it is: export it anew.")
+    depth, width, has_small_stem = (value.item() for value in found.values())
+    try:
+        stem = "small" if has_small_stem else "imagenet"
+        return BackboneConfig.model_validate({"depth": depth, "width": width, "stem": stem})
+    except ValidationError:
+        raise InputError(
+            f"The checkpoint {path} speaks of a ResNet-{depth} of width {width}, which there is not: export it anew."
+        ) from None
+
+
+def _convention(found: Mapping[str, torch.Tensor] | None, path: Path) -> Convention:
+    """How the trunk takes images.
+
+    Raises:
+        InputError: the file says it in part, or divides images by what is not positive.
+    """
+    if found is None:
         raise InputError(f"The checkpoint {path} does not say whole how its trunk takes images: export it anew.")
+    if not found:
+        return OURS
     mean, deviation, is_bgr, pads_same = (value.tolist() for value in found.values())
     if min(deviation) <= 0:
         raise InputError(f"The checkpoint {path} divides images by {min(deviation)}: export it anew.")
-    return tensors, Convention(
-        tuple(mean), tuple(deviation), "BGR" if is_bgr else "RGB", "same" if pads_same else "symmetric"
-    )
+    return Convention(tuple(mean), tuple(deviation), "BGR" if is_bgr else "RGB", "same" if pads_same else "symmetric")
 
 
 def _kind(tensor: torch.Tensor) -> tuple[torch.Size, torch.dtype]:
@@ -144,7 +208,7 @@ def _fill(
         odd = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
         raise InputError(
             f"The checkpoint {path} does not fit a ResNet-{config.depth} of width {config.width}: {odd[0]} has shape "
-            f"{found.get(odd[0], 'missing')}, expected {expected.get(odd[0], 'none')}; name the right backbone or "
+            f"{found.get(odd[0], 'missing')}, expected {expected.get(odd[0], 'none')}; name the right "
             "checkpoint."
         )
     for name, place in places.items():

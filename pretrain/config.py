@@ -3,7 +3,7 @@
 The paper's constants stand in profiles/paper.yaml, with their sources.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,11 +11,9 @@ from core.config import (
     Ascending,
     Classes,
     Config,
-    Fraction,
     FromList,
     Momentum,
     Name,
-    NotNegative,
     NotNegativeNumber,
     OnDisk,
     Positive,
@@ -23,9 +21,12 @@ from core.config import (
     PositiveNumber,
     Seed,
 )
+from core.errors import InputError
+from core.user_code import load
 from data.config import ClassPart, DrawnSubset, EvaluationView, TrainingViews
 from data.sets.webvision.spec import SOURCES
 from pretrain.layouts import NAMES
+from pretrain.methods.registry import MethodConfig
 
 Workers = Annotated[int, Field(ge=0, le=1024)]
 
@@ -49,48 +50,6 @@ class BackboneConfig(Config):
         if self.depth == 50 and self.width != 64:
             raise ValueError(f"depth 50 has width 64, found {self.width}: leave width out, or lower depth")
         return self
-
-
-class CrossEntropyConfig(Config):
-    """The baseline: cross-entropy on the labels as given (section 4)."""
-
-    objective: Literal["cross-entropy"]
-    view: Literal["weak", "strong"] = "weak"
-
-
-class MoProConfig(Config):
-    """Constants of MoPro (section 3).
-
-    Attributes:
-        embedding_size: size of the unit embedding.
-        temperature: tau of the instance and the prototypical loss.
-        encoder_momentum: m of the momentum encoder.
-        queue_size: number of negatives.
-        prototype_momentum: m of the prototypes.
-        alpha: weight of the classifier against the prototypes in the soft label.
-        threshold: T, the soft score above which a sample takes the highest-scoring class.
-        keep_above: a sample whose given label has a soft score above this many times 1/classes is kept; 0 keeps all.
-        instance_weight, prototypical_weight: weights of the two contrastive losses.
-        prototypical_from_epoch: first epoch (from 0) with the prototypical loss.
-        correction_from_epoch: first epoch (from 0) with noise correction.
-    """
-
-    objective: Literal["mopro"]
-    embedding_size: Positive
-    temperature: PositiveNumber
-    encoder_momentum: Momentum
-    queue_size: Positive
-    prototype_momentum: Momentum
-    alpha: Fraction
-    threshold: Fraction
-    keep_above: NotNegativeNumber = 1.0
-    instance_weight: NotNegativeNumber
-    prototypical_weight: NotNegativeNumber
-    prototypical_from_epoch: NotNegative
-    correction_from_epoch: NotNegative
-
-
-MethodConfig = Annotated[CrossEntropyConfig | MoProConfig, Field(discriminator="objective")]
 
 
 class ScheduleConfig(Config):
@@ -194,14 +153,29 @@ class PretrainConfig(TrainingConfig, TrainingSetConfig):
     """Everything that determines a pretrained checkpoint.
 
     Attributes:
-        method: MoPro or cross-entropy, with its constants.
+        method: with its constants.
         backbone: the ResNet.
         views: of the training images.
+        objective_file: where the user's file lies that the method's ``objective`` names; None for a method that ships.
+        objective_sha256: of its content, by which it is identified in place of its path.
     """
 
     method: MethodConfig
     backbone: BackboneConfig
     views: TrainingViews
+    objective_file: OnDisk | None = None
+    objective_sha256: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _objective_lies_there(cls, values: dict[str, Any]) -> dict[str, Any]:
+        file = values.get("objective_file")
+        if file is None:
+            return values
+        reference = f"{file}:{values['method']['objective'].rpartition(':')[2]}"
+        if load(reference).sha256 != values["objective_sha256"]:
+            raise InputError(f"{file} was changed after the job was planned: give the same command again.")
+        return {**values, "method": {**values["method"], "objective": reference}}
 
 
 class UntrainedConfig(Config):
@@ -247,48 +221,20 @@ class EvaluationConfig(Config):
     """How images are shown to a checkpoint.
 
     Attributes:
-        backbone: of the checkpoint.
         view: of the images.
         batch_size: of each process.
         workers: image-loading processes for each process; not part of the identity.
     """
 
-    backbone: BackboneConfig
     view: EvaluationView
     batch_size: Positive
     workers: Workers
-
-
-class CleaningConfig(EvaluationConfig, TrainingSetConfig):
-    """Which training set is cleaned.
-
-    Attributes:
-        method: the MoPro of the checkpoint, whose constants noise correction had.
-    """
-
-    method: MoProConfig
 
 
 class MemorisationConfig(PretrainConfig, EvaluationConfig):
     """A pretraining that is repeated and watched; ``imagenet`` is the folder whose val set gives clean accuracy."""
 
     imagenet: str
-
-
-class RetrainingConfig(TrainingConfig):
-    """Everything that determines a re-trained classifier, beside the checkpoint and the cleaned labels.
-
-    Attributes:
-        webvision: the data set's folder.
-        classes: number of classes of the data set.
-        backbone: of the checkpoint.
-        view: of the images: the centre, of which features are computed once, or pretraining's weak view.
-    """
-
-    webvision: OnDisk
-    classes: Classes
-    backbone: BackboneConfig
-    view: EvaluationView | TrainingViews
 
 
 class AccuracyConfig(EvaluationConfig):

@@ -1,10 +1,9 @@
-"""The baseline: cross-entropy on the labels as given."""
+"""Cross-entropy on the labels as given."""
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pretrain.objective import Outcome
+from pretrain.objective import Batch, Outcome
 
 
 class CrossEntropy(nn.Module):
@@ -18,9 +17,7 @@ class CrossEntropy(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, views: list[torch.Tensor], labels: torch.Tensor, *, epoch: int, step: int) -> Outcome:
-        (images,) = views
+    def forward(self, batch: Batch) -> Outcome:
+        (images,) = batch.views
         logits = self.encoder(images)
-        losses = {"classification": F.cross_entropy(logits, labels)}
-        kept = torch.ones_like(labels, dtype=torch.bool)
-        return Outcome(losses, labels, kept, logits.argmax(dim=1) == labels)
+        return Outcome.trusting(batch.labels, logits, classification=F.cross_entropy(logits, batch.labels))

@@ -16,14 +16,14 @@ from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.config import EvaluationConfig
 
 
-def pretrained_classifier(workspace: Workspace, config: EvaluationConfig, device: torch.device) -> Classifier:
+def pretrained_classifier(workspace: Workspace, device: torch.device) -> Classifier:
     """The model that the job's ``checkpoint`` input exported, on the device, in evaluation mode."""
-    return load_classifier(workspace.inputs["checkpoint"] / MODEL_FILE, config.backbone).to(device)
+    return load_classifier(workspace.inputs["checkpoint"] / MODEL_FILE).to(device)
 
 
-def pretrained_trunk(workspace: Workspace, config: EvaluationConfig, device: torch.device) -> Classifier:
+def pretrained_trunk(workspace: Workspace, device: torch.device) -> Classifier:
     """The same for features alone: the model may have no classifier, and what it is given here means nothing."""
-    return load_trunk(workspace.inputs["checkpoint"] / MODEL_FILE, config.backbone, classes=1).to(device).eval()
+    return load_trunk(workspace.inputs["checkpoint"] / MODEL_FILE, classes=1).to(device).eval()
 
 
 def centred_images(

@@ -18,7 +18,7 @@ from pretrain.backbone import place
 from pretrain.config import TrainingConfig
 from pretrain.curves import Curves
 from pretrain.divergence import LossWatch, require_finite_state
-from pretrain.objective import Objective, Outcome
+from pretrain.objective import Batch, Objective, Outcome, require_outcome
 from pretrain.resumption import MISFITS, newest_whole, of_another_version
 from pretrain.sources import Source
 from pretrain.tensor_files import save_tensors
@@ -155,11 +155,12 @@ def train(
     objective = _across_ranks(method, device)
     board = SummaryWriter(str(workspace.folder / "tensorboard"), purge_step=state.step) if rank() == 0 else None
     method.train()
-    for views, labels in source.batches(sampler):
+    for samples in source.batches(sampler):
         epoch = state.step // steps_per_epoch
         learning_rate = schedule.learning_rate_in(epoch)
-        outcome = objective(views, labels, epoch=epoch, step=state.step)
-        state.curves.add(outcome, labels)
+        outcome = objective(Batch(*samples, epoch, state.step))
+        require_outcome(outcome, method, len(samples.labels))
+        state.curves.add(outcome, samples.labels)
         state.advance(outcome, learning_rate)
         is_last, ends_epoch = state.step == total, state.step % steps_per_epoch == 0
         is_logged = is_last or state.step % runtime.log_every == 0

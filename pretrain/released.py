@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.files import sha256_of
 from core.workspace import MODEL_FILE, Workspace
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import convention_tensors
+from pretrain.checkpoints import architecture_tensors, convention_tensors
 from pretrain.config import BackboneConfig, ReleasedConfig
 from pretrain.conventions import OURS
 from pretrain.layouts import COUNTERS, recognise, tensors_of
@@ -58,6 +58,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         if rank() == 0:
             counters = {name: torch.tensor(0) for name in trunk if name.endswith(COUNTERS)}
             own = {name: tensor.detach().contiguous().clone() for name, tensor in (counters | tensors).items()}
+            own |= architecture_tensors(constants.backbone)
             save_tensors(model_file, own | ({} if layout.convention == OURS else convention_tensors(layout.convention)))
         wait_for_all()
     size = path.stat().st_size

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch.utils.data import Sampler
@@ -13,7 +13,16 @@ from data.views import normalise
 from pretrain.backbone import Classifier, memory_format
 from pretrain.config import TrainingConfig
 
-Batches = Iterator[tuple[list[torch.Tensor], torch.Tensor]]
+
+class Samples(NamedTuple):
+    """Views ``[n, ...]``, labels ``[n]`` and indices ``[n]`` in the source, all on the device."""
+
+    views: list[torch.Tensor]
+    labels: torch.Tensor
+    indices: torch.Tensor
+
+
+Batches = Iterator[Samples]
 
 
 class Source(Protocol):
@@ -29,7 +38,7 @@ class Source(Protocol):
         ...
 
     def batches(self, sampler: Sampler[list[Key]]) -> Batches:
-        """For each list of keys a list of views ``[n, ...]`` and labels ``[n]``, on the device."""
+        """For each list of keys its samples."""
         ...
 
 
@@ -56,10 +65,10 @@ class Images:
         return len(self.dataset)
 
     def batches(self, sampler: Sampler[list[Key]]) -> Batches:
-        for views, labels, _ in batches(self.dataset, sampler, self.workers):
+        for views, labels, indices in batches(self.dataset, sampler, self.workers):
             moved = [normalise(view.to(self.device, non_blocking=True)) for view in views]
             images = [view.contiguous(memory_format=self.layout) for view in moved]
-            yield images, labels.to(self.device, non_blocking=True)
+            yield Samples(images, labels.to(self.device, non_blocking=True), indices.to(self.device, non_blocking=True))
 
 
 @dataclass(frozen=True)
@@ -78,10 +87,10 @@ class StreamedFeatures:
 
     def batches(self, sampler: Sampler[list[Key]]) -> Batches:
         self.model.eval()
-        for views, labels in self.images.batches(sampler):
+        for samples in self.images.batches(sampler):
             with torch.no_grad():
-                features = [self.model.features(view) for view in views]
-            yield features, labels
+                features = [self.model.features(view) for view in samples.views]
+            yield samples._replace(views=features)
 
 
 @dataclass(frozen=True)
@@ -98,4 +107,4 @@ class CachedFeatures:
     def batches(self, sampler: Sampler[list[Key]]) -> Batches:
         for keys in sampler:
             rows = torch.tensor([index for _, index, *_ in keys], device=self.labels.device)
-            yield [self.features[rows]], self.labels[rows]
+            yield Samples([self.features[rows]], self.labels[rows], rows)

@@ -1,6 +1,7 @@
 """The pretraining stage: one method, one training set, one seed, to one exported model."""
 
 from collections.abc import Mapping
+from inspect import getattr_static
 from typing import Any
 
 import torch
@@ -8,16 +9,16 @@ from torch import nn
 
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
+from core.user_code import mistake, require_takes
 from core.workspace import MODEL_FILE, Workspace
 from data.lists import write_list
 from data.loading import ViewedImages, permutations
 from data.views import View, strong_view, weak_view
-from pretrain.backbone import Classifier, ProjectingEncoder
+from pretrain.backbone import Backbone
 from pretrain.checkpoints import exported
-from pretrain.config import CrossEntropyConfig, PretrainConfig
-from pretrain.cross_entropy import CrossEntropy
+from pretrain.config import PretrainConfig
 from pretrain.loop import train
-from pretrain.mopro import MoPro
+from pretrain.methods.method import Setting
 from pretrain.sources import Images
 from pretrain.tensor_files import save_tensors
 from pretrain.training_set import training_images
@@ -35,9 +36,11 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: the data cannot be read, or don't make whole batches for all processes.
     """
     constants = PretrainConfig.model_validate(config)
+    if constants.objective_file is not None:
+        workspace.provenance["objective"] = {"path": constants.objective_file, "sha256": constants.objective_sha256}
     with process_group() as device:
         images = training_images(constants, workspace)
-        method = build_method(constants)
+        method = build_method(constants, len(images))
         source = Images(ViewedImages(images, views_of(constants), constants.seed), constants, device)
         steps = train(method, source, permutations(len(images), constants.seed), constants, workspace, device)
         model_file = workspace.folder / MODEL_FILE
@@ -52,19 +55,38 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     return {"steps": {"value": steps, "unit": "steps", "n": 1}}
 
 
-def build_method(constants: PretrainConfig) -> nn.Module:
-    """The method of the configuration, initialised from its seed."""
+def build_method(constants: PretrainConfig, images: int) -> nn.Module:
+    """The method of the configuration for a training set of so many images, initialised from its seed.
+
+    Raises:
+        UserCodeError: it is no module that can be trained and exported.
+    """
     torch.manual_seed(constants.seed)
-    arithmetic, classes, method = constants.arithmetic, constants.classes, constants.method
-    if isinstance(method, CrossEntropyConfig):
-        return CrossEntropy(Classifier(constants.backbone, classes, arithmetic.precision))
-    encoder = ProjectingEncoder(constants.backbone, classes, method.embedding_size, arithmetic.precision)
-    return MoPro(encoder, classes, method, constants.seed)
+    setting = Setting(constants.backbone, constants.classes, images, constants.seed, constants.arithmetic.precision)
+    method = constants.method
+    require_takes(type(method).build, method, setting)
+    built = method.build(setting)
+    if not isinstance(built, nn.Module) or not isinstance(getattr(built, "encoder", None), Backbone):
+        raise mistake(
+            type(method).build,
+            "what it builds is no module with an encoder, expected one of setting.classifier() or "
+            "setting.projecting_encoder() under that name",
+        )
+    require_takes(type(built).forward, built, "batch")
+    return built
+
+
+VIEWS = {"weak": weak_view, "strong": strong_view}
 
 
 def views_of(constants: PretrainConfig) -> list[View]:
-    """The views of an image that the method of the configuration takes, in its order."""
-    weak, strong = weak_view(constants.views), strong_view(constants.views)
-    if isinstance(constants.method, CrossEntropyConfig):
-        return [weak if constants.method.view == "weak" else strong]
-    return [weak, strong]
+    """The views of an image that the method of the configuration takes, in its order.
+
+    Raises:
+        UserCodeError: there is no such view.
+    """
+    named = constants.method.views
+    if not named or not set(named) <= VIEWS.keys():
+        declared = getattr_static(type(constants.method), "views")
+        raise mistake(declared.fget, f"its views are {named}, expected some of {', '.join(VIEWS)}")
+    return [VIEWS[name](constants.views) for name in named]

@@ -39,22 +39,21 @@ def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, 
     sections = profile.evaluate.sections
     every = [evaluation for evaluation, _ in sections]
     for set_name in profile.data.webvision:
-        for method_name in profile.methods:
-            if method_name not in profile.released:
-                for seed in profile.seeds:
-                    yield pretrained(profile, set_name, method_name, seed, worlds[seed]), every
+        for method_name in profile.pretrained:
+            for seed in profile.seeds:
+                yield pretrained(profile, set_name, method_name, seed, worlds[seed]), every
     for method_name in profile.released:
         yield released(profile, method_name, worlds[profile.seeds[0]]), every
-    for seed in _untrained_seeds(profile):
-        asking = [evaluation for evaluation, section in sections if seed in evaluation.untrained_seeds(section)]
-        yield untrained(profile, seed), asking
+    for method_name in profile.untrained:
+        for seed in _untrained_seeds(profile):
+            asking = [evaluation for evaluation, section in sections if seed in evaluation.untrained_seeds(section)]
+            yield untrained(profile, method_name, seed), asking
 
 
 def _untrained_seeds(profile: Profile) -> list[int]:
     """Those of which some evaluation wants a backbone as it is initialised, each once."""
-    return list(
-        dict.fromkeys(seed for it, section in profile.evaluate.sections for seed in it.untrained_seeds(section))
-    )
+    sections = profile.evaluate.sections if profile.untrained else ()
+    return list(dict.fromkeys(seed for evaluation, section in sections for seed in evaluation.untrained_seeds(section)))
 
 
 def _require_apart(jobs: list[Job]) -> None:

@@ -11,16 +11,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from core.choices import Chosen
 from core.errors import InputError
 from core.user_code import is_reference, placed
-from profiles.evaluation_section import SPEC
 from profiles.plain_yaml import LARGEST_FILE, NotPlainError, plain_values
 from profiles.schema import Profile, profile_for
 
 FOLDER = Path(__file__).parent
-OWN_FILES = (("evaluate", SPEC),)  # a section of entries by name, and the key that names a user's file
 OF_A_SITE = ("data", "resources", "slurm")
 YAML_SUFFIXES = (".yaml", ".yml")
+WHO_IS_COMPARED = ("better", "baselines", "comparisons", "steps")  # keys of a section of claims
 KEY = "[key]"  # pydantic's mark for a key that is at fault itself
 
 
@@ -41,7 +41,6 @@ def load_profile(
         values = _merged(values, _of_site(site))
     for override in overrides:
         _apply(values, override)
-    _place_references(values, Path())
     own = values.get("seeds")
     if isinstance(own, list):
         values["seeds"] = own + [seed for seed in seeds if seed not in own]
@@ -58,7 +57,7 @@ def validated(values: dict[str, Any], what: str) -> Profile:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{what}: {_explanation(error, model)}") from None
+        raise InputError(f"{what}: {_explanation(error, model, values)}") from None
 
 
 def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
@@ -112,17 +111,16 @@ def _parsed(path: Path, if_missing: str) -> dict[str, Any]:
         raise InputError(f"{path} {error}.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no keys: see profiles/mini.yaml for an example.")
-    _place_references(values, path.parent)
-    return values
+    return _placed(values, path.parent)
 
 
-def _place_references(values: dict[str, Any], folder: Path) -> None:
-    """Make what names users' files absolute, which the folder of the file that names them is the start of."""
-    for section, key in OWN_FILES:
-        named = values.get(section)
-        for entry in named.values() if isinstance(named, dict) else ():
-            if isinstance(entry, dict) and is_reference(entry.get(key)):
-                entry[key] = placed(entry[key], folder)
+def _placed(value: Any, folder: Path) -> Any:
+    """The value, in which what names something in a user's file does so from anywhere."""
+    if isinstance(value, dict):
+        return {key: _placed(inner, folder) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_placed(inner, folder) for inner in value]
+    return placed(value, folder) if is_reference(value) else value
 
 
 def _merged(base: Any, values: Any) -> Any:
@@ -130,6 +128,8 @@ def _merged(base: Any, values: Any) -> Any:
 
     Where there is nothing to take away, null stays: whether the key may have it, validation says.
     """
+    if isinstance(base, dict) and _are_comparisons(values):
+        return {key: value for key, value in base.items() if key not in WHO_IS_COMPARED} | {"comparisons": values}
     if not isinstance(base, dict) or not isinstance(values, dict):
         return values
     merged = dict(base)
@@ -139,6 +139,11 @@ def _merged(base: Any, values: Any) -> Any:
         else:
             merged[key] = _merged(base.get(key), value)
     return merged
+
+
+def _are_comparisons(values: Any) -> bool:
+    """Whether a list says of methods that they are better than others, as in place of a section of claims."""
+    return isinstance(values, list) and all(isinstance(one, dict) and "better" in one for one in values)
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -160,24 +165,24 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise InputError(f"{given}: {parent!a} is a single value and has no parts.")
     try:
-        value = plain_values(text)
+        value = _placed(plain_values(text), Path())
     except NotPlainError as error:
         raise InputError(f"{given}: the value {error}.") from None
     if value is None and values.get(last) is not None:
         del values[last]
     else:
-        values[last] = value
+        values[last] = _merged(values.get(last), value) if _are_comparisons(value) else value
 
 
-def _explanation(error: ValidationError, profile: type[Profile]) -> str:
+def _explanation(error: ValidationError, profile: type[Profile], values: dict[str, Any]) -> str:
     """The first problem as a sentence; for an unknown key, with the nearest one that exists."""
     problem = error.errors()[0]
     place = [str(part) for part in problem["loc"] if part != KEY]
     if problem["type"] == "extra_forbidden":
-        parents, model = _resolved(place[:-1], profile)
+        parents, model = _resolved(place[:-1], profile, values)
         near = difflib.get_close_matches(place[-1], model.model_fields, n=1, cutoff=0.0)
         return f"unknown key {'.'.join([*parents, place[-1]])!a}; did you mean {'.'.join([*parents, *near])!r}?"
-    keys, _ = _resolved(place, profile)
+    keys, _ = _resolved(place, profile, values)
     if problem["type"] == "union_tag_not_found":
         key = problem["ctx"]["discriminator"].strip("'")
         return f"{'.'.join(keys)}: it has no key {key}, by which its kind is told; is the name {keys[-1]!a} misspelt?"
@@ -199,10 +204,11 @@ def _shown(value: Any) -> str:
     return short.repr(list(value) if isinstance(value, tuple) else value)
 
 
-def _resolved(place: Sequence[str], profile: type[Profile]) -> tuple[list[str], Any]:
-    """The keys of a place in the profile, and the model or type that stands there.
+def _resolved(place: Sequence[str], profile: type[Profile], values: Any) -> tuple[list[str], Any]:
+    """The keys of a place in the profile, and the model or type that stands there, for these values.
 
-    Where a value can be one of several models, pydantic names the chosen one in the place; that is no key.
+    Where a value can be one of several models, pydantic names the chosen one in the place, which is no key; or the
+    value chooses itself.
     """
     keys: list[str] = []
     annotation: Any = profile
@@ -218,8 +224,18 @@ def _resolved(place: Sequence[str], profile: type[Profile]) -> tuple[list[str], 
             annotation = annotation.model_fields[part].annotation if part in annotation.model_fields else None
         elif typing.get_origin(annotation) is dict:
             annotation = typing.get_args(annotation)[1]
-        annotation = _without_none(annotation)
+        values = values.get(part) if isinstance(values, dict) else None
+        annotation = _chosen(_without_none(annotation), values)
     return keys, annotation
+
+
+def _chosen(annotation: Any, value: Any) -> Any:
+    """The model that a value chooses, where it does."""
+    chosen = next((one for one in typing.get_args(annotation)[1:] if isinstance(one, Chosen)), None)
+    try:
+        return chosen.model_of(value) if chosen else annotation
+    except (InputError, ValueError):
+        return None
 
 
 def _without_none(annotation: Any) -> Any:

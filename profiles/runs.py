@@ -8,14 +8,16 @@ from core.config import values
 from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
 from core.errors import InputError
 from core.user_code import UserCodeError, is_reference, load, mistake, sentence_of
-from pretrain.config import CrossEntropyConfig, MoProConfig
-from profiles.schema import RELEASED_CLASSES, UNTRAINED, Profile, slug
+from pretrain.config import ReleasedFile
+from pretrain.methods.registry import job_values
+from profiles.schema import RELEASED_CLASSES, Profile, slug
+from results.plan import NO_SET
 from slurm.jobs import Job, Resources
 
 PRETRAINING = Stage("pretrain", "pretrain.stage:run")
 RELEASE = Stage("released", "pretrain.released:run")
 INITIALISATION = Stage("untrained", "pretrain.untrained:run")
-MOPROS_COST = 4 / 3  # of cross-entropy's: beside forward and backward, which costs twice the forward, one forward more
+NO_RESOURCES = ""  # of the profile's: what any machine has
 
 World = Mapping[str, Job]  # the jobs that make the data of a run, by their roles; none where data sets lie on disk
 
@@ -23,26 +25,26 @@ World = Mapping[str, Job]  # the jobs that make the data of a run, by their role
 def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, world: World) -> Run:
     """A method trained on a set of web images, with a seed."""
     key, part = f"data.webvision.{set_name}", profile.data.webvision[set_name]
-    method = profile.methods[method_name]
-    assert isinstance(method, MoProConfig | CrossEntropyConfig)
-    if isinstance(method, MoProConfig) and part.threshold is not None:
-        method = MoProConfig.model_validate({**values(method), "threshold": part.threshold})
+    method = profile.pretrained[method_name]
+    if part.threshold is not None:
+        method = method.with_own({"threshold": part.threshold})
     trained_on, folder = part.trained_on, Source(f"{key}.folder", part.folder)
     reads = [folder]
     if part.exclusions is not None:
         reads.append(Source(f"{key}.exclusions", part.exclusions, "list"))
     constants = values(profile.pretrain)
-    options = {"runtime": constants.pop("runtime")}
+    of_method, options = job_values(method)
+    options["runtime"] = constants.pop("runtime")
     images, epochs = part.images_to_train_on, profile.pretrain.schedule.epochs
-    passes = epochs * (MOPROS_COST if isinstance(method, MoProConfig) else 1)
+    corrects_from = method.corrects_labels_from
     checkpoint = Work(
         "pretrain",
         PRETRAINING,
-        {"seed": seed, **trained_on, "method": values(method), **constants},
+        {"seed": seed, **trained_on, **of_method, **constants},
         options,
         reads=tuple(reads),
         resources="pretrain",
-        images={"training": images and images * passes},
+        images={"training": images and images * epochs * method.relative_cost},
     )
     return Run(
         profile,
@@ -53,7 +55,7 @@ def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, wor
         checkpoint,
         Classifier(part.classes, part.shares_imagenet_classes, folder, trained_on.get("part")),
         is_trained=True,
-        has_corrected_labels=isinstance(method, MoProConfig) and method.correction_from_epoch < epochs,
+        has_corrected_labels=corrects_from is not None and corrects_from < epochs,
         training_images=images,
         has_chosen_hard_images="hard" in world,
     )
@@ -62,7 +64,7 @@ def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, wor
 def released(profile: Profile, method_name: str, world: World) -> Run:
     """Somebody else's checkpoint, whatever the training sets and seeds; its draws are those of the first seed."""
     release = profile.released[method_name]
-    config = release.model_dump(mode="json", exclude={"objective", "pretrained_on"})
+    config = release.model_dump(mode="json", include=set(ReleasedFile.model_fields))
     config["backbone"] = values(profile.pretrain.backbone)
     # The content identifies a file where its digest is known; then it may lie anywhere.
     options = {"file": config.pop("file")} if release.sha256 else {}
@@ -74,21 +76,18 @@ def released(profile: Profile, method_name: str, world: World) -> Run:
         slug(release.pretrained_on),
         profile.seeds[0],
         0,
-        Work("released", RELEASE, config, options, reads=reads, resources=NOTHING),
+        Work("released", RELEASE, config, options, reads=reads, resources=NO_RESOURCES),
         None if release.classifier == "none" else classifier,
         has_seen_imagenet_labels=release.classifier == "imagenet",
         has_chosen_hard_images="hard" in world,
     )
 
 
-def untrained(profile: Profile, seed: int) -> Run:
+def untrained(profile: Profile, method_name: str, seed: int) -> Run:
     """A backbone as it is initialised."""
     config = {"seed": seed, "backbone": values(profile.pretrain.backbone)}
-    checkpoint = Work("untrained", INITIALISATION, config, world=(), resources=NOTHING)
-    return Run(profile, UNTRAINED, "none", seed, seed, checkpoint)
-
-
-NOTHING = ""  # of the profile's resources: what any machine has
+    checkpoint = Work("untrained", INITIALISATION, config, world=(), resources=NO_RESOURCES)
+    return Run(profile, method_name, NO_SET, seed, seed, checkpoint)
 
 
 def _imagenet_from_the_web(profile: Profile) -> Source | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, create_model, model_validator
 
+from core.choices import Chosen
 from core.config import (
     Config,
     Distinct,
@@ -22,23 +23,23 @@ from data.sets.imagenet.spec import SPEC as IMAGENET
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
-    CrossEntropyConfig,
-    MoProConfig,
     ReleasedFile,
     RuntimeConfig,
     ScheduleConfig,
 )
+from pretrain.methods.method import Method, TableRow
+from pretrain.methods.registry import BY_OBJECTIVE, own_method
 from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
 from results.claimed import Claims
+from results.plan import NO_SET
 from results.published import TABLES_OF
 from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
 
 RELEASED_CLASSES = 1000
-UNTRAINED = "random"  # as a method; trained on the set none
 
 
 class Pretraining(Config):
@@ -73,7 +74,7 @@ def _title(text: str) -> str:
     return text
 
 
-class ReleasedMethod(ReleasedFile):
+class ReleasedMethod(ReleasedFile, TableRow):
     """A checkpoint that somebody else has released, evaluated beside ours.
 
     Attributes:
@@ -84,7 +85,16 @@ class ReleasedMethod(ReleasedFile):
     pretrained_on: Annotated[str, AfterValidator(_title)]
 
 
-ProfileMethod = Annotated[CrossEntropyConfig | MoProConfig | ReleasedMethod, Field(discriminator="objective")]
+class UntrainedMethod(TableRow):
+    """Backbones as they are initialised: what an evaluation is worth without any pretraining."""
+
+    objective: Literal["untrained"]
+
+
+CHECKPOINTS = {"released": ReleasedMethod, "untrained": UntrainedMethod}  # that are not pretrained here
+ProfileMethod = Annotated[
+    Method | ReleasedMethod | UntrainedMethod, Chosen("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method)
+]
 
 
 def _published(name: str) -> str:
@@ -153,11 +163,11 @@ class Profile(Config):
         tasks, batch_size = self.resources.pretrain.tasks, self.pretrain.schedule.batch_size
         if batch_size % tasks:
             raise ValueError(f"pretrain.schedule.batch_size {batch_size} is not divisible by {tasks} pretraining tasks")
-        for name, method in self.methods.items():
-            if isinstance(method, MoProConfig) and method.queue_size < batch_size:
-                raise ValueError(
-                    f"methods.{name}.queue_size {method.queue_size} is smaller than a batch of {batch_size} keys"
-                )
+        for name, method in self.pretrained.items():
+            try:
+                method.require_fitting(self.pretrain.schedule)
+            except ValueError as error:
+                raise ValueError(f"methods.{name}.{error}") from None
         return self
 
     @model_validator(mode="after")
@@ -178,13 +188,11 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _names_are_free(self) -> "Profile":
-        for key, names, taken in (
-            ("methods", self.methods, UNTRAINED),
-            ("data.webvision", self.data.webvision, "none"),
-        ):
-            for name in names:
-                if name.casefold() == taken:
-                    raise ValueError(f"{key}.{name}: {taken} is the name of the untrained backbones', choose another")
+        for name in self.data.webvision:
+            if name.casefold() == NO_SET:
+                raise ValueError(
+                    f"data.webvision.{name}: {NO_SET} is the name of the untrained backbones', choose another"
+                )
         return self
 
     @model_validator(mode="after")
@@ -204,11 +212,10 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _there_is_something_to_train_on(self) -> "Profile":
-        trained = [name for name in self.methods if name not in self.released]
-        if trained and not self.data.webvision:
+        if self.pretrained and not self.data.webvision:
             raise ValueError(
-                f"methods.{trained[0]} is to be pretrained, but data.webvision names no set: name one, or leave the "
-                "method out"
+                f"methods.{next(iter(self.pretrained))} is to be pretrained, but data.webvision names no set: name "
+                "one, or leave the method out"
             )
         return self
 
@@ -219,6 +226,16 @@ class Profile(Config):
                 f"resources.miniature.tasks is {self.resources.miniature.tasks}, but one task builds it: set 1"
             )
         return self
+
+    @property
+    def pretrained(self) -> dict[str, Method]:
+        """The methods that are trained here, on every training set with every seed."""
+        return {name: method for name, method in self.methods.items() if isinstance(method, Method)}
+
+    @property
+    def untrained(self) -> list[str]:
+        """The methods that are backbones as they are initialised."""
+        return [name for name, method in self.methods.items() if isinstance(method, UntrainedMethod)]
 
     @property
     def released(self) -> dict[str, ReleasedMethod]:

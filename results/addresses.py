@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
-from results.definitions import METHOD_TITLES
 from results.plan import PlannedJob, Results
 from results.tables import Figure, figures
 
@@ -76,7 +75,7 @@ def _names(figure: Figure) -> set[str]:
         *address_of(figure).split("/"),
         column.evaluation,
         column.title,
-        METHOD_TITLES.get(figure.method, figure.method),
+        figure.method_title,
         figure.set_title,
     )
     return {_plain(name) for name in names}

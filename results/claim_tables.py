@@ -11,7 +11,7 @@ from results.outcome import Outcome
 from results.plan import Results
 from results.rendered import Rendered
 from results.shipped import Shipped, agrees, read_shipped
-from results.tested import Line, tested, title_of
+from results.tested import Line, tested
 
 CLAIMS, SINGLE_FIGURES, GAIN = ("claims", "single-figures", "gain")  # of their files
 SET = "Pretraining set"
@@ -112,19 +112,20 @@ def _row_of_mean(line: Line, shipped: Shipped | None, shown: int) -> Row:
 
 
 def _rows_of_figures(lines: Sequence[Line], shipped: Shipped | None, shown: int) -> list[Row]:
-    """One figure a row, one baseline a column, or two."""
-    rows: dict[tuple[str, str], Row] = {}
+    """One figure of one method a row, one baseline a column, or two; empty where it is another method's."""
+    rows: dict[tuple[str, str, str], Row] = {}
     for line in lines:
         row = rows.setdefault(
-            (line.training_set, line.about),
+            (line.training_set, line.better, line.about),
             {"Figure": line.about, SET: line.set_title},
         )
-        versus = f"{title_of(line.better)} − {title_of(line.comparison.baseline)}"
+        versus = " − ".join(line.titles)
         row[versus] = _with_worlds(line.comparison)
         if shipped:
             row[f"{versus}, shipped"] = _shipped(line, shipped, shown)
         row["Verdict"] = line.outcome
-    return [row | {"Verdict": row.pop("Verdict")} for row in rows.values()]
+    headers = dict.fromkeys(header for row in rows.values() for header in row if header != "Verdict")
+    return [{header: row.get(header, "") for header in (*headers, "Verdict")} for row in rows.values()]
 
 
 def _shipped(line: Line, shipped: Shipped, shown: int) -> str:

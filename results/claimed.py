@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -19,12 +19,29 @@ def _not_one(steps: tuple[str, ...]) -> tuple[str, ...]:
     return steps
 
 
+class Better(Config):
+    """That one method is better than another."""
+
+    better: Name
+    than: Name
+
+    @model_validator(mode="after")
+    def _than_another(self) -> "Better":
+        if self.better == self.than:
+            raise ValueError(f"{self.better} is claimed to be better than itself: name another one")
+        return self
+
+
 class Claims(Config):
-    """That one method is better than others. All figures are in percent, so that their means are in points.
+    """That methods are better than others. All figures are in percent, so that their means are in points.
+
+    Who is compared is said in one of two ways: by ``better`` and ``baselines``, or by ``comparisons``. A profile may
+    give the list of these alone in place of the section, and keeps the rest of the one that it extends.
 
     Attributes:
         better: the method that is claimed to be better.
         baselines: the methods that it is compared with, in the order in which they are tested.
+        comparisons: pairs of methods; those with the same better one are tested in their order.
         margin: in points; a difference that lies within it is none.
         primary: the claims, each by its name with the figures whose mean it is about, by evaluation and metric, such as
             ``accuracy-imagenet/top1``; within a claim, either more is better in all of them or less.
@@ -32,11 +49,24 @@ class Claims(Config):
             where nothing is said of where the gain comes from.
     """
 
-    better: Name
-    baselines: Distinct[tuple[Name, ...]] = Field(min_length=1)
+    better: Name | None = None
+    baselines: Distinct[tuple[Name, ...]] = ()
+    comparisons: Distinct[tuple[Better, ...]] = ()
     margin: NotNegativeNumber
     primary: dict[ClaimName, Figures] = Field(min_length=1)
     steps: Annotated[Distinct[tuple[Name, ...]], AfterValidator(_not_one)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_comparisons(cls, value: Any) -> Any:
+        return {"comparisons": value} if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _says_once_who_is_compared(self) -> "Claims":
+        is_section = self.better is not None and bool(self.baselines)
+        if is_section == bool(self.comparisons) or (self.better is None) == bool(self.baselines):
+            raise ValueError("name who is compared by better and baselines, or by comparisons, and not by both")
+        return self
 
     @model_validator(mode="after")
     def _compares_with_others(self) -> "Claims":
@@ -56,18 +86,29 @@ class Claims(Config):
 
     @model_validator(mode="after")
     def _steps_lead_from_a_baseline(self) -> "Claims":
-        if self.steps and (self.steps[0] not in self.baselines or self.steps[-1] != self.better):
-            raise ValueError(
-                f"steps lead from {self.steps[0]} to {self.steps[-1]}, expected from one of "
-                f"{', '.join(self.baselines)} to {self.better}"
-            )
+        if self.steps and self.steps[0] not in self.tests.get(self.steps[-1], ()):
+            tests = " or ".join(f"from one of {', '.join(them)} to {better}" for better, them in self.tests.items())
+            raise ValueError(f"steps lead from {self.steps[0]} to {self.steps[-1]}, expected {tests}")
         return self
+
+    @property
+    def tests(self) -> dict[str, tuple[str, ...]]:
+        """Every method that is claimed to be better, with its baselines in the order in which they are tested."""
+        if self.better is not None:
+            return {self.better: self.baselines}
+        found: dict[str, tuple[str, ...]] = {}
+        for pair in self.comparisons:
+            found[pair.better] = (*found.get(pair.better, ()), pair.than)
+        return found
 
     @property
     def methods(self) -> dict[str, str]:
         """Every method that is named, with the key that names it first."""
-        named = [("better", self.better), *(("baselines", it) for it in self.baselines)]
-        return {method: key for key, method in reversed([*named, *(("steps", it) for it in self.steps)])}
+        named = [("better", self.better)] if self.better else []
+        named += [("baselines", name) for name in self.baselines]
+        named += [("comparisons", name) for pair in self.comparisons for name in (pair.better, pair.than)]
+        named += [("steps", name) for name in self.steps]
+        return {method: key for key, method in reversed(named)}
 
     def require_figures(self, columns: Mapping[str, Column]) -> None:
         """Whether the claims are about figures that the tables have, and each about figures that go together.

@@ -8,7 +8,7 @@ from results.claims import FAMILYWISE, NO_VERDICT, UNDECIDED, WORLDS_FOR_A_VERDI
 from results.definitions import NOT_RUN
 from results.outcome import Outcome
 from results.plan import Results
-from results.tested import figures_of, sets_with, title_of
+from results.tested import figures_of, sets_with
 
 BETTER, WORSE = "better", "worse"
 
@@ -24,6 +24,7 @@ class Step:
         method: that the step leads to; the comparison is with the one that it leads from.
         lower_is_better: as with errors.
         comparison: at a level that all steps of all claims share.
+        title: from which method to which, as printed.
     """
 
     claim: str
@@ -32,11 +33,7 @@ class Step:
     method: str
     lower_is_better: bool
     comparison: Comparison
-
-    @property
-    def title(self) -> str:
-        """From which method to which."""
-        return f"{title_of(self.comparison.baseline)} → {title_of(self.method)}"
+    title: str
 
     @property
     def outcome(self) -> Outcome:
@@ -56,7 +53,7 @@ def steps_of_gain(results: Results) -> list[Step]:
     section = results.claims
     if section is None or not section.steps:
         return []
-    sets = sets_with(results, section.better, section.steps[:-1])
+    sets = sets_with(results, section.steps[-1], section.steps[:-1])
     pairs = list(pairwise(section.steps))
     return [
         Step(
@@ -73,6 +70,7 @@ def steps_of_gain(results: Results) -> list[Step]:
                 ),
                 FAMILYWISE / (len(pairs) * len(section.primary) * len(sets)),
             ),
+            f"{results.title_of(before)} → {results.title_of(after)}",
         )
         for training_set in sets
         for claim, figures in section.primary.items()

@@ -8,7 +8,7 @@ from results.gain import steps_of_gain
 from results.plan import Results
 from results.shipped import read_shipped
 from results.tables import figures
-from results.tested import tested, title_of
+from results.tested import tested
 
 Row = dict[str, Any]
 
@@ -22,7 +22,7 @@ def long_form(results: Results) -> dict[str, list[Row]]:
         rows.setdefault(figure.table.name, []).append(
             {
                 "table": figure.table.name,
-                "method": title_of(figure.method),
+                "method": results.title_of(figure.method),
                 "set": figure.set_title,
                 "figure": figure.column.title,
                 "paper": paper[0] if paper else None,
@@ -47,8 +47,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
             {
                 "claim": line.claim,
                 "figure": line.about if line.figure else None,
-                "method": title_of(line.better),
-                "baseline": title_of(line.comparison.baseline),
+                "method": results.title_of(line.better),
+                "baseline": results.title_of(line.comparison.baseline),
                 "set": line.set_title,
                 **_of_difference(line.comparison),
                 "shipped": known.mean if known else None,
@@ -63,8 +63,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
         rows.setdefault(GAIN, []).append(
             {
                 "claim": step.claim,
-                "method": title_of(step.method),
-                "baseline": title_of(step.comparison.baseline),
+                "method": results.title_of(step.method),
+                "baseline": results.title_of(step.comparison.baseline),
                 "set": step.set_title,
                 **_of_difference(step.comparison),
                 "verdict": step.outcome.word,

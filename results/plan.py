@@ -116,6 +116,11 @@ def _check_profile(profile: dict[str, Any]) -> None:
         if not isinstance(section, dict) or not all(isinstance(entry, dict) for entry in section.values()):
             raise ValueError(f"the profile's {key} are no settings by name")
     _check_set_titles(profile)
+    for name, method in profile.get("methods", {}).items():
+        if not _is_row(method):
+            raise ValueError(
+                f"the title of the profile's method {in_a_sentence(name)}, or its published rows, are no names"
+            )
     tolerance = profile.get("tolerance")
     numbers = list(tolerance.values()) if isinstance(tolerance, dict) else [tolerance]
     if profile["compares_with"] == "paper" and not all(_is_amount(number) for number in numbers):
@@ -158,6 +163,15 @@ def _check_claims(profile: dict[str, Any], tables: Sequence[Table]) -> None:
         raise ValueError(f"the profile's claims: {first_fault(error)}") from None
     except ValueError as error:
         raise ValueError(f"the profile's claims: {error}") from None
+
+
+def _is_row(method: dict[str, Any]) -> bool:
+    """Whether what tables call a method is text."""
+    published = method.get("published", {})
+    texts = [method.get("title") or ""]
+    if isinstance(published, dict):
+        texts += [name for names in published.values() for name in (names if isinstance(names, list) else [None])]
+    return isinstance(published, dict) and all(isinstance(text, str) for text in texts)
 
 
 def _claims_of(profile: dict[str, Any]) -> Claims | None:
@@ -226,6 +240,14 @@ class Results:
     def claims(self) -> Claims | None:
         """What the profile claims; None where that is nothing."""
         return _claims_of(self.profile)
+
+    def title_of(self, method: str) -> str:
+        """A method as it is printed: by the profile's title, or else by its name."""
+        return self.profile.get("methods", {}).get(method, {}).get("title") or method
+
+    def published_as(self, table: str | None, method: str) -> list[str]:
+        """The names under which a method's row of a published table is published; none where it has none."""
+        return self.profile.get("methods", {}).get(method, {}).get("published", {}).get(table, [])
 
     @cached_property
     def columns(self) -> dict[str, Column]:

@@ -28,14 +28,13 @@ NO_FIGURES = (  # keys of a profile that change none
     ("name",),
     ("seeds",),
     ("compares_with",),
-    ("published",),
     ("tolerance",),
     ("throughput",),
     ("slurm",),
     ("claims", "margin"),
     ("claims", "steps"),
 )
-NOWHERE = {"runtime", "workers", "untrained_seeds", "title"}  # keys that change none wherever they stand
+NOWHERE = {"runtime", "workers", "untrained_seeds", "title", "published"}  # keys that change none wherever they stand
 
 
 class Difference(BaseModel):
@@ -104,8 +103,8 @@ def ship(results: Results) -> str:
             f"Profile {name} has claims of {worlds} worlds, and {WORLDS_FOR_A_VERDICT} are needed to ship them: run "
             "more seeds."
         )
-    better = results.claims.better if results.claims else None
-    seeds = {int(seed) for (method, *_), by_seed in results.measured.items() if method == better for seed in by_seed}
+    better = results.claims.tests if results.claims else {}
+    seeds = {int(seed) for (method, *_), by_seed in results.measured.items() if method in better for seed in by_seed}
     shipped = Shipped(
         commits=commits_of(results),
         worlds=sorted(seeds),
@@ -159,6 +158,7 @@ def digest_of(profile: Mapping[str, Any], tables: Sequence[Table]) -> str:
     }
     claims = values.get("claims") or {}
     compared = {claims.get("better"), *claims.get("baselines", ())}
+    compared.update(name for pair in claims.get("comparisons", ()) for name in pair.values())
     values["methods"] = {name: it for name, it in values.get("methods", {}).items() if name in compared}
     claimed = {figure for figures in claims.get("primary", {}).values() for figure in figures}
     evaluated = values.get("evaluate", {})

@@ -8,11 +8,9 @@ from core.errors import InputError
 from results import reproduced
 from results.claim_tables import tables_of_claims
 from results.definitions import (
-    METHOD_TITLES,
     NOT_APPLICABLE,
     NOT_MEASURED,
     NOT_RUN,
-    PUBLISHED_METHODS,
     PUBLISHED_ONLY,
 )
 from results.outcome import Outcome
@@ -33,7 +31,7 @@ class Figure:
         table: where it stands.
         column: what it is.
         method, training_set: of the checkpoints.
-        set_title: the pretraining set as printed.
+        method_title, set_title: both as printed.
         published: the paper's; unknown where the profile does not compare with the paper.
         ours: over seeds; None where nothing was run.
         own_spread: sample standard deviation over a single measurement's own repetitions, where it has any.
@@ -45,6 +43,7 @@ class Figure:
     table: Table
     column: Column
     method: str
+    method_title: str
     training_set: str
     set_title: str
     published: Published
@@ -159,7 +158,7 @@ def marks(table: Table, rows: Iterable[tuple[str, str]], results: Results) -> tu
 def _titles(row: tuple[str, str], results: Results) -> dict[str, str]:
     method, training_set = row
     return {
-        "Method": METHOD_TITLES.get(method, method),
+        "Method": results.title_of(method),
         "Pretraining set": results.title_of_set(training_set),
     }
 
@@ -193,8 +192,8 @@ def _tolerance(results: Results, table: Table) -> float:
 def _published_rows(table: Table, row: tuple[str, str], results: Results) -> list[tuple[str, str]]:
     """(method, pretraining set) of the published rows that a row of ours reproduces."""
     method, training_set = row
-    names = PUBLISHED_METHODS.get((table.published or "", method), ())
-    return [(name, results.title_of_set(training_set)) for name in names]
+    on = results.title_of_set(training_set)
+    return [(name, on) for name in results.published_as(table.published, method)]
 
 
 def _literature(results: Results) -> Figures:
@@ -321,6 +320,7 @@ def _figure(results: Results, published: Figures, table: Table, row: tuple[str, 
         table=table,
         column=column,
         method=row[0],
+        method_title=results.title_of(row[0]),
         training_set=row[1],
         set_title=results.title_of_set(row[1]),
         published=_published(published, table, row, column, results),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from results.claimed import Claims
 from results.claims import FAMILYWISE, Claim, Comparison, Worlds, decide, explained
-from results.definitions import METHOD_TITLES, NOT_RUN
+from results.definitions import NOT_RUN
 from results.outcome import Outcome
 from results.plan import Results
 
@@ -23,6 +23,7 @@ class Line:
         better: the method that is claimed to be better.
         lower_is_better: as with errors.
         comparison: against one of the baselines.
+        titles: of the better one and of the baseline, as printed.
         outcome: in a word; that of a figure is the same for all baselines.
     """
 
@@ -34,6 +35,7 @@ class Line:
     better: str
     lower_is_better: bool
     comparison: Comparison
+    titles: tuple[str, str]
     outcome: Outcome
 
     @property
@@ -44,17 +46,13 @@ class Line:
     @property
     def title(self) -> str:
         """The claim in words."""
-        return f"{self.about}: {title_of(self.better)} {self.side} {title_of(self.comparison.baseline)}"
+        better, baseline = self.titles
+        return f"{self.about}: {better} {self.side} {baseline}"
 
     @property
     def side(self) -> str:
         """On which the better one is claimed to lie."""
         return "below" if self.lower_is_better else "above"
-
-
-def title_of(method: str) -> str:
-    """A method as it is printed."""
-    return METHOD_TITLES.get(method, method)
 
 
 def tested(results: Results) -> list[Line]:
@@ -80,26 +78,34 @@ def figures_of(results: Results, method: str, training_set: str, figures: Sequen
 
 
 def _lines(results: Results, section: Claims) -> Iterator[Line]:
-    sets = sets_with(results, section.better, section.baselines)
-    for training_set in sets:
+    tests = [
+        (better, baselines, training_set)
+        for better, baselines in section.tests.items()
+        for training_set in sets_with(results, better, baselines)
+    ]
+    for better, baselines, training_set in tests:
         for name, figures in section.primary.items():
             claim = decide(
                 name,
-                figures_of(results, section.better, training_set, figures),
-                {it: figures_of(results, it, training_set, figures) for it in section.baselines},
-                FAMILYWISE / (len(section.primary) * len(sets)),
+                figures_of(results, better, training_set, figures),
+                {it: figures_of(results, it, training_set, figures) for it in baselines},
+                FAMILYWISE / (len(section.primary) * len(tests)),
                 section.margin,
                 results.columns[figures[0]].lower_is_better,
             )
-            yield from _lines_of(claim, training_set, section.better, results)
+            yield from _lines_of(claim, training_set, better, results)
 
 
 def _lines_of(claim: Claim, training_set: str, better: str, results: Results) -> Iterator[Line]:
     on, lower = (training_set, results.title_of_set(training_set)), claim.lower_is_better
+
+    def line(figure: str | None, about: str, comparison: Comparison, outcome: Outcome) -> Line:
+        titles = results.title_of(better), results.title_of(comparison.baseline)
+        return Line(claim.name, figure, about, *on, better, lower, comparison, titles, outcome)
+
     for comparison in claim.comparisons:
-        outcome = explained(comparison.outcome or Outcome(NOT_RUN), [comparison])
-        yield Line(claim.name, None, claim.name, *on, better, lower, comparison, outcome)
+        yield line(None, claim.name, comparison, explained(comparison.outcome or Outcome(NOT_RUN), [comparison]))
     for figure in claim.figures:
         outcome, title = explained(figure.outcome, figure.comparisons), results.columns[figure.name].title
         for comparison in figure.comparisons:
-            yield Line(claim.name, figure.name, title, *on, better, lower, comparison, outcome)
+            yield line(figure.name, title, comparison, outcome)

@@ -54,11 +54,13 @@ class HardImagesConfig(TrainingConfig, EvaluationConfig):
     Attributes:
         imagenet: ImageNet's folder; the reference model learns its training set.
         classes: how many it has.
+        backbone: of the reference model.
         views: of the training images.
         pool: folder of the images to choose from.
     """
 
     imagenet: OnDisk
     classes: Classes
+    backbone: BackboneConfig
     views: TrainingViews
     pool: OnDisk

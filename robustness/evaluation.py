@@ -29,7 +29,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     constants = RobustnessConfig.model_validate(config)
     images, present = _images(constants, workspace)
     with process_group() as device:
-        model = pretrained_classifier(workspace, constants, device)
+        model = pretrained_classifier(workspace, device)
         confidence, predicted = judge(model, images, present, constants, workspace, device)
     correct = predicted == images.labels
     bins = equal_mass_bins(confidence, correct, constants.bin_size)

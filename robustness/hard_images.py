@@ -77,7 +77,7 @@ def _reference_model(
     if rank() == 0:
         save_tensors(path, exported(method))
     wait_for_all()
-    return load_classifier(path, constants.backbone).to(device)
+    return load_classifier(path).to(device)
 
 
 def _copy(images: ImageTable, folder: Path) -> None:

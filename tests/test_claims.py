@@ -217,7 +217,7 @@ def fill(runs: Path, worlds: int, changes: tuple[str, ...] = (), **figures: floa
     rng = random.Random(0)
     jobs = []
     for seed in range(worlds):
-        for method in profile["methods"]:
+        for method in (name for name, it in profile["methods"].items() if it["objective"] != "untrained"):
             by_evaluation: dict[str, dict[str, float]] = {}
             for claimed in profile["claims"]["primary"].values():
                 for name in claimed:

@@ -15,13 +15,13 @@ from core.workspace import Workspace
 from data.lists import read_list
 from data.miniature.truth import read_hidden_truth
 from data.sets.webvision.reader import read_train
-from pretrain import cleaning
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import exported
-from pretrain.config import CleaningConfig
-from pretrain.gallery import class_names, gallery
-from pretrain.judgement import Judgement
-from pretrain.mopro import MoPro
+from pretrain.methods.mopro import cleaning
+from pretrain.methods.mopro.config import CleaningConfig
+from pretrain.methods.mopro.gallery import class_names, gallery
+from pretrain.methods.mopro.judgement import Judgement
+from pretrain.methods.mopro.model import MoPro
 from pretrain.tensor_files import save_tensors
 from tests.test_checkpoints import SMALL
 from tests.toy_world import CONSTANTS
@@ -30,7 +30,6 @@ CONFIG = {
     "webvision": "webvision",
     "classes": 10,
     "method": CONSTANTS.model_dump(),
-    "backbone": SMALL.model_dump(),
     "view": {"resize": 32, "crop": 28},
     "batch_size": 37,
     "workers": 0,

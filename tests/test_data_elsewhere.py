@@ -20,7 +20,7 @@ from data.sets.imagenet.spec import SPEC as IMAGENET
 from data.sets.imagenet_variants.reader import read_variant
 from data.sets.webvision.reader import read_train, read_validation
 from data.verification.inspection import DataSet, Inspection, Split
-from pretrain.gallery import class_names
+from pretrain.methods.mopro.gallery import class_names
 from profiles.data_section import section_of
 from profiles.expand import jobs_of
 from profiles.load import load_profile

@@ -12,11 +12,12 @@ import torch
 from core.errors import InputError
 from core.exhibits import CURVES_FILE
 from core.workspace import MODEL_FILE, Workspace
-from pretrain import loop, retraining, stage
+from pretrain import loop, stage
 from pretrain.accuracy import stage as accuracy
 from pretrain.checkpoints import exported
-from pretrain.config import CrossEntropyConfig
 from pretrain.divergence import LossWatch, require_finite_state
+from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
+from pretrain.methods.mopro import retraining
 from pretrain.tensor_files import load_tensors, save_tensors
 from robustness import evaluation, hard_images
 from tests import test_finetuning, test_lowshot, test_retraining, test_robustness
@@ -53,8 +54,6 @@ def job(tmp_path, inputs) -> Workspace:  # noqa: F811
 @pytest.mark.parametrize(("name", "log_every"), [(name, 1 + 99 * (place % 2)) for place, name in enumerate(TRAININGS)])
 def test_a_training_that_diverges_says_where_and_leaves_nothing(name, log_every, job):
     run, config = TRAININGS[name]
-    if name == "fine-tuning":
-        config = config | {"backbone": test_retraining.CONFIG["backbone"]}
     with pytest.raises(InputError) as error:
         run(diverging(config, log_every), job)
     said = r"The training diverged: (the loss of|after) step \d+( is (nan|inf))?, with the learning rate 1e\+09[;,]"
@@ -91,13 +90,13 @@ def test_a_state_is_refused_before_it_is_written(value):
 STAGES = {
     "accuracy": (
         accuracy.run,
-        {key: test_robustness.CONFIG[key] for key in ("backbone", "view", "batch_size", "workers")}
+        {key: test_robustness.CONFIG[key] for key in ("view", "batch_size", "workers")}
         | {"layout": "imagenet", "folder": "imagenet", "classes": 10},
     ),
     "robustness": (evaluation.run, test_robustness.CONFIG),
     "places205": (places205.run, test_lowshot.PLACES205),
     "voc07": (voc07.run, test_lowshot.VOC07),
-    "fine-tuning": (finetuning.run, test_finetuning.configuration(backbone=test_retraining.CONFIG["backbone"])),
+    "fine-tuning": (finetuning.run, test_finetuning.configuration()),
 }
 
 
@@ -170,7 +169,7 @@ def test_states_that_are_no_states(tmp_path, inputs, capsys):  # noqa: F811
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"2": {}}'])
 def test_lost_accuracies_are_said(content, job):
-    config = test_finetuning.configuration(backbone=test_retraining.CONFIG["backbone"])
+    config = test_finetuning.configuration()
     config["schedule"] |= {"epochs": 1, "decay_at": []}
     finetuning.run(config, job)
     (job.folder / finetuning.HISTORY_FILE).write_text(content)
@@ -182,7 +181,7 @@ def test_lost_accuracies_are_said(content, job):
 def test_a_diverged_fine_tuning_does_not_blame_the_model_it_began_with(decay, job):
     """One step an epoch: every loss that is seen is finite, but what the evaluation then sees overflows."""
     _, config = TRAININGS["fine-tuning"]
-    config = config | {"backbone": test_retraining.CONFIG["backbone"], "evaluate_every": 1}
+    config = config | {"evaluate_every": 1}
     changes = {"learning_rate": RATE, "weight_decay": decay, "epochs": 1, "decay_at": [], "batch_size": 20}
     with pytest.raises(InputError) as error:
         finetuning.run(config | {"schedule": config["schedule"] | changes}, job)

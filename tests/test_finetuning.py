@@ -49,7 +49,6 @@ def configuration(**changes: Any) -> dict[str, Any]:
         "imagenet": "imagenet",
         "classes": 10,
         "keep_classifier": False,
-        "backbone": SMALL.model_dump(),
         "batch_size": 7,
         "workers": 0,
         "views": {"size": 28, "crop_scale": [0.5, 1]},

@@ -15,12 +15,11 @@ from core.errors import InputError
 from data.miniature.config import MiniatureConfig
 from pretrain.config import (
     AccuracyConfig,
-    CleaningConfig,
     PretrainConfig,
     ReleasedConfig,
-    RetrainingConfig,
     UntrainedConfig,
 )
+from pretrain.methods.mopro.config import CleaningConfig, RetrainingConfig
 from profiles.cost import gpu_hours
 from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile

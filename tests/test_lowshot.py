@@ -34,7 +34,6 @@ SVM = SVMConfig(cost=0.5, tolerance=1e-4, iterations=2000)
 ONE_VS_REST = OneVsRestSVMConfig(cost=0.5, tolerance=1e-4, iterations=2000, positive_weight=2)
 BACKBONE = BackboneConfig(depth=10, width=16, stem="small")
 PLACES205 = LowShotConfig(
-    backbone=BACKBONE,
     view=EvaluationView(resize=32, crop=28),
     batch_size=10,
     workers=0,
@@ -240,7 +239,7 @@ def test_places205_figures_are_those_of_the_drawn_images_features(miniature, wor
     metrics = places205.run(PLACES205, workspace)
     train, val = (read_split(miniature / "places205", split, 12) for split in ("train", "val"))
     config = LowShotConfig.model_validate(PLACES205)
-    model = pretrained_classifier(workspace, config, torch.device("cpu"))
+    model = pretrained_classifier(workspace, torch.device("cpu"))
     features, val_features = (
         unit_rows(pooled_features(model, table, name, config, workspace, torch.device("cpu")))
         for table, name in ((train, "everything"), (val, "val"))

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretrain.mopro import MoPro, correct_labels, masked_cross_entropy, move_prototypes
-from tests.toy_world import BATCH, CLASSES, CONSTANTS, QUEUE, ToyEncoder, batch
+from pretrain.methods.mopro.model import MoPro, correct_labels, masked_cross_entropy, move_prototypes
+from tests.toy_world import BATCH, CLASSES, CONSTANTS, QUEUE, ToyEncoder, as_batch, batch
 
 
 def one_by_one(prototypes, embeddings, labels, kept, momentum):
@@ -92,7 +92,7 @@ def test_a_batch_of_out_of_distribution_samples_trains_with_finite_losses():
         method.encoder.classifier.bias[0] = 50  # certain of class 0, while all labels are 1
         method.prototypes[0] = 1
     weak, strong, _ = batch(0)
-    outcome = method([weak, strong], torch.ones(BATCH, dtype=torch.long), epoch=2, step=0)
+    outcome = method(as_batch([weak, strong], torch.ones(BATCH, dtype=torch.long), epoch=2, step=0))
     sum(outcome.losses.values()).backward()
     assert not outcome.kept.any()
     assert outcome.losses["classification"].item() == 0
@@ -104,18 +104,18 @@ def test_the_queue_takes_keys_in_a_ring():
     method = MoPro(ToyEncoder(), CLASSES, CONSTANTS, seed=0).double()
     before = method.queue.clone()
     weak, strong, labels = batch(0)
-    method([weak, strong], labels, epoch=0, step=0)
+    method(as_batch([weak, strong], labels, epoch=0, step=0))
     keys = method.momentum_encoder(strong)[1]
     torch.testing.assert_close(method.queue[:BATCH], keys)
     assert torch.equal(method.queue[BATCH:], before[BATCH:])
     for step in range(1, QUEUE // BATCH):
-        method([weak, strong], labels, epoch=0, step=step)
+        method(as_batch([weak, strong], labels, epoch=0, step=step))
     assert method.queue_start.item() == 0
 
 
 def test_gradients_reach_the_encoder_and_not_the_momentum_encoder():
     method = MoPro(ToyEncoder(), CLASSES, CONSTANTS, seed=0).double()
     weak, strong, labels = batch(0)
-    sum(method([weak, strong], labels, epoch=1, step=0).losses.values()).backward()
+    sum(method(as_batch([weak, strong], labels, epoch=1, step=0)).losses.values()).backward()
     assert all(parameter.grad is not None for parameter in method.encoder.parameters())
     assert all(parameter.grad is None for parameter in method.momentum_encoder.parameters())

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from core.distributed import process_group, rank, world_size
-from pretrain.mopro import MoPro
+from pretrain.methods.mopro.model import MoPro
 from tests.processes import in_two_processes
-from tests.toy_world import BATCH, CLASSES, CONSTANTS, STEPS, ToyEncoder, batch, epoch_of, first_queue
+from tests.toy_world import BATCH, CLASSES, CONSTANTS, STEPS, ToyEncoder, as_batch, batch, epoch_of, first_queue
 
 MEASURED = Path(__file__).parent / "parity"
 TOLERANCE = 1e-9
@@ -27,7 +27,7 @@ def trajectory() -> tuple[list[dict], torch.Tensor]:
     steps = []
     for step in range(STEPS):
         weak, strong, labels = (part[share] for part in batch(step))
-        outcome = wrapped([weak, strong], labels, epoch=epoch_of(step), step=step)
+        outcome = wrapped(as_batch([weak, strong], labels, epoch=epoch_of(step), step=step))
         optimizer.zero_grad()
         sum(outcome.losses.values()).backward()
         optimizer.step()

@@ -11,14 +11,14 @@ from pretrain.backbone import ProjectingEncoder
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
-    CrossEntropyConfig,
     PretrainConfig,
     RuntimeConfig,
     ScheduleConfig,
 )
-from pretrain.mopro import MoPro
+from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
+from pretrain.methods.mopro.model import MoPro
 from pretrain.tensor_files import load_tensors
-from tests.toy_world import CONSTANTS
+from tests.toy_world import CONSTANTS, as_batch
 
 SMALL = BackboneConfig(depth=10, width=16, stem="small")
 CONFIG = PretrainConfig(
@@ -77,7 +77,7 @@ def test_a_step_never_waits_for_the_device(epoch):
     method = MoPro(ProjectingEncoder(SMALL, 10, CONSTANTS.embedding_size), 10, CONSTANTS, seed=0)
     with FakeTensorMode(allow_non_fake_inputs=True):
         views = [torch.randn(16, 3, 28, 28) for _ in range(2)]
-        outcome = method(views, torch.randint(10, (16,)), epoch=epoch, step=0)
+        outcome = method(as_batch(views, torch.randint(10, (16,)), epoch=epoch, step=0))
     assert set(outcome.losses) == {"classification", "instance"} | ({"prototypical"} if epoch else set())
 
 

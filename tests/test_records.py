@@ -384,8 +384,9 @@ def test_a_figure_that_a_finished_job_does_not_have_was_not_measured(tmp_path):
         write_job(tmp_path, "lowshot-voc07", "mopro", 0, {"k3": 30.0}),
         write_job(tmp_path, "lowshot-voc07", "ce", 0, {}),
     ]
+    methods = {"mopro": {"title": "MoPro"}, "ce": {"title": "CE"}}
     for compares_with in ("claims", "paper"):
-        (tmp_path / PLAN_FILE).write_text(json.dumps(plan_of(*jobs, compares_with=compares_with)))
+        (tmp_path / PLAN_FILE).write_text(json.dumps(plan_of(*jobs, compares_with=compares_with, methods=methods)))
         printed = write_tables(read_results(tmp_path), tmp_path)
         lines = [line for line in printed.splitlines() if "published only" not in line]
         cells = {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}

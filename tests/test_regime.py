@@ -44,7 +44,8 @@ def runs(tmp_path) -> Path:
 
 
 def written(runs: Path, jobs: list[dict]) -> Path:
-    profile = {"name": "regime", "compares_with": "claims", "tolerance": 1}
+    methods = {"ce-strong-view": {"title": "CE on the strong view"}}
+    profile = {"name": "regime", "compares_with": "claims", "tolerance": 1, "methods": methods}
     (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     return runs
 

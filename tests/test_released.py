@@ -40,7 +40,6 @@ from transfer.lowshot.config import LowShotConfig, SVMConfig
 RESNET50 = BackboneConfig(depth=50)
 VIEW = EvaluationView(resize=40, crop=32)
 PLACES205 = LowShotConfig(
-    backbone=RESNET50,
     view=VIEW,
     batch_size=41,
     workers=0,
@@ -227,12 +226,12 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     found = load_tensors(lowshot.folder / "features-val.pt")[:4]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
-    model = load_trunk(place.folder / MODEL_FILE, RESNET50, classes=7)
+    model = load_trunk(place.folder / MODEL_FILE, classes=7)
     assert model.convention._asdict() == place.provenance["convention"]
     for key, tensor in trunk_of(whole).items():
         assert torch.equal(model.trunk.state_dict()[key], tensor) or "num_batches" in key, key
 
-    constants = DetectionConfig.model_validate(detecting(backbone=RESNET50.model_dump()))
+    constants = DetectionConfig.model_validate(detecting())
     detector = build_detector(constants, place.folder / MODEL_FILE, torch.device("cpu")).backbone.eval()
     with torch.no_grad():
         maps = detector(normalise(torch.stack(crops)))
@@ -246,7 +245,7 @@ def test_a_classifier_of_imagenets_classes_gives_the_releases_logits(name, files
     assert place.provenance["classes"] == 1000
     pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     expected = F.linear(as_published(name, whole, pixels), whole["fc.weight"], whole["fc.bias"])
-    model = load_classifier(place.folder / MODEL_FILE, RESNET50)
+    model = load_classifier(place.folder / MODEL_FILE)
     with torch.no_grad():
         found = model(normalise(torch.from_numpy(pixels)))
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
@@ -293,7 +292,7 @@ def test_a_release_with_a_classifier_is_judged_by_accuracy_and_robustness(files,
     """The classifier knows a thousand classes, the miniature has the first ten of them."""
     release = workspace(tmp_path / "release")
     released.run(config(files("torchvision"), classifier="imagenet"), release)
-    shown = {"backbone": RESNET50.model_dump(), "view": VIEW.model_dump(), "batch_size": 50, "workers": 0}
+    shown = {"view": VIEW.model_dump(), "batch_size": 50, "workers": 0}
     place = workspace(tmp_path / "job", data=miniature, checkpoint=release.folder)
     constants = shown | {"layout": "imagenet", "folder": "imagenet", "classes": 10}
     assert accuracy.run(constants, place)["top1"]["n"] == 41
@@ -311,7 +310,6 @@ def test_a_release_is_fine_tuned_on_images_as_it_was_trained_to_see_them(files, 
         "imagenet": "imagenet",
         "classes": 10,
         "keep_classifier": False,
-        "backbone": RESNET50.model_dump(),
         "batch_size": 41,
         "workers": 0,
         "views": {"size": 32, "crop_scale": [0.5, 1]},
@@ -469,7 +467,7 @@ def test_files_that_cannot_be_read(files, tmp_path):
 def test_a_release_is_no_mopro_to_clean_with(files, tmp_path):
     released.run(config(files("SimCLR")), workspace(tmp_path))
     with pytest.raises(InputError, match="holds no classifier"):
-        load_encoder(tmp_path / MODEL_FILE, RESNET50, 128)
+        load_encoder(tmp_path / MODEL_FILE)
 
 
 def test_our_own_models_say_nothing_about_conventions(files, tmp_path):
@@ -477,4 +475,4 @@ def test_our_own_models_say_nothing_about_conventions(files, tmp_path):
     tensors = torch.load(tmp_path / MODEL_FILE, weights_only=True)
     assert not [name for name in tensors if name.startswith("convention.")]
     save_tensors(tmp_path / "again.pt", tensors)
-    assert isinstance(load_classifier(tmp_path / "again.pt", RESNET50).translation, torch.nn.Identity)
+    assert isinstance(load_classifier(tmp_path / "again.pt").translation, torch.nn.Identity)

@@ -13,16 +13,17 @@ from data.config import EvaluationView
 from data.loading import TrainingBatches, ViewedImages
 from data.sets.webvision.reader import TRAIN_LISTS, read_train
 from data.views import centre_view, weak_view
-from pretrain import cleaning, loop, retraining
+from pretrain import loop
 from pretrain.accuracy import stage as accuracy
 from pretrain.checkpoints import BESIDE_A_CLASSIFIER, exported, load_classifier
-from pretrain.cleaning import PSEUDO_LABELS_FILE
-from pretrain.config import RetrainingConfig
 from pretrain.cross_entropy import CrossEntropy
+from pretrain.methods.mopro import cleaning, retraining
+from pretrain.methods.mopro.cleaning import PSEUDO_LABELS_FILE
+from pretrain.methods.mopro.config import RetrainingConfig
 from pretrain.sources import CachedFeatures, Images, StreamedFeatures
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.processes import in_two_processes, run_stage
-from tests.test_checkpoints import SMALL, mopro
+from tests.test_checkpoints import mopro
 from tests.test_cleaning import CONFIG as CLEANING
 
 CENTRE = {"resize": 32, "crop": 28}
@@ -31,7 +32,6 @@ CONFIG = {
     "seed": 5,
     "webvision": "webvision",
     "classes": 10,
-    "backbone": SMALL.model_dump(),
     "view": CENTRE,
     "schedule": {
         "epochs": 3,
@@ -120,7 +120,7 @@ def test_cached_and_streamed_features_train_the_same_classifier(miniature, input
     constants = RetrainingConfig.model_validate(CONFIG)
     assert isinstance(constants.view, EvaluationView)
     images = read_train(miniature / "webvision", 10)
-    model = load_classifier(inputs["checkpoint"] / "model.pt", SMALL)
+    model = load_classifier(inputs["checkpoint"] / "model.pt")
     cached = retraining.frozen_features(model, images, constants, workspace_in(tmp_path / "cached", inputs), CPU)
     dataset = ViewedImages(images, [centre_view(constants.view)], seed=5)
     streamed = StreamedFeatures(Images(dataset, constants, CPU), model)
@@ -175,7 +175,6 @@ def test_the_trunk_stays_and_the_classifier_is_new(inputs, tmp_path):
 def test_the_accuracy_of_a_retrained_classifier(inputs, tmp_path):
     retraining.run(CONFIG, workspace_in(tmp_path / "retraining", inputs))
     config = {
-        "backbone": SMALL.model_dump(),
         "view": CENTRE,
         "batch_size": 10,
         "workers": 0,

@@ -26,7 +26,6 @@ from tests.processes import in_two_processes, run_stage
 
 BACKBONE = {"depth": 10, "width": 16, "stem": "small"}
 CONFIG = {
-    "backbone": BACKBONE,
     "view": {"resize": 32, "crop": 28},
     "batch_size": 10,
     "workers": 0,

@@ -150,6 +150,17 @@ def test_the_last_job_writes_the_tables(cluster, runs):
     assert len(records(runs)) == 3
 
 
+def test_a_users_method_gives_the_same_figures_as_on_this_machine(cluster, runs, miniature, tmp_path):
+    """Early-learning regularisation on two nodes, where an image's target is moved by another process every epoch."""
+    own = {"methods__elr": f"{{objective: '{REPOSITORY}/examples/early_learning.py:EarlyLearning'}}"} | DISTRIBUTED
+    arguments = ("--only", "accuracy-imagenet", "--methods", "elr")
+    run = finish(runs, *arguments, **own)
+    assert run.returncode == 0, run.stdout + run.stderr
+    here = shutil.copytree(miniature, tmp_path / "here")
+    assert run_all(here, *arguments, **own).returncode == 0
+    assert records(runs) == records(here)
+
+
 def test_a_preempted_pretraining_goes_on_to_the_same_figures(cluster, runs, undisturbed):
     submit(runs, *ONE_BRANCH, **LONGER, **DISTRIBUTED)
     wait_until(is_training(runs), "the pretraining is on its way", 120)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from profiles.load import load_profile
 from profiles.schema import slug
-from results.definitions import PUBLISHED_METHODS
 from results.frame import read_frame
 from results.plan import PLAN_FILE, read_results
 from results.published import TABLE, Published, read_published
@@ -26,6 +25,7 @@ from results.writing import write_tables
 from tests.declared import DATA, PLANNED, TABLES
 
 GOLDEN = Path(__file__).parent / "golden"
+METHODS = load_profile("released").model_dump(mode="json")["methods"]
 RULES = Path(__file__).parent.parent / "docs/results.md"
 CLAIMS = {
     "better": "mopro",
@@ -85,7 +85,7 @@ def write_runs(runs: Path, compares_with: str) -> Path:
     lowshot = {f"k{k}": 50.0 + k for k in (1, 2, 4, 8, 16)}
     jobs.append(write_job(runs, "lowshot-voc07", "mopro", 0, lowshot, spread=2.5))
     jobs.append(write_job(runs, "lowshot-voc07", "ce", 0, {}))
-    profile = {"name": "golden", "compares_with": compares_with, "tolerance": 0.5, "data": DATA}
+    profile = {"name": "golden", "compares_with": compares_with, "tolerance": 0.5, "data": DATA, "methods": METHODS}
     if compares_with == "claims":
         profile["claims"] = CLAIMS
     (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
@@ -355,7 +355,7 @@ def test_figures_as_a_spreadsheet_writes_them(tmp_path):
 def test_columns_that_no_job_of_the_plan_measures_are_left_out(tmp_path):
     metrics = {"top1": 71.0, "top5": 90.0}
     jobs = [write_job(tmp_path, f"finetune-{share}", "mopro", 0, metrics) for share in ("1pct", "30pct")]
-    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA}
+    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA, "methods": METHODS}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     (table,) = build_tables(read_results(tmp_path))
     ours = [row for row in table.cells if row["Method"] == "MoPro"]
@@ -402,7 +402,7 @@ COMPARED = {
 def test_each_row_stands_beside_its_own_figures(compared, expected):
     table, method, training_set = compared
     of_table = {(row, trained_on) for name, row, trained_on, _ in read_published(TABLES) if name == table}
-    names = PUBLISHED_METHODS.get((table, method), ())
+    names = METHODS[method]["published"].get(table, ())
     profile = load_profile("released")
     titles = {name: section.title for name, section in profile.data.webvision.items()}
     titles |= {slug(release.pretrained_on): release.pretrained_on for release in profile.released.values()}
@@ -414,8 +414,8 @@ def test_each_row_stands_beside_its_own_figures(compared, expected):
 
 def test_every_name_that_is_compared_with_is_published():
     published = {(table, method) for table, method, _, _ in read_published(TABLES)}
-    for (table, _), names in PUBLISHED_METHODS.items():
-        assert names and {(table, name) for name in names} <= published
+    named = {(table, name) for it in METHODS.values() for table, names in it["published"].items() for name in names}
+    assert named and named <= published
 
 
 def test_sources_that_disagree_about_plain_cross_entropy_are_both_shown(tmp_path):
@@ -429,7 +429,7 @@ def test_sources_that_disagree_about_plain_cross_entropy_are_both_shown(tmp_path
 def test_rows_of_the_literature_that_are_not_run_are_shown(tmp_path):
     metrics = {"top1": 71.0, "top5": 90.0}
     jobs = [write_job(tmp_path, "finetune-1pct", "mopro", 0, metrics)]
-    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA}
+    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA, "methods": METHODS}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     (table,) = build_tables(read_results(tmp_path))
     only = [row for row in table.cells if row["Verdict"] == "published only"]
@@ -444,8 +444,7 @@ def test_what_a_release_cannot_be_asked_is_not_applicable(tmp_path):
         write_job(tmp_path, "accuracy-webvision", "mopro", 0, {"top1": 70.0, "top5": 90.0}),
         write_job(tmp_path, "lowshot-voc07", "moco-v2", 0, {"k1": 46.0}) | {"tags": RELEASE},
     ]
-    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA}
-    profile["methods"] = {"moco-v2": {"pretrained_on": "ImageNet"}}
+    profile = {"name": "golden", "compares_with": "paper", "tolerance": 0.5, "data": DATA, "methods": METHODS}
     (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     accuracy, lowshot = build_tables(read_results(tmp_path))
     (row,) = (row for row in accuracy.cells if row["Method"] == "MoCo v2, release")
@@ -465,7 +464,7 @@ def test_a_table_can_have_a_tolerance_of_its_own(tmp_path):
         (0.6, "outside (one seed)"),
         (tolerance.model_dump(mode="json")["tolerance"], "within tolerance (one seed)"),
     ):
-        profile = {"name": "golden", "compares_with": "paper", "tolerance": value, "data": DATA}
+        profile = {"name": "golden", "compares_with": "paper", "tolerance": value, "data": DATA, "methods": METHODS}
         (tmp_path / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
         assert build_tables(read_results(tmp_path))[0].cells[0]["Verdict"] == expected
 

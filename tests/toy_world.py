@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pretrain.config import MoProConfig
+from pretrain.methods.mopro.spec import MoProConfig
+from pretrain.objective import Batch
 
 CLASSES, INPUT, HIDDEN, EMBEDDING, QUEUE, BATCH, STEPS = 10, 12, 32, 16, 64, 16, 24
 
@@ -66,3 +67,8 @@ def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     strange = rng.rand(BATCH) < 0.1
     weak[strange] = strong[strange] = 3 * rng.standard_normal((strange.sum(), INPUT))
     return torch.from_numpy(weak), torch.from_numpy(strong), torch.from_numpy(given)
+
+
+def as_batch(views: list[torch.Tensor], labels: torch.Tensor, epoch: int, step: int) -> Batch:
+    """What the training loop gives a method, of the first images of a training set."""
+    return Batch(views, labels, torch.arange(len(labels)), epoch, step)

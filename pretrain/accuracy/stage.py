@@ -17,7 +17,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     constants = AccuracyConfig.model_validate(config)
     images = _read(constants, workspace)
     with process_group() as device:
-        model = pretrained_classifier(workspace, constants, device)
+        model = pretrained_classifier(workspace, device)
         metrics = accuracy_on(images, model, constants, workspace, device)
     workspace.provenance[constants.layout] = images.fingerprint()
     return metrics

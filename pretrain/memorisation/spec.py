@@ -28,12 +28,11 @@ class Section(Config):
 def check(section: Section, profile: Any) -> None:
     """Only what is trained here can be watched, on ImageNet's clean images."""
     IMAGENET.require_in(profile, "evaluate.memorisation")
-    trained = [name for name in profile.methods if name not in profile.released]
     for name in section.methods:
-        if name not in trained:
+        if name not in profile.pretrained:
             raise ValueError(
-                f"evaluate.memorisation.methods names {name}, which is not trained here, only {', '.join(trained)} "
-                "are: take of these"
+                f"evaluate.memorisation.methods names {name}, which is not trained here, only "
+                f"{', '.join(profile.pretrained)} are: take of these"
             )
 
 

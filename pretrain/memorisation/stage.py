@@ -24,7 +24,7 @@ from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
 from data.sets.imagenet.reader import read_split
 from pretrain.checkpoints import exported
-from pretrain.config import MemorisationConfig, MoProConfig
+from pretrain.config import MemorisationConfig
 from pretrain.evaluation import accuracy_on
 from pretrain.features import fill_rows
 from pretrain.loop import train
@@ -57,7 +57,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     validation = read_split(workspace.dataset(constants.imagenet), "val", constants.classes, constants.part)
     accuracies = _read_accuracies(workspace.folder / ACCURACIES_FILE)
     with process_group() as device:
-        method = build_method(constants)
+        method = build_method(constants, len(images))
         dataset = ViewedImages(images, views_of(constants), constants.seed)
         after_epoch = _watching(method, validation, accuracies, constants, workspace, device)
         order = permutations(len(images), constants.seed)
@@ -115,7 +115,7 @@ def of_epochs(accuracies: Accuracies, constants: MemorisationConfig, n: int) -> 
     """Metrics of the last and the best epoch, and of the moment before correction; ``n`` images are behind each."""
     best = max(sorted(accuracies), key=lambda epoch: accuracies[epoch])
     values = {"clean_top1": accuracies[constants.schedule.epochs], "best_clean_top1": accuracies[best]}
-    corrects_from = constants.method.correction_from_epoch if isinstance(constants.method, MoProConfig) else 0
+    corrects_from = constants.method.corrects_labels_from
     if corrects_from in accuracies:
         values["clean_top1_before_correction"] = accuracies[corrects_from]
     metrics = {name: {"value": value, "unit": "%", "n": n} for name, value in values.items()}

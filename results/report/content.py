@@ -13,7 +13,7 @@ from core.declarations import Table
 from core.exhibits import CURVES_FILE
 from results.claim_tables import CLAIMS, GAIN, SET, SINGLE_FIGURES, ClaimTable, tables_of_claims
 from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
-from results.definitions import METHOD_TITLES, NOT_MEASURED, NOT_RUN
+from results.definitions import NOT_MEASURED, NOT_RUN
 from results.gain import steps_of_gain
 from results.outcome import Outcome
 from results.plan import NO_SET, Results
@@ -117,7 +117,8 @@ class Comparisons:
 
 def content_of(results: Results, runs: Path) -> dict[str, Any]:
     """Everything that the template shows, by name."""
-    methods = list(dict.fromkeys(job.tags["method"] for job in results.jobs if "method" in job.tags))
+    named = dict.fromkeys(job.tags["method"] for job in results.jobs if "method" in job.tags)
+    methods = {method: results.title_of(method) for method in named}
     every, lines, steps = figures(results), tested(results), steps_of_gain(results)
     claims = [line for line in lines if line.figure is None]
     comparisons = {table.name: _comparisons(table) for table in tables_of_claims(results)}
@@ -126,7 +127,7 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
     return {
         "profile": results.profile["name"],
         "compares": results.profile["compares_with"] == "paper",
-        "methods": [(METHOD_TITLES.get(method, method), number % 8) for number, method in enumerate(methods)],
+        "methods": [(title, number % 8) for number, title in enumerate(methods.values())],
         "sets": list(dict.fromkeys(it.set_title for it in every if it.training_set != NO_SET)),
         "tiles": _tiles(results, claims),
         "claims": comparisons.get(CLAIMS),
@@ -167,9 +168,9 @@ def _tiles(results: Results, claims: Sequence[Line]) -> list[tuple[str, str, str
 
 def _holding(claims: Sequence[Line]) -> str:
     """How many claims hold against all their baselines, of those whose every comparison has a verdict."""
-    words: dict[tuple[str, str], list[str]] = {}
+    words: dict[tuple[str, str, str], list[str]] = {}
     for line in claims:
-        words.setdefault((line.training_set, line.claim), []).append(line.outcome.word)
+        words.setdefault((line.training_set, line.better, line.claim), []).append(line.outcome.word)
     judged = [one for one in words.values() if not {NOT_RUN, NO_VERDICT} & set(one)]
     return f"{sum(set(one) == {'holds'} for one in judged)} of {len(judged)}" if judged else "no verdict"
 
@@ -204,7 +205,7 @@ def _sections(results: Results, every: Sequence[Figure]) -> list[Section]:
 DRAWN = {"curves": pictures.curves, "bars": pictures.bars}
 
 
-def _drawn(results: Results, every: Sequence[Figure], kind: str, methods: Sequence[str]) -> list[Drawn]:
+def _drawn(results: Results, every: Sequence[Figure], kind: str, methods: Mapping[str, str]) -> list[Drawn]:
     """The tables that are drawn in one way, with their pictures; without those of which nothing was measured."""
     found = []
     for table in results.tables:
@@ -215,7 +216,7 @@ def _drawn(results: Results, every: Sequence[Figure], kind: str, methods: Sequen
 
 
 def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Sequence[str]) -> Section:
-    methods = list(dict.fromkeys(it.method for it in part))
+    methods = {it.method: it.method_title for it in part}
     sets: dict[str, list[FigureLine]] = {}
     for training_set, column in dict.fromkeys((it.training_set, it.column) for it in part):
         alike = {it.method: it for it in part if (it.training_set, it.column) == (training_set, column)}
@@ -223,7 +224,7 @@ def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Seque
         sets.setdefault(next(iter(alike.values())).set_title, []).append(line)
     return Section(
         table.title,
-        [METHOD_TITLES.get(method, method) for method in methods],
+        list(methods.values()),
         sets,
         (*marked, *table.definitions, *(table.notes if compares else ())),
     )
@@ -261,7 +262,7 @@ def _curves(results: Results, runs: Path, problems: list[str]) -> dict[str, list
     return curves
 
 
-def _reliability(results: Results, methods: Sequence[str], problems: list[str]) -> list[Picture]:
+def _reliability(results: Results, methods: Mapping[str, str], problems: list[str]) -> list[Picture]:
     """The reliability diagrams that records hold, one picture for each data set."""
     data_sets = {column.evaluation: column.on for column in results.columns.values()}
     diagrams: dict[str, dict[str, list[Any]]] = {}

@@ -10,7 +10,6 @@ from typing import Any
 from PIL import Image
 
 from core.exhibits import EXHIBITS_FILE
-from results.definitions import METHOD_TITLES
 from results.plan import PlannedJob, Results
 from results.report.leftovers import EXHIBITS, Exhibit, read_leftover
 
@@ -85,13 +84,14 @@ def exhibited(results: Results, runs: Path, problems: list[str]) -> dict[str, li
             images = [image for entry in of_group[:limit] if (image := _shown(runs / job.folder, entry))]
             if images:
                 title = TITLES.get(name, name.capitalize())
-                groups.setdefault(name, []).append(Group(title, _origin(job), images, len(of_group) - len(images)))
+                groups.setdefault(name, []).append(
+                    Group(title, _origin(job, results), images, len(of_group) - len(images))
+                )
     return groups
 
 
-def _origin(job: PlannedJob) -> str:
-    method = job.tags.get("method", "")
-    parts = [METHOD_TITLES.get(method, method), job.tags.get("set", ""), f"seed {job.tags.get('seed', '')}"]
+def _origin(job: PlannedJob, results: Results) -> str:
+    parts = [results.title_of(job.tags.get("method", "")), job.tags.get("set", ""), f"seed {job.tags.get('seed', '')}"]
     return ", ".join(part for part in parts if part)
 
 

@@ -14,13 +14,12 @@ from matplotlib.ticker import PercentFormatter, ScalarFormatter
 
 from core.errors import InputError
 from results.claims import Comparison
-from results.definitions import METHOD_TITLES
 from results.gain import BETTER, WORSE, Step
 from results.plan import Results
 from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_svg, figure
 from results.statistics import summarise
 from results.tables import Figure
-from results.tested import Line, tested, title_of
+from results.tested import Line, tested
 
 COLOURS = Path(__file__).with_name("colours.css")
 OUTCOMES = {"holds": (GOOD, "o", True), "does not hold": (BAD, "X", True)}  # colour, marker, whether it is filled
@@ -37,9 +36,9 @@ class Picture:
     caption: str
 
 
-def colour_of(method: str, methods: Sequence[str]) -> str:
+def colour_of(method: str, methods: Mapping[str, str]) -> str:
     """A method's colour, by its place in the plan."""
-    return METHODS[methods.index(method) % len(METHODS)]
+    return METHODS[list(methods).index(method) % len(METHODS)]
 
 
 def forest(claims: Sequence[Line]) -> str | None:
@@ -64,11 +63,12 @@ def forest(claims: Sequence[Line]) -> str | None:
                     annotation_clip=False,
                 )
             _name_rows(axes, [f"{it.title}{f', {it.training_set}' if several else ''}" for it in part])
-            axes.set_title(_direction(part[0].lower_is_better, f"{title_of(part[0].better)} − baseline"))
+            better = " or ".join(dict.fromkeys(it.titles[0] for it in part))
+            axes.set_title(_direction(part[0].lower_is_better, f"{better} − baseline"))
         return as_svg(drawn, "The paper's claims with their simultaneous confidence intervals")
 
 
-def gain(steps: Sequence[Step], methods: Sequence[str]) -> str | None:
+def gain(steps: Sequence[Step], methods: Mapping[str, str]) -> str | None:
     """What each step adds to every claim's mean, in the colour of the method it leads to; None without intervals."""
     drawn_steps = [step for step in steps if step.comparison.interval]
     if not drawn_steps:
@@ -135,7 +135,7 @@ def standing_alone(results: Results) -> str:
     return f"{element[:end]}<style>{style}</style>{element[end:]}\n"
 
 
-def curves(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
+def curves(figures: Sequence[Figure], methods: Mapping[str, str]) -> list[Picture]:
     """A table's figures over their places on its axis, one picture for each evaluation and pretraining set."""
     pictures = []
     for evaluation, training_set in dict.fromkeys((it.column.evaluation, it.training_set) for it in figures):
@@ -147,7 +147,7 @@ def curves(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
             axes = drawn.subplots()
             for method in dict.fromkeys(it.method for it in part):
                 of_method = [it for it in part if it.method == method]
-                _draw_curve(axes, of_method, METHOD_TITLES.get(method, method), colour_of(method, methods))
+                _draw_curve(axes, of_method, methods[method], colour_of(method, methods))
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter(ScalarFormatter())
             axes.set_xticks(sorted({_place_of(it) for it in part}))
@@ -176,7 +176,7 @@ def _draw_curve(axes: Axes, figures: Sequence[Figure], label: str, colour: str) 
 Epochs = Sequence[Mapping[str, Any]]
 
 
-def training(curves: Mapping[str, Sequence[Epochs]], methods: Sequence[str]) -> list[Picture]:
+def training(curves: Mapping[str, Sequence[Epochs]], methods: Mapping[str, str]) -> list[Picture]:
     """A picture for every quantity: the mean over seeds of every method, in the band of its lowest and highest.
 
     Args:
@@ -198,7 +198,7 @@ def training(curves: Mapping[str, Sequence[Epochs]], methods: Sequence[str]) -> 
                 low, high = ([limit(points[epoch]) for epoch in epochs] for limit in (min, max))
                 axes.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
                 means = [fmean(points[epoch]) for epoch in epochs]
-                axes.plot(epochs, means, color=colour, label=METHOD_TITLES.get(method, method))
+                axes.plot(epochs, means, color=colour, label=methods[method])
             if name in ("accuracy", "kept", "corrected"):
                 axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.set_xlabel("epoch")
@@ -231,7 +231,7 @@ def _by_epoch(seeds: Iterable[Epochs], name: str) -> dict[int, list[float]]:
 Reliability = Mapping[str, Sequence[float]]
 
 
-def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, methods: Sequence[str]) -> Picture:
+def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, methods: Mapping[str, str]) -> Picture:
     """Accuracy over confidence, bin by bin, mean over seeds; on the diagonal, a model knows how sure it may be.
 
     Args:
@@ -249,7 +249,7 @@ def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, metho
                 for key in ("confidence", "accuracy")
             )
             colour = colour_of(method, methods)
-            axes.plot(x, y, color=colour, marker="o", label=METHOD_TITLES.get(method, method))
+            axes.plot(x, y, color=colour, marker="o", label=methods[method])
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="confidence", title=f"{title}: accuracy")
@@ -257,7 +257,7 @@ def reliability(diagrams: Mapping[str, Sequence[Reliability]], title: str, metho
         return Picture(as_svg(drawn, f"Reliability diagram of {title}"), "")
 
 
-def bars(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
+def bars(figures: Sequence[Figure], methods: Mapping[str, str]) -> list[Picture]:
     """A group of bars for each figure, one a method, with the paper's figure as a diamond; a picture for each set."""
     pictures = []
     for training_set in dict.fromkeys(it.training_set for it in figures):
@@ -277,7 +277,7 @@ def bars(figures: Sequence[Figure], methods: Sequence[str]) -> list[Picture]:
                         axes.errorbar(it.ours.mean, y, xerr=it.spread or 0.0, color=INK, capsize=2, elinewidth=1)
                     for value in it.published.values:
                         axes.plot([value], [y], "D", color=INK, fillstyle="none")
-                axes.barh([0], [0], color=colour_of(method, methods), label=METHOD_TITLES.get(method, method))
+                axes.barh([0], [0], color=colour_of(method, methods), label=methods[method])
             axes.plot([], [], "D", color=INK, fillstyle="none", linestyle="none", label="paper")
             axes.set_yticks(range(len(titles)), titles, color=INK)
             axes.invert_yaxis()

@@ -17,7 +17,7 @@ from core.config import (
     PositiveNumber,
     Seed,
 )
-from pretrain.config import BackboneConfig, RuntimeConfig
+from pretrain.config import RuntimeConfig
 
 PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
 
@@ -123,7 +123,6 @@ class DetectionConfig(DetectionRecipe):
         seed: of the new layers, the order of images, their views and the choice of proposals.
         coco: the data set's folder.
         classes: how many categories it has.
-        backbone: of the checkpoint.
         schedule: length and decay.
         runtime: loading processes, how often state and log are written; no part of the identity.
     """
@@ -131,6 +130,5 @@ class DetectionConfig(DetectionRecipe):
     seed: Seed
     coco: OnDisk
     classes: Positive
-    backbone: BackboneConfig
     schedule: DetectionSchedule
     runtime: RuntimeConfig

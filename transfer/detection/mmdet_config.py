@@ -7,19 +7,20 @@ import mmdet
 from mmengine import Config, ConfigDict
 
 from data.sets.coco.reader import COCOSplit
+from pretrain.config import BackboneConfig
 from transfer.detection.config import DetectionConfig, DetectionHeads
 
 SHIPPED = Path(mmdet.__file__).parent / ".mim/configs/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py"
 
 
-def model_config(constants: DetectionConfig, norm: str) -> ConfigDict:
-    """The detector; ``norm`` is the layer that normalises in the pyramid, and in the backbone."""
+def model_config(constants: DetectionConfig, backbone: BackboneConfig, norm: str) -> ConfigDict:
+    """The detector of a backbone; ``norm`` is the layer that normalises in the pyramid, and in the backbone."""
     model = Config.fromfile(SHIPPED).model
-    expansion = 4 if constants.backbone.depth == 50 else 1
-    widths = [constants.backbone.width * expansion * 2**stage for stage in range(4)]
-    model.backbone = {"type": "PretrainedTrunk", "config": constants.backbone.model_dump(), "norm": norm}
+    expansion = 4 if backbone.depth == 50 else 1
+    widths = [backbone.width * expansion * 2**stage for stage in range(4)]
+    model.backbone = {"type": "PretrainedTrunk", "config": backbone.model_dump(), "norm": norm}
     # Strides stay those of the published network, 4 to 64: with the small stem, its first stage is a stride too fine.
-    model.neck.in_channels = widths[1:] if constants.backbone.stem == "small" else widths
+    model.neck.in_channels = widths[1:] if backbone.stem == "small" else widths
     model.neck.norm_cfg = {"type": norm, "requires_grad": True}
     model.data_preprocessor.bgr_to_rgb = False  # images are read as RGB
     for head in ("bbox_head", "mask_head"):

@@ -18,7 +18,7 @@ from torch import nn
 from core.distributed import world_size
 from core.seeds import generator
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import load_trunk
+from pretrain.checkpoints import architecture_of, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.translation import Translation, pad_as_tensorflow
@@ -73,9 +73,9 @@ def build_detector(constants: DetectionConfig, checkpoint: Path, device: torch.d
     """
     register_all_modules()
     torch.manual_seed(int(generator(constants.seed, "detector").integers(2**63)))
-    detector = MODELS.build(model_config(constants, normalisation(device)))
+    detector = MODELS.build(model_config(constants, architecture_of(checkpoint), normalisation(device)))
     detector.init_weights()
-    checkpointed = load_trunk(checkpoint, constants.backbone, classes=2)
+    checkpointed = load_trunk(checkpoint, classes=2)
     pretrained, trunk = checkpointed.trunk.state_dict(), detector.backbone.trunk
     trunk.load_state_dict(pretrained)
     if checkpointed.convention != OURS:

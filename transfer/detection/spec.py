@@ -53,13 +53,7 @@ def work(section: Section, run: Run) -> Iterable[Work]:
     options = {"runtime": recipe.pop("runtime")}
     schedules = recipe.pop("schedules")
     del recipe["untrained_seeds"]
-    shared = {
-        "seed": run.seed,
-        "coco": coco.folder,
-        "classes": coco.classes,
-        "backbone": run.shown["backbone"],
-        **recipe,
-    }
+    shared = {"seed": run.seed, "coco": coco.folder, "classes": coco.classes, **recipe}
     for name, schedule in schedules.items():
         yield Work(
             f"detection-{name}",

@@ -72,7 +72,7 @@ def work(section: Section, run: Run) -> Iterable[Work]:
                 "seed": run.seed,
                 "imagenet": imagenet.path,
                 "keep_classifier": run.shares_imagenet_classes,
-                **run.shown,
+                "batch_size": run.profile.evaluate.batch_size,
                 **recipe,
                 "subset": values(subset),
             },

@@ -84,8 +84,8 @@ def _first_model(constants: FinetuneConfig, workspace: Workspace) -> Classifier:
     path, precision = workspace.inputs["checkpoint"] / MODEL_FILE, constants.arithmetic.precision
     if not constants.keep_classifier:
         torch.manual_seed(int(generator(constants.seed, "classifier").integers(2**63)))
-        return load_trunk(path, constants.backbone, constants.classes, precision)
-    model = load_classifier(path, constants.backbone, precision)
+        return load_trunk(path, constants.classes, precision)
+    model = load_classifier(path, precision)
     found = model.classifier.out_features
     if found != constants.classes:
         raise InputError(

@@ -27,7 +27,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     drawn = np.unique(np.concatenate(list(draws.values())))  # sorted: row drawn[i] of train has features[i]
     with process_group() as device:
         record_draws(draws, workspace)
-        model = pretrained_trunk(workspace, constants, device)
+        model = pretrained_trunk(workspace, device)
         features = unit_rows(pooled_features(model, train.subset(drawn), "drawn", constants, workspace, device))
         val_features = unit_rows(pooled_features(model, val, "val", constants, workspace, device))
     workspace.provenance["places205"] = {"train": train.fingerprint(), "val": val.fingerprint()}

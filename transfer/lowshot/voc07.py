@@ -27,7 +27,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     draws = all_draws(rows_by_class(trainval.labels), constants)
     with process_group() as device:
         record_draws(draws, workspace)
-        model = pretrained_trunk(workspace, constants, device)
+        model = pretrained_trunk(workspace, device)
         features = unit_rows(pooled_features(model, trainval, "trainval", constants, workspace, device))
         test_features = unit_rows(pooled_features(model, test, "test", constants, workspace, device))
     workspace.provenance["voc07"] = {"trainval": trainval.fingerprint(), "test": test.fingerprint()}

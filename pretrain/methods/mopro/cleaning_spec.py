@@ -8,8 +8,8 @@ from core.declarations import Column, Evaluation, Run, Stage, Table, Work
 from pretrain.accuracy.spec import accuracies
 from pretrain.config import ScheduleConfig
 
-CLEANING = Stage("cleaning", "pretrain.cleaning:run")
-RETRAINING = Stage("retraining", "pretrain.retraining:run")
+CLEANING = Stage("cleaning", "pretrain.methods.mopro.cleaning:run")
+RETRAINING = Stage("retraining", "pretrain.methods.mopro.retraining:run")
 TRAINED_ON = ("webvision", "classes", "part", "sources", "subset", "exclusions")  # of a pretraining's configuration
 
 
@@ -53,7 +53,6 @@ def work(section: Section, run: Run) -> Iterable[Work]:
             "webvision": pretraining.config["webvision"],
             "classes": pretraining.config["classes"],
             "seed": run.seed,
-            "backbone": values(profile.pretrain.backbone),
             "view": centre if section.view == "centre" else values(profile.pretrain.views),
             "schedule": values(section.schedule),
             "arithmetic": values(profile.pretrain.arithmetic),

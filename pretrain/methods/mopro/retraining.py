@@ -24,11 +24,12 @@ from data.sets.webvision.reader import read_listed
 from data.views import weak_view
 from pretrain.backbone import Classifier, place
 from pretrain.checkpoints import exported, load_classifier
-from pretrain.cleaning import PSEUDO_LABELS_FILE
-from pretrain.config import EvaluationConfig, RetrainingConfig
+from pretrain.config import EvaluationConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.features import pooled_features
 from pretrain.loop import train
+from pretrain.methods.mopro.cleaning import PSEUDO_LABELS_FILE
+from pretrain.methods.mopro.config import RetrainingConfig
 from pretrain.sources import CachedFeatures, Images, Source, StreamedFeatures
 from pretrain.tensor_files import save_tensors
 
@@ -50,7 +51,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     model_file = workspace.folder / MODEL_FILE
     with process_group() as device:
         checkpoint = workspace.inputs["checkpoint"] / MODEL_FILE
-        model = load_classifier(checkpoint, constants.backbone, constants.arithmetic.precision)
+        model = load_classifier(checkpoint, constants.arithmetic.precision)
         place(model, constants.arithmetic, device)
         source = frozen_features(model, images, constants, workspace, device)
         model.classifier = new_classifier(model.feature_size, constants.classes, constants.seed)
@@ -104,7 +105,6 @@ def frozen_features(
     """Features of the images: computed once where the view never changes, else anew for every view."""
     if isinstance(constants.view, EvaluationView):
         shown = EvaluationConfig(
-            backbone=constants.backbone,
             view=constants.view,
             batch_size=constants.schedule.batch_size,
             workers=constants.runtime.workers,

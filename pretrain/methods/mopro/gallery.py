@@ -10,7 +10,7 @@ from core.seeds import generator
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.layouts import OUT_OF_DISTRIBUTION
-from pretrain.judgement import Judgement
+from pretrain.methods.mopro.judgement import Judgement
 
 IMAGES_OF_A_GROUP = 12
 PROTOTYPES = 10

@@ -20,11 +20,11 @@ from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import load_encoder
-from pretrain.config import CleaningConfig
 from pretrain.features import fill_rows
-from pretrain.gallery import gallery
-from pretrain.judgement import Judgement
-from pretrain.mopro import correct_labels, soft_scores
+from pretrain.methods.mopro.config import CleaningConfig
+from pretrain.methods.mopro.gallery import gallery
+from pretrain.methods.mopro.judgement import Judgement
+from pretrain.methods.mopro.model import correct_labels, soft_scores
 from pretrain.training_set import training_images
 
 PSEUDO_LABELS_FILE = "pseudo_labels.txt"
@@ -44,9 +44,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     images = training_images(constants, workspace)
     written = workspace.folder / PSEUDO_LABELS_FILE
     with process_group() as device:
-        method = constants.method
-        path = workspace.inputs["checkpoint"] / MODEL_FILE
-        encoder, prototypes = load_encoder(path, constants.backbone, method.embedding_size)
+        encoder, prototypes = load_encoder(workspace.inputs["checkpoint"] / MODEL_FILE)
         judged = judge(encoder.to(device), prototypes.to(device), images, constants, workspace, device)
         pseudo, kept = judged.pseudo, judged.kept
         truth = read_hidden_truth(images)

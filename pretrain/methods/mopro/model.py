@@ -13,8 +13,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from core.distributed import gather, rank, world_size
 from core.seeds import generator
-from pretrain.config import MoProConfig
-from pretrain.objective import Outcome
+from pretrain.methods.mopro.spec import MoProConfig
+from pretrain.objective import Batch, Outcome
 
 IGNORED = -100
 
@@ -45,22 +45,22 @@ class MoPro(nn.Module):
         self.register_buffer("queue_start", torch.zeros((), dtype=torch.long))
         self.register_buffer("prototypes", torch.zeros(classes, config.embedding_size))
 
-    def forward(self, views: list[torch.Tensor], labels: torch.Tensor, *, epoch: int, step: int) -> Outcome:
-        """Losses of a batch: ``views`` are the weak and the strong view, ``labels`` the web's, ``epoch`` from 0."""
-        weak, strong = views
-        all_keys = self._keys_of_all_ranks(strong, step)
+    def forward(self, batch: Batch) -> Outcome:
+        """Losses of a batch, whose views are the weak and the strong one, and whose labels are the web's."""
+        (weak, strong), labels = batch.views, batch.labels
+        all_keys = self._keys_of_all_ranks(strong, batch.step)
         keys = all_keys[rank() * len(strong) : (rank() + 1) * len(strong)]
         logits, embeddings = self.encoder(weak)
         prototype_logits = embeddings @ self.prototypes.T / self.config.temperature
 
         kept = torch.ones_like(labels, dtype=torch.bool)
-        if epoch >= self.config.correction_from_epoch:
+        if batch.epoch >= self.config.correction_from_epoch:
             labels, kept = correct_labels(logits.detach(), prototype_logits.detach(), labels, self.config)
         losses = {
             "classification": masked_cross_entropy(logits, labels, kept),
             "instance": self.config.instance_weight * self._instance_loss(embeddings, keys),
         }
-        if epoch >= self.config.prototypical_from_epoch:
+        if batch.epoch >= self.config.prototypical_from_epoch:
             loss = masked_cross_entropy(prototype_logits, labels, kept)
             losses["prototypical"] = self.config.prototypical_weight * loss
 

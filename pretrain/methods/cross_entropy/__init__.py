@@ -1,0 +1,1 @@
+"""Cross-entropy: the baseline of the paper."""

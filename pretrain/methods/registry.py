@@ -1,0 +1,43 @@
+"""The methods that ship, one line each, and a user's own in a file; light to import."""
+
+from typing import Annotated, Any, get_args
+
+from core.choices import Chosen
+from core.user_code import is_reference, load, mistake
+from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
+from pretrain.methods.method import Method
+from pretrain.methods.mopro.spec import MoProConfig
+
+METHODS: tuple[type[Method], ...] = (
+    CrossEntropyConfig,
+    MoProConfig,
+)
+BY_OBJECTIVE = {get_args(method.model_fields["objective"].annotation)[0]: method for method in METHODS}
+
+
+def own_method(reference: str) -> type[Method]:
+    """The method in a user's file.
+
+    Raises:
+        InputError: the file cannot be used, or what the reference names is no method.
+    """
+    found = load(reference).value
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise mistake(found, f"{reference.rpartition(':')[2]} is no subclass of pretrain.methods.method.Method")
+    return found
+
+
+MethodConfig = Annotated[Method, Chosen("objective", BY_OBJECTIVE, own_method)]
+
+
+def job_values(method: Method) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How a job names a method: what determines its result, and the rest of its configuration.
+
+    A user's file is identified by its content, and may lie anywhere.
+    """
+    constants = method.constants()
+    if not is_reference(method.objective):
+        return {"method": constants}, {}
+    file = load(method.objective)
+    constants["objective"] = f"{file.path.name}:{method.objective.rpartition(':')[2]}"
+    return {"method": constants, "objective_sha256": file.sha256}, {"objective_file": str(file.path)}
