@@ -44,7 +44,7 @@ def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, wor
         options,
         reads=tuple(reads),
         resources="pretrain",
-        images={"training": images and images * epochs * method.relative_cost},
+        images={"training": images and images * (epochs * method.relative_cost)},
     )
     return Run(
         profile,

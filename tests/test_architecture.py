@@ -3,11 +3,14 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from core.declarations import columns_of, tables_of
+from pretrain.layouts import NAMES as LAYOUTS
+from pretrain.methods.registry import BY_OBJECTIVE
 from profiles.registry import DATA_SETS, EVALUATIONS
 from results.plan import TRAINING_SETS
 
@@ -80,28 +83,35 @@ def test_every_package_is_described():
         assert path.parent.name == "tests" or ast.get_docstring(ast.parse(path.read_text())), path
 
 
-# What ships is registered with a door, the module that declares it, and lives in that module's folder.
-REGISTERED = {
-    "evaluation": {it.id: (it.work.__module__, {it.id, it.key}) for it in EVALUATIONS},
-}
+def home_of(door: str) -> str:
+    """The folder, as a package, of a module."""
+    return door.rpartition(".")[0]
+
+
+# What ships is declared in a module, its door, and lives in that module's folder. A data set's reader is a door too.
+METHOD_DOORS = {objective: method.__module__ for objective, method in BY_OBJECTIVE.items()}
+EVALUATION_DOORS = {it.id: it.work.__module__ for it in EVALUATIONS}
+DATA_SET_HOMES = {home_of(spec.checks.partition(":")[0]) for spec in DATA_SETS}
+DOORS = {
+    home: {door for door in (*METHOD_DOORS.values(), *EVALUATION_DOORS.values()) if home_of(door) == home}
+    for home in map(home_of, (*METHOD_DOORS.values(), *EVALUATION_DOORS.values()))
+} | {home: {f"{home}.spec", f"{home}.reader"} for home in DATA_SET_HOMES}
+NAMED_AT_HOME = [
+    *((home_of(door), {objective}) for objective, door in METHOD_DOORS.items()),
+    *((home_of(it.work.__module__), {it.id, it.key}) for it in EVALUATIONS),
+]
 OPEN = ("tests", "benchmarks", "examples")  # who may look behind doors, and name what ships
-UNDER_WAY = ("results.definitions",)  # its titles and published names are on their way into the profile
-FIGURES = {column.metric for column in columns_of(tables_of(EVALUATIONS)).values()}  # some are called as what ships is
+FIGURES = {column.metric for column in columns_of(tables_of(EVALUATIONS)).values()}
+CALLED_ALIKE = FIGURES | set(LAYOUTS)  # of another kind, but some are called as what ships is
 
 
-def homes(kind: str) -> dict[str, set[str]]:
-    """Folders, as packages, of what ships of a kind, with the doors in each."""
-    found: dict[str, set[str]] = {}
-    for door, _ in REGISTERED[kind].values():
-        found.setdefault(door.rpartition(".")[0], set()).add(door)
-    return found
-
-
+@cache
 def modules() -> dict[str, Path]:
     paths = [path.relative_to(REPOSITORY) for name in MAY_IMPORT for path in (REPOSITORY / name).rglob("*.py")]
     return {".".join(path.with_suffix("").parts): REPOSITORY / path for path in paths if path.parts[0] not in OPEN}
 
 
+@cache
 def imported_modules(path: Path) -> set[str]:
     """Whole names of what a file imports: of ``from a.b import c``, both ``a.b`` and ``a.b.c``."""
     names = set()
@@ -113,6 +123,7 @@ def imported_modules(path: Path) -> set[str]:
     return names
 
 
+@cache
 def literals(path: Path) -> set[str]:
     """Text in a file that is not documentation."""
     tree = ast.parse(path.read_text())
@@ -121,38 +132,27 @@ def literals(path: Path) -> set[str]:
     return {node.value for node in constants if isinstance(node.value, str)}
 
 
-@pytest.mark.parametrize("kind", REGISTERED)
-def test_what_ships_is_entered_by_its_door_alone(kind):
+@pytest.mark.parametrize("home", sorted(DOORS))
+def test_what_ships_is_entered_by_its_door_alone(home):
     known = modules()
-    for home, doors in homes(kind).items():
-        behind = {name for name in known if name.startswith(f"{home}.")} - doors
-        for name, path in known.items():
-            if not name.startswith(f"{home}."):
-                assert not imported_modules(path) & behind, (name, "imports past", doors)
+    assert DOORS[home] <= known.keys()
+    behind = {name for name in known if name.startswith(f"{home}.")} - DOORS[home]
+    floor = home.partition(".")[0] if home in DATA_SET_HOMES else home  # the miniature writes what readers read
+    for name, path in known.items():
+        if not name.startswith(f"{floor}."):
+            assert not imported_modules(path) & behind, (name, "imports past", DOORS[home])
 
 
-@pytest.mark.parametrize("key", [spec.key for spec in DATA_SETS])
-def test_a_data_set_is_entered_by_its_declaration_and_its_reader_alone(key):
-    (checks,) = (spec.checks for spec in DATA_SETS if spec.key == key)
-    home = checks.rpartition(".")[0]
+@pytest.mark.parametrize(("home", "names"), NAMED_AT_HOME)
+def test_what_ships_is_named_at_home_alone(home, names):
     for name, path in modules().items():
-        inside = {it for it in imported_modules(path) if it.startswith(f"{home}.") and it.count(".") == 3}
-        if not name.startswith("data."):
-            assert inside <= {f"{home}.spec", f"{home}.reader"}, (name, "imports past the door")
+        if not name.startswith(f"{home}.") and ".miniature" not in name:
+            assert not literals(path) & (names - CALLED_ALIKE), (name, "names what is at home in", home)
 
 
 def test_what_runs_and_shows_jobs_names_no_data_set():
     keys = {spec.key for spec in DATA_SETS}
     for name, path in modules().items():
-        if name.startswith(("commands.", "slurm.", "core.", "results.")) and not name.startswith(UNDER_WAY):
+        if name.startswith(("commands.", "slurm.", "core.", "results.")):
             may = {TRAINING_SETS} if name == "results.plan" else set()
             assert literals(path) & keys <= may, name
-
-
-@pytest.mark.parametrize("kind", REGISTERED)
-def test_what_ships_is_named_at_home_alone(kind):
-    for door, names in REGISTERED[kind].values():
-        home = door.rpartition(".")[0]
-        for name, path in modules().items():
-            if not name.startswith((f"{home}.", *UNDER_WAY)) and ".miniature" not in name:
-                assert not literals(path) & (names - FIGURES), (name, "names what is at home in", home)
