@@ -37,14 +37,18 @@ LIGHT = (
 )
 
 
-def imported_packages(path: Path) -> set[str]:
+def imported_modules(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-    return {name.split(".")[0] for name in names}
+    return names
+
+
+def imported_packages(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported_modules(path)}
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
@@ -52,6 +56,20 @@ def test_a_package_stands_on_lower_floors_alone(package):
     for path in (REPOSITORY / package).rglob("*.py"):
         found = imported_packages(path) & (MAY_IMPORT.keys() | {"run_all"})
         assert found <= MAY_IMPORT[package] | {package}, path
+
+
+def test_what_ships_behind_a_door_is_imported_by_nobody_else():
+    """A folder of a method that ships knows the others' modules as little as anything outside does."""
+    doors = REPOSITORY / "pretrain/methods"
+    folders = [path.parent for path in doors.glob("*/__init__.py")]
+    assert folders
+    for path in (
+        file for package in MAY_IMPORT if package != "benchmarks" for file in (REPOSITORY / package).rglob("*.py")
+    ):
+        for folder in folders:
+            module = ".".join(folder.relative_to(REPOSITORY).parts)
+            if folder not in path.parents and path != doors / "registry.py":
+                assert not [name for name in imported_modules(path) if name.startswith(module)], (path, module)
 
 
 def test_nothing_imports_the_command():
