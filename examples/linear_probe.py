@@ -29,10 +29,10 @@ class ProbeConfig(Section, EvaluationConfig):
 
 def run(config, workspace):
     """Accuracy on val in percent, of a classifier of the features of train."""
-    from data.imagenet import read_split
     from sklearn.linear_model import LogisticRegression  # here, so that a plan waits for none of it
 
     from core.distributed import process_group
+    from data.sets.imagenet.reader import read_split
     from pretrain.evaluation import pretrained_trunk
     from pretrain.features import pooled_features
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 import shutil
 import signal
 import subprocess
@@ -191,6 +192,19 @@ def test_the_examples_get_their_rows_and_claims_from_outside_the_checkout(tmp_pa
     assert "Early-learning regularisation above CE" in claims and "Generalised cross-entropy above CE" in claims
     assert git_status() == before
     assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_the_page_about_it_says_what_works(miniature, tmp_path, capsys):
+    page = (REPOSITORY / "docs/extending.md").read_text()
+    ((code,), (profile,)) = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL)[:1] for kind in ("python", "yaml"))
+    (tmp_path / "mine.py").write_text(code)
+    (tmp_path / "mine.yaml").write_text(profile)
+    assert main(["--profile", str(tmp_path / "mine.yaml"), "--runs", str(tmp_path / "runs"), "--dry-run"]) == 0
+    assert "pretrain/mine/webvision/seed100" in capsys.readouterr().out
+    (tmp_path / "job").mkdir()
+    stage.run(configuration(tmp_path / "mine.py", "Mine"), Workspace(tmp_path / "job", {"data": miniature}))
+    command = re.search(r"python run_all\.py (--profile examples/\S+)", page)
+    assert main([*command[1].split(), "--runs", str(tmp_path / "runs"), "--dry-run"]) == 0
 
 
 def identity_of(profile: Path) -> str:
