@@ -1,6 +1,8 @@
 """The four ways to get a checkpoint that is to be evaluated, and the jobs of each."""
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,13 +11,15 @@ from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
 from core.errors import InputError
 from core.user_code import UserCodeError, is_reference, load, mistake, sentence_of
 from pretrain.config import CrossEntropyConfig, MoProConfig
-from profiles.schema import RELEASED_CLASSES, UNTRAINED, Profile, slug
+from profiles.schema import RELEASED_CLASSES, UNTRAINED, Profile, StageResources, slug
 from slurm.jobs import Job, Resources
 
 PRETRAINING = Stage("pretrain", "pretrain.stage:run")
 RELEASE = Stage("released", "pretrain.released:run")
 INITIALISATION = Stage("untrained", "pretrain.untrained:run")
 MOPROS_COST = 4 / 3  # of cross-entropy's: beside forward and backward, which costs twice the forward, one forward more
+KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NOTHING = ""  # of the profile's resources: what any machine has
 
 World = Mapping[str, Job]  # the jobs that make the data of a run, by their roles; none where data sets lie on disk
 
@@ -92,9 +96,6 @@ def untrained(profile: Profile, seed: int) -> Run:
     return Run(profile, UNTRAINED, "none", seed, seed, checkpoint)
 
 
-NOTHING = ""  # of the profile's resources: what any machine has
-
-
 def _imagenet_from_the_web(profile: Profile) -> Source | None:
     """The first set of web images with ImageNet's classes."""
     for name, part in profile.data.webvision.items():
@@ -128,10 +129,27 @@ def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
         if sentence := sentence_of(error):
             raise UserCodeError(sentence) from error
         raise
-    for it in found:
-        if not isinstance(it, Work):
-            raise mistake(evaluation.work, f"it gives a {type(it).__name__}, expected Work of core.declarations")
+    for place, it in enumerate(found):
+        if fault := _fault_of(it, [run.checkpoint, *found[:place]]):
+            raise mistake(evaluation.work, fault)
     return found
+
+
+def _fault_of(work: Any, before: Sequence[Work]) -> str | None:
+    """What is wrong with what an evaluation gives, as a user's may; None where nothing is."""
+    if not isinstance(work, Work):
+        return f"it gives a {type(work).__name__}, expected Work of core.declarations"
+    if not isinstance(work.stage, Stage) or not KIND.fullmatch(str(work.kind)):
+        return f"it gives work of the kind {work.kind!a}, expected letters, digits, . _ and -, and a Stage"
+    if work.resources not in (NOTHING, *StageResources.model_fields):
+        return f"it asks for the resources {work.resources!a}, expected one of {', '.join(StageResources.model_fields)}"
+    if any(needed not in before for needed in work.needs.values()):
+        return f"its {work.kind} needs work that it has not given before"
+    try:
+        json.dumps([work.config, work.options], allow_nan=False)
+    except (TypeError, ValueError) as error:
+        return f"the configuration of its {work.kind} is not made of plain values ({error})"
+    return None
 
 
 def _job(work: Work, run: Run, jobs: Mapping[Work, Job], world: World) -> Job:

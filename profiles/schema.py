@@ -31,6 +31,7 @@ from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
 from results.claimed import Claims
+from results.plan import check_tables
 from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
@@ -159,6 +160,7 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _evaluations_fit(self) -> "Profile":
+        check_tables(self.tables)
         for evaluation, section in self.evaluate.sections:
             evaluation.check(section, self)
         return self

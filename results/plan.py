@@ -87,7 +87,7 @@ class Plan(BaseModel):
     @model_validator(mode="after")
     def _hangs_together(self) -> "Plan":
         _check_profile(self.profile)
-        _check_tables(self.tables)
+        check_tables(self.tables)
         _check_claims(self.profile, self.tables)
         names: set[str] = set()
         folders: set[str] = set()
@@ -116,8 +116,12 @@ def _check_profile(profile: dict[str, Any]) -> None:
         raise ValueError("the profile's tolerance is no number, and no number for each table")
 
 
-def _check_tables(tables: Sequence[Table]) -> None:
-    """Whether files can be called by their names, and figures be told apart."""
+def check_tables(tables: Sequence[Table]) -> None:
+    """Whether files can be called by their names, and figures be told apart.
+
+    Raises:
+        ValueError: they cannot.
+    """
     for table in tables:
         if not NAME_OF_A_TABLE.fullmatch(table.name):
             raise ValueError(f"no file can be called by the name of the table {in_a_sentence(table.name)!r}")
