@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import create_model
 
 from core.config import Config, Positive
-from core.declarations import Evaluation
+from core.declarations import Column, Evaluation, Table
 from core.errors import InputError
 from core.user_code import is_reference, load, mistake
 from pretrain.config import Workers
@@ -89,4 +89,8 @@ def _own_evaluation(key: str, reference: Any) -> Evaluation:
         )
     if not (isinstance(evaluation.section, type) and issubclass(evaluation.section, Config)):
         raise mistake(evaluation.work, f"the section of {evaluation.id} is no core.config.Config")
+    if not all(
+        isinstance(it, Table) and all(isinstance(one, Column) for one in it.columns) for it in evaluation.tables
+    ):
+        raise mistake(evaluation.work, f"the tables of {evaluation.id} are no Tables of Columns")
     return replace(evaluation, key=key)

@@ -1,6 +1,8 @@
 """The four ways to get a checkpoint that is to be evaluated, and the jobs of each."""
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +12,14 @@ from core.errors import InputError
 from core.user_code import UserCodeError, is_reference, load, mistake, sentence_of
 from pretrain.config import ReleasedFile
 from pretrain.methods.registry import job_values
-from profiles.schema import RELEASED_CLASSES, Profile, slug
+from profiles.schema import RELEASED_CLASSES, Profile, StageResources, slug
 from results.plan import NO_SET
 from slurm.jobs import Job, Resources
 
 PRETRAINING = Stage("pretrain", "pretrain.stage:run")
 RELEASE = Stage("released", "pretrain.released:run")
 INITIALISATION = Stage("untrained", "pretrain.untrained:run")
+KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NO_RESOURCES = ""  # of the profile's: what any machine has
 
 World = Mapping[str, Job]  # the jobs that make the data of a run, by their roles; none where data sets lie on disk
@@ -123,10 +126,27 @@ def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
         if sentence := sentence_of(error):
             raise UserCodeError(sentence) from error
         raise
-    for it in found:
-        if not isinstance(it, Work):
-            raise mistake(evaluation.work, f"it gives a {type(it).__name__}, expected Work of core.declarations")
+    for place, it in enumerate(found):
+        if fault := _fault_of(it, [run.checkpoint, *found[:place]]):
+            raise mistake(evaluation.work, fault)
     return found
+
+
+def _fault_of(work: Any, before: Sequence[Work]) -> str | None:
+    """What is wrong with what an evaluation gives, as a user's may; None where nothing is."""
+    if not isinstance(work, Work):
+        return f"it gives a {type(work).__name__}, expected Work of core.declarations"
+    if not isinstance(work.stage, Stage) or not KIND.fullmatch(str(work.kind)):
+        return f"it gives work of the kind {work.kind!a}, expected letters, digits, . _ and -, and a Stage"
+    if work.resources not in (NO_RESOURCES, *StageResources.model_fields):
+        return f"it asks for the resources {work.resources!a}, expected one of {', '.join(StageResources.model_fields)}"
+    if any(needed not in before for needed in work.needs.values()):
+        return f"its {work.kind} needs work that it has not given before"
+    try:
+        json.dumps([work.config, work.options], allow_nan=False)
+    except (TypeError, ValueError) as error:
+        return f"the configuration of its {work.kind} is not made of plain values ({error})"
+    return None
 
 
 def _job(work: Work, run: Run, jobs: Mapping[Work, Job], world: World) -> Job:

@@ -33,7 +33,7 @@ from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
 from results.claimed import Claims
-from results.plan import NO_SET
+from results.plan import NO_SET, check_tables
 from results.published import TABLES_OF
 from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
@@ -182,6 +182,7 @@ class Profile(Config):
 
     @model_validator(mode="after")
     def _evaluations_fit(self) -> "Profile":
+        check_tables(self.tables)
         for evaluation, section in self.evaluate.sections:
             evaluation.check(section, self)
         return self

@@ -90,7 +90,7 @@ class Plan(BaseModel):
     @model_validator(mode="after")
     def _hangs_together(self) -> "Plan":
         _check_profile(self.profile)
-        _check_tables(self.tables)
+        check_tables(self.tables)
         _check_claims(self.profile, self.tables)
         names: set[str] = set()
         folders: set[str] = set()
@@ -140,8 +140,12 @@ def _check_set_titles(profile: dict[str, Any]) -> None:
             raise ValueError(f"the profile has {in_a_sentence(title)!r} for the title of a pretraining set")
 
 
-def _check_tables(tables: Sequence[Table]) -> None:
-    """Whether files can be called by their names, and figures be told apart."""
+def check_tables(tables: Sequence[Table]) -> None:
+    """Whether files can be called by their names, and figures be told apart.
+
+    Raises:
+        ValueError: they cannot.
+    """
     for table in tables:
         if not NAME_OF_A_TABLE.fullmatch(table.name):
             raise ValueError(f"no file can be called by the name of the table {in_a_sentence(table.name)!r}")

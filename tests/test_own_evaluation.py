@@ -141,6 +141,15 @@ def test_the_profile_that_a_plan_holds_can_be_read_again(tmp_path):
         (MINIMAL.replace("    yield run", "    yield 3 or run"), "times: 3", "it gives a int, expected Work"),
         (MINIMAL.replace("class Section(Config)", "class Section"), "times: 3", "is no core.config.Config"),
         (MINIMAL.replace('"my-answer", Stage', '"accuracy-imagenet", Stage'), "times: 3", "Two evaluations"),
+        (MINIMAL.replace('"my-answer", Stage', '"a/b", Stage'), "times: 3", "work of the kind 'a/b'"),
+        (MINIMAL.replace("section.times}", "Section}"), "times: 3", "is not made of plain values"),
+        (
+            MINIMAL.replace("(Column(", "((").replace('"answer"),)', '"answer"),)'),
+            "times: 3",
+            "are no Tables of Columns",
+        ),
+        (MINIMAL.replace('"my-answer", "answer"', '"accuracy-imagenet", "top1"'), "times: 3", "stands there twice"),
+        (MINIMAL.replace('"my-answers"', '"My answers"'), "times: 3", "no file can be called by the name of the table"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_sentence(tmp_path, code, keys, said):
