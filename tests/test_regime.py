@@ -23,6 +23,7 @@ CURVES = (
 )  # the second world's own best is epoch 1
 REPRODUCED = (80.0, 40.0)
 TOP1 = {"ce": (45.0, 46.0), "ce-strong-view": (50.0, 48.0), "no-correction": (44.0, 41.0), "mopro": (55.0, 47.0)}
+CLAIMED = ["accuracy-imagenet/top1", "accuracy-imagenet/top5"]
 
 
 @pytest.fixture
@@ -45,7 +46,8 @@ def runs(tmp_path) -> Path:
 
 def written(runs: Path, jobs: list[dict]) -> Path:
     methods = {"ce-strong-view": {"title": "CE on the strong view"}}
-    profile = {"name": "regime", "compares_with": "claims", "tolerance": 1, "methods": methods}
+    claims = {"better": "mopro", "baselines": ["ce"], "margin": 1, "primary": {"accuracy": CLAIMED}}
+    profile = {"name": "regime", "compares_with": "claims", "tolerance": 1, "methods": methods, "claims": claims}
     (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
     return runs
 
@@ -120,6 +122,15 @@ def test_spread_between_worlds_and_what_sampling_adds(runs):
     added = (55 * 45 + 50 * 50 + 47 * 53 + 48 * 52) / 5 / 2  # five images a world
     assert row["spread"] == pytest.approx(3 * math.sqrt(2)) and row["sampling adds"] == pytest.approx(math.sqrt(added))
     assert row["of the variance"] == f"{added / 18:.0%}" and row["of the spread"] == f"{math.sqrt(added / 18):.0%}"
+
+
+def test_what_sampling_adds_to_a_claim(runs):
+    """Of the mean of two figures: half the root of the sum of both variances, beside the spread of the mean's lead."""
+    row = next(row for row in Study(read_results(runs)).sampling_of_claims() if row["over"] == "CE on the strong view")
+    assert row["MoPro's lead"] == "accuracy" and row["worlds"] == 2
+    top1, top5 = (55 * 45 + 50 * 50 + 47 * 53 + 48 * 52) / 5 / 2, 2 * 90 * 10 / 5
+    assert row["sampling adds"] == pytest.approx(math.sqrt(top1 + top5) / 2)
+    assert row["spread"] == pytest.approx(3 * math.sqrt(2) / 2)  # as top-5 differs in no world
 
 
 def test_it_is_printed_and_what_is_missing_is_said(runs, tmp_path, capsys):
