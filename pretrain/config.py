@@ -35,21 +35,26 @@ class BackboneConfig(Config):
     """A ResNet of torchvision.
 
     Attributes:
-        depth: 50 for the paper; 10 has one basic block a stage.
+        depth: 50 for the paper; 10 has one basic block a stage. From 50 on, blocks are bottlenecks.
         width: channels of the first stage, 64 in the published networks (basic blocks alone can have another).
         stem: ``imagenet`` is the 7 x 7 convolution with stride 2 and max-pooling; ``small`` a 3 x 3 convolution with
             stride 2 for images of 32 pixels or so.
     """
 
-    depth: Literal[10, 18, 34, 50]
+    depth: Literal[10, 18, 34, 50, 101, 152]
     width: int = Field(default=64, ge=8, le=1024)
     stem: Literal["imagenet", "small"] = "imagenet"
 
     @model_validator(mode="after")
     def _bottlenecks_have_their_width(self) -> "BackboneConfig":
-        if self.depth == 50 and self.width != 64:
-            raise ValueError(f"depth 50 has width 64, found {self.width}: leave width out, or lower depth")
+        if self.has_bottlenecks and self.width != 64:
+            raise ValueError(f"depth {self.depth} has width 64, found {self.width}: leave width out, or lower depth")
         return self
+
+    @property
+    def has_bottlenecks(self) -> bool:
+        """Whether a block is three convolutions, and not two."""
+        return self.depth >= 50
 
 
 class ScheduleConfig(Config):
@@ -193,15 +198,19 @@ class ReleasedFile(Config):
         sha256: of its content, where it is known: the stage verifies it, and it identifies the file in place of its
             path.
         layout: the only layout that is accepted, by its name in pretrain/layouts.py; None lets the keys decide.
-        classifier: ``none``: it has none of ImageNet's 1000 classes, or none that is to be evaluated; ``web``: it was
+        backbone: the ResNet that it must be; None lets names and shapes decide.
+        classifier: ``none``: it has none of ImageNet's classes, or none that is to be evaluated; ``web``: it was
             trained on web images; ``imagenet``: on ImageNet's own labels, so that fine-tuning on a part of them would
             say nothing.
+        classes: how many ImageNet has, and the classifier must have.
     """
 
     file: OnDisk
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     layout: str | None = None
+    backbone: BackboneConfig | None = None
     classifier: Literal["none", "web", "imagenet"] = "none"
+    classes: Classes = 1000
 
     @field_validator("layout")
     @classmethod
@@ -209,12 +218,6 @@ class ReleasedFile(Config):
         if name not in (None, *NAMES):
             raise ValueError(f"there is no layout {name}, expected one of {', '.join(NAMES)}")
         return name
-
-
-class ReleasedConfig(ReleasedFile):
-    """Everything that determines an exported release; ``backbone`` is the architecture it must have."""
-
-    backbone: BackboneConfig
 
 
 class EvaluationConfig(Config):

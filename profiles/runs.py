@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.user_code import UserCodeError, is_reference, load, mistake, sentence_of
 from pretrain.config import ReleasedFile
 from pretrain.methods.registry import job_values
-from profiles.schema import RELEASED_CLASSES, Profile, StageResources, slug
+from profiles.schema import Profile, StageResources, slug
 from results.plan import NO_SET
 from slurm.jobs import Job, Resources
 
@@ -68,11 +68,10 @@ def released(profile: Profile, method_name: str, world: World) -> Run:
     """Somebody else's checkpoint, whatever the training sets and seeds; its draws are those of the first seed."""
     release = profile.released[method_name]
     config = release.model_dump(mode="json", include=set(ReleasedFile.model_fields))
-    config["backbone"] = values(profile.pretrain.backbone)
     # The content identifies a file where its digest is known; then it may lie anywhere.
     options = {"file": config.pop("file")} if release.sha256 else {}
     reads = (Source(f"methods.{method_name}.file", release.file, "checkpoint"),)
-    classifier = Classifier(RELEASED_CLASSES, True, _imagenet_from_the_web(profile))
+    classifier = Classifier(release.classes, True, _imagenet_from_the_web(profile, release.classes))
     return Run(
         profile,
         method_name,
@@ -93,10 +92,10 @@ def untrained(profile: Profile, method_name: str, seed: int) -> Run:
     return Run(profile, method_name, NO_SET, seed, seed, checkpoint)
 
 
-def _imagenet_from_the_web(profile: Profile) -> Source | None:
-    """The first set of web images with ImageNet's classes."""
+def _imagenet_from_the_web(profile: Profile, classes: int) -> Source | None:
+    """The first set of web images with all of ImageNet's classes."""
     for name, part in profile.data.webvision.items():
-        if part.shares_imagenet_classes and part.classes == part.classes_on_disk == RELEASED_CLASSES:
+        if part.shares_imagenet_classes and part.classes == part.classes_on_disk == classes:
             return Source(f"data.webvision.{name}.folder", part.folder)
     return None
 

@@ -39,8 +39,6 @@ from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
 
-RELEASED_CLASSES = 1000
-
 
 class Pretraining(Config):
     """What all pretraining jobs share."""
@@ -171,16 +169,6 @@ class Profile(Config):
         return self
 
     @model_validator(mode="after")
-    def _releases_fit(self) -> "Profile":
-        for name in self.released:
-            if self.pretrain.backbone != BackboneConfig(depth=50):
-                raise ValueError(
-                    f"methods.{name} is a released checkpoint of torchvision's ResNet-50, but pretrain.backbone is "
-                    "another: leave the method out, or set pretrain.backbone to {depth: 50}"
-                )
-        return self
-
-    @model_validator(mode="after")
     def _evaluations_fit(self) -> "Profile":
         check_tables(self.tables)
         for evaluation, section in self.evaluate.sections:
@@ -263,8 +251,8 @@ class Profile(Config):
             for name, part in self.data.webvision.items()
             if part.shares_imagenet_classes
         }
-        of_releases = {name for name, it in self.released.items() if it.classifier == "web"}
-        return of_sets | {f"methods.{name}": RELEASED_CLASSES for name in of_releases}
+        of_releases = {f"methods.{name}": it.classes for name, it in self.released.items() if it.classifier == "web"}
+        return of_sets | of_releases
 
     @property
     def tables(self) -> list[Table]:
