@@ -16,7 +16,7 @@ from core.files import sha256_of
 from core.workspace import MODEL_FILE, Workspace
 from pretrain.architectures import trunk_in, trunk_of
 from pretrain.checkpoints import architecture_tensors, convention_in, convention_tensors
-from pretrain.config import ReleasedFile
+from pretrain.config import BackboneConfig, ReleasedFile
 from pretrain.conventions import OURS, Convention
 from pretrain.layouts import COUNTERS, Layout, Trunk, convention_tensors_of, recognise, tensors_of
 from pretrain.tensor_files import Format, read_tensors, require_sound, save_tensors
@@ -59,7 +59,7 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     """
     constants = ReleasedFile.model_validate(config)
     path, model_file = Path(constants.file), workspace.folder / MODEL_FILE
-    release = opened(constants)
+    release = opened(path, constants.layout, constants.backbone)
     digest = sha256_of(path)
     if constants.sha256 not in (None, digest):
         raise InputError(
@@ -85,19 +85,21 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     return {"size": {"value": size, "unit": "bytes", "n": 1}}
 
 
-def opened(file: ReleasedFile) -> Release:
-    """Read a file; which ResNet it is, and in which layout, its names and shapes say.
+def opened(path: Path, layout_name: str | None = None, backbone: BackboneConfig | None = None) -> Release:
+    """Read a file; its names and shapes say which ResNet it is, and in which layout.
+
+    Args:
+        path: of the file.
+        layout_name: of the only layout to be considered; None for all.
+        backbone: the only ResNet to be considered; None for all.
 
     Raises:
         InputError: it cannot be read, or has no layout or several.
     """
-    path = Path(file.file)
     extract = f"`python -m pretrain.extract_tensors {shlex.quote(str(path))} NEW_FILE` writes its tensors alone"
     content, written = read_tensors(path, REMEDY, f"{extract}, without running its code: name that file")
-    backbone = file.backbone
-    layout, trunk = recognise(
-        content, trunk_in if backbone is None else lambda _: trunk_of(backbone), path, file.layout
-    )
+    required = trunk_of(backbone) if backbone else None
+    layout, trunk = recognise(content, lambda shapes: required or trunk_in(shapes), path, layout_name)
     tensors = tensors_of(layout, content, trunk)
     _require_kinds(tensors, path)
     said = convention_tensors_of(layout, content)

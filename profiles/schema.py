@@ -18,6 +18,7 @@ from core.config import (
 from core.declarations import Evaluation, Table, columns_of, tables_of
 from core.instructions import Instructions
 from data.config import TrainingViews
+from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.config import MiniatureParts
 from data.sets.imagenet.spec import SPEC as IMAGENET
 from pretrain.config import (
@@ -253,6 +254,14 @@ class Profile(Config):
         }
         of_releases = {f"methods.{name}": it.classes for name, it in self.released.items() if it.classifier == "web"}
         return of_sets | of_releases
+
+    @property
+    def imagenet_classes(self) -> int | None:
+        """How many ImageNet must have, from the first classifier of its classes; None where there is none."""
+        if self.miniature is not None:
+            return len(IMAGENET_CLASSES)
+        on_disk = [part.classes_on_disk for part in self.data.webvision.values() if part.shares_imagenet_classes]
+        return next(iter([*on_disk, *self.imagenet_classifiers.values()]), None)
 
     @property
     def tables(self) -> list[Table]:
