@@ -69,7 +69,7 @@ def _read(name_or_path: str) -> tuple[Path, dict[str, Any]]:
     read = {path.resolve(): None}  # in order
     while "extends" in values:
         extended = values.pop("extends")
-        if not isinstance(extended, str):
+        if not isinstance(extended, str) or not extended.isprintable():
             raise InputError(f"{path}: extends is {extended!r}, expected a profile: {advice}.")
         layers.append(values)
         holder, path = path, _path_of(extended, path.parent)

@@ -43,11 +43,15 @@ COMMANDS = {
 
 @pytest.fixture
 def planned(tmp_path, monkeypatch) -> Path:
-    """A folder to work in, as after a plan of the default profile of which nothing is done, with the file of a site."""
+    """A folder to work in, as after a plan of the default profile of which nothing is done.
+
+    With the checkout's examples, and the file of a site.
+    """
     monkeypatch.chdir(tmp_path)
     write_plan(*plan_to_write(selection := selection_of(CommandParser("", None).parse_args([]))), selection.runs)
     (site,) = SITE.findall((REPOSITORY / "docs/cluster.md").read_text())
     (tmp_path / "my-cluster.yaml").write_text(site)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     return tmp_path
 
 

@@ -100,7 +100,7 @@ def test_the_linear_probe_is_the_minimum_of_its_loss(probed):
 
 
 def labels_of(root: Path, split: str) -> np.ndarray:
-    from data.imagenet import read_split
+    from data.sets.imagenet.reader import read_split
 
     return read_split(root, split, 10).labels
 

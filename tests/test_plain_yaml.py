@@ -131,11 +131,12 @@ def test_a_long_chain_is_no_circle(tmp_path):
     assert load_profile(str(tmp_path / "p0.yaml")).name == "p0"
 
 
-@pytest.mark.parametrize("value", ["3", "[mini]", "{a: b}", "null"])
+@pytest.mark.parametrize("value", ["3", "[mini]", "{a: b}", "null", "mini\n\n  - over two lines"])
 def test_extends_names_a_profile(tmp_path, value):
     (tmp_path / "a.yaml").write_text(f"extends: {value}\n")
-    with pytest.raises(InputError, match=r"extends is .*expected a profile"):
+    with pytest.raises(InputError, match=r"extends is .*expected a profile") as error:
         load_profile(str(tmp_path / "a.yaml"))
+    assert error.value.sentence.isprintable()
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "mini/", "../mini", "a\0b", "x" * 300 + ".yaml", "mini.yml"])
