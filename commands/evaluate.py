@@ -24,12 +24,17 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
 
     from profiles.load import load_profile
-    from profiles.of_checkpoint import of_checkpoint
+    from profiles.of_checkpoint import of_checkpoint, told_by_building, told_by_names
     from slurm.local import visible_gpus
 
     folders = _folders(given.on, must_exist=not given.dry_run)
     protocols = load_profile(given.profile, given.overrides, given.site)
-    found = of_checkpoint(given.checkpoint, folders, protocols, len(visible_gpus()), given.layout, given.web_labels)
+    if given.model is None:
+        told = told_by_names(given.checkpoint, given.layout)
+    else:
+        told = told_by_building(given.checkpoint, given.model, protocols)
+    gpus = len(visible_gpus())
+    found = of_checkpoint(given.checkpoint, told, folders, protocols, gpus, given.web_labels)
     print(f"{given.checkpoint}: {found.described}")
     selection = _selection(found, folders.keys(), given)
     if given.dry_run:
@@ -62,7 +67,13 @@ def _parser() -> ProfileParser:
         metavar="DATA=FOLDER",
         help="a data set and where it lies, such as voc07=/datasets/VOCdevkit; may be given several times",
     )
-    parser.add_argument("--layout", metavar="NAME", help="how the file names its tensors, where that cannot be told")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--layout", metavar="NAME", help="how the file names its tensors, where that cannot be told")
+    kind.add_argument(
+        "--model",
+        metavar="FILE.py:NAME",
+        help="a function in a file of yours that builds a torch module from the path of the checkpoint",
+    )
     parser.add_argument(
         "--web-labels",
         action="store_true",

@@ -16,13 +16,14 @@ from core.config import (
     Name,
     NotNegativeNumber,
     OnDisk,
+    Pixels,
     Positive,
     PositiveFraction,
     PositiveNumber,
     Seed,
 )
 from core.errors import InputError
-from core.user_code import load
+from core.user_code import is_reference, load
 from data.config import ClassPart, DrawnSubset, EvaluationView, TrainingViews
 from data.sets.webvision.spec import SOURCES
 from pretrain.layouts import NAMES
@@ -190,15 +191,12 @@ class UntrainedConfig(Config):
     backbone: BackboneConfig
 
 
-class ReleasedFile(Config):
-    """A checkpoint that somebody else has released.
+class CheckpointFile(Config):
+    """A checkpoint that somebody else has trained.
 
     Attributes:
         file: its path.
-        sha256: of its content, where it is known: the stage verifies it, and it identifies the file in place of its
-            path.
-        layout: the only layout that is accepted, by its name in pretrain/layouts.py; None lets the keys decide.
-        backbone: the ResNet that it must be; None lets names and shapes decide.
+        sha256: of its content, where it is known: the stage verifies it.
         classifier: ``none``: it has none of ImageNet's classes, or none that is to be evaluated; ``web``: it was
             trained on web images; ``imagenet``: on ImageNet's own labels, so that fine-tuning on a part of them would
             say nothing.
@@ -207,10 +205,20 @@ class ReleasedFile(Config):
 
     file: OnDisk
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    layout: str | None = None
-    backbone: BackboneConfig | None = None
     classifier: Literal["none", "web", "imagenet"] = "none"
     classes: Classes = 1000
+
+
+class ReleasedFile(CheckpointFile):
+    """A file of a ResNet's tensors; its ``sha256`` identifies it in place of its path.
+
+    Attributes:
+        layout: the only layout that is accepted, by its name in pretrain/layouts.py; None lets the keys decide.
+        backbone: the ResNet that it must be; None lets names and shapes decide.
+    """
+
+    layout: str | None = None
+    backbone: BackboneConfig | None = None
 
     @field_validator("layout")
     @classmethod
@@ -218,6 +226,51 @@ class ReleasedFile(Config):
         if name not in (None, *NAMES):
             raise ValueError(f"there is no layout {name}, expected one of {', '.join(NAMES)}")
         return name
+
+
+class BuiltFile(CheckpointFile):
+    """A file from which a user's function builds a module.
+
+    Attributes:
+        model: the function, ``path/of/file.py:build``; it is given the checkpoint's path.
+    """
+
+    model: str
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_a_function_in_a_file(cls, reference: str) -> str:
+        if not is_reference(reference):
+            raise ValueError(f"found {reference!a}, expected a file and a function in it, such as ./mine.py:build")
+        return reference
+
+
+class BuiltConfig(BuiltFile):
+    """Everything that determines what is built.
+
+    Attributes:
+        model_sha256: of the user's file.
+        crop: side of the blank image that the module is shown, in pixels.
+    """
+
+    model_sha256: str
+    crop: Pixels
+
+
+class Built(Config):
+    """A module to be built, from files of certain contents.
+
+    Attributes:
+        file, sha256: the checkpoint.
+        model, model_sha256: the user's function, and its file's content.
+        features: how many the module gives.
+    """
+
+    file: OnDisk
+    sha256: str
+    model: str
+    model_sha256: str
+    features: Positive
 
 
 class EvaluationConfig(Config):

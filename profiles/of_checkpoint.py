@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from core.errors import InputError
 from core.files import sha256_of
+from core.user_code import is_reference, placed
 from pretrain.config import ReleasedFile
 from pretrain.layouts import NAMES
 from profiles.load import validated
@@ -15,7 +16,24 @@ from profiles.schema import Profile, slug
 
 ENDINGS = re.compile(r"(\.(pt|pth|tar|ckpt|bin|safetensors))+$")
 ASSUMED = "ImageNet's own labels, and is not fine-tuned on a part of them (if it did not: --web-labels)"
+NEEDED = ("classifier", "trunk")  # of a checkpoint, which not every one has
 LONGEST = 50  # of what folders are called by
+
+
+class Told(NamedTuple):
+    """What a file says of itself.
+
+    Attributes:
+        method: keys of a profile's method.
+        described: as a phrase.
+        classes: of its classifier; None where there is none that can be used.
+        can_be_trained: whether trainings can go on with its network.
+    """
+
+    method: Mapping[str, Any]
+    described: str
+    classes: int | None
+    can_be_trained: bool
 
 
 class OfCheckpoint(NamedTuple):
@@ -32,50 +50,85 @@ class OfCheckpoint(NamedTuple):
     left_out: Mapping[str, list[str]]
 
 
-def of_checkpoint(
-    path: Path, folders: Mapping[str, Path], protocols: Profile, gpus: int, layout: str | None, has_web_labels: bool
-) -> OfCheckpoint:
-    """The profile of a checkpoint, whose file says what it is.
-
-    Its classifier is evaluated if it has as many classes as the ImageNet of the protocols.
+def told_by_names(path: Path, layout: str | None) -> Told:
+    """What names and shapes of a file's tensors say.
 
     Args:
         path: of the file.
-        folders: of data sets, by their keys in a profile; the others stay where the protocols have them.
-        protocols: the profile that says how evaluations go.
-        gpus: of this machine; jobs of more processes than that have fewer.
         layout: the only one to be considered; None for all.
-        has_web_labels: whether the classifier was trained on the labels of web images, and never on ImageNet's own.
 
     Raises:
-        InputError: the file is no checkpoint of a known layout, or the protocols know nothing of a data set.
+        InputError: the file is of no known layout, or of several.
     """
     from pretrain.released import opened  # alone takes the time that torch takes
 
     if layout not in (None, *NAMES):
         raise InputError(f"--layout {layout}: there is no such layout, expected one of {', '.join(NAMES)}.")
     release = opened(path, layout)
+    described = f"ResNet-{release.trunk.backbone.depth}, layout {release.layout.name}"
+    return Told({"objective": "released", "layout": layout}, described, release.classes, can_be_trained=True)
+
+
+def told_by_building(path: Path, reference: str, protocols: Profile) -> Told:
+    """What a user's function builds from a file.
+
+    Args:
+        path: of the file.
+        reference: the function, with the path of its file.
+        protocols: that tell the size of images.
+
+    Raises:
+        InputError: the checkpoint does not exist, or the user's file is at fault.
+    """
+    from pretrain.built import module_of, size_of  # alone takes the time that torch takes
+
+    if not is_reference(reference):
+        raise InputError(f"--model {reference}: expected a file and a function in it, such as ./mine.py:build.")
+    if not path.is_file():
+        raise InputError(f"The checkpoint {path} does not exist: correct its path.")
+    model = placed(reference, Path())
+    size = size_of(module_of(model, path), protocols.evaluate.accuracy.view.crop)
+    described = f"what {reference} builds, {size.features} features"
+    return Told({"objective": "built", "model": model}, described, size.classes, can_be_trained=False)
+
+
+def of_checkpoint(
+    path: Path, told: Told, folders: Mapping[str, Path], protocols: Profile, gpus: int, has_web_labels: bool
+) -> OfCheckpoint:
+    """The profile of a checkpoint; its classifier is evaluated if it has the classes of the protocols' ImageNet.
+
+    Args:
+        path: of the file.
+        told: what it says of itself.
+        folders: of data sets, by their keys in a profile; the others stay where the protocols have them.
+        protocols: the profile that says how evaluations go.
+        gpus: of this machine; jobs of more processes than that have fewer.
+        has_web_labels: whether the classifier was trained on the labels of web images, and never on ImageNet's own.
+
+    Raises:
+        InputError: the protocols know nothing of a data set.
+    """
     classes = protocols.imagenet_classes or ReleasedFile.model_fields["classes"].default
-    can_classify = release.classes == classes
+    can_classify = told.classes == classes
     labels = "web" if has_web_labels else "imagenet"
     method = {
-        "objective": "released",
+        **told.method,
         "file": os.path.abspath(path),
-        "layout": layout,
         "sha256": sha256_of(path),
         "classifier": labels if can_classify else "none",
         "classes": classes,
     }
     profile = _profile(path, method, folders, protocols, gpus)
+    asking = {needed: [it.id for it, _ in profile.evaluate.sections if it.needs == needed] for needed in NEEDED}
     left_out = {}
     if not can_classify:
-        asking = [it.id for it, _ in profile.evaluate.sections if it.needs == "classifier"]
-        left_out[f"they need a classifier of ImageNet's {classes} classes"] = asking
-    held = f"a classifier of {release.classes} classes" if release.classes else "no classifier that can be used"
-    if can_classify:
+        left_out[f"they need a classifier of ImageNet's {classes} classes"] = asking["classifier"]
+    if not told.can_be_trained:
+        left_out["they train on a ResNet, and a module of your own is evaluated as it is"] = asking["trunk"]
+    held = f"a classifier of {told.classes} classes" if told.classes else "no classifier that can be used"
+    if can_classify and told.can_be_trained:
         held += f", which learned {'the labels of web images' if has_web_labels else ASSUMED}"
-    described = f"ResNet-{release.trunk.backbone.depth}, layout {release.layout.name}, {held}"
-    return OfCheckpoint(profile, described, left_out)
+    return OfCheckpoint(profile, f"{told.described}, {held}", {why: left for why, left in left_out.items() if left})
 
 
 def _profile(

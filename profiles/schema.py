@@ -24,6 +24,7 @@ from data.sets.imagenet.spec import SPEC as IMAGENET
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
+    BuiltFile,
     ReleasedFile,
     RuntimeConfig,
     ScheduleConfig,
@@ -73,15 +74,26 @@ def _title(text: str) -> str:
     return text
 
 
-class ReleasedMethod(ReleasedFile, TableRow):
-    """A checkpoint that somebody else has released, evaluated beside ours.
+class OthersMethod(TableRow):
+    """A checkpoint that somebody else has trained, evaluated beside ours.
 
     Attributes:
         pretrained_on: the title of what it was pretrained on, such as ``ImageNet``.
     """
 
-    objective: Literal["released"]
     pretrained_on: Annotated[str, AfterValidator(_title)]
+
+
+class ReleasedMethod(ReleasedFile, OthersMethod):
+    """One whose tensors lie in a file of a known layout."""
+
+    objective: Literal["released"]
+
+
+class BuiltMethod(BuiltFile, OthersMethod):
+    """One that a function in a user's file builds; it is not trained on."""
+
+    objective: Literal["built"]
 
 
 class UntrainedMethod(TableRow):
@@ -90,9 +102,14 @@ class UntrainedMethod(TableRow):
     objective: Literal["untrained"]
 
 
-CHECKPOINTS = {"released": ReleasedMethod, "untrained": UntrainedMethod}  # that are not pretrained here
+CHECKPOINTS = {  # that are not pretrained here
+    "released": ReleasedMethod,
+    "built": BuiltMethod,
+    "untrained": UntrainedMethod,
+}
 ProfileMethod = Annotated[
-    Method | ReleasedMethod | UntrainedMethod, Chosen("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method)
+    Method | ReleasedMethod | BuiltMethod | UntrainedMethod,
+    Chosen("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method),
 ]
 
 
@@ -229,8 +246,13 @@ class Profile(Config):
 
     @property
     def released(self) -> dict[str, ReleasedMethod]:
-        """The methods that are somebody else's checkpoints."""
+        """The methods that are somebody else's checkpoints, in files of known layouts."""
         return {name: method for name, method in self.methods.items() if isinstance(method, ReleasedMethod)}
+
+    @property
+    def built(self) -> dict[str, BuiltMethod]:
+        """The methods that functions in users' files build."""
+        return {name: method for name, method in self.methods.items() if isinstance(method, BuiltMethod)}
 
     @model_validator(mode="after")
     def _reference_model_stands_apart(self) -> "Profile":
