@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The one command: reproduces MoPro (ICLR 2021), says how far that is, takes it out of a queue, checks the data."""
+"""The one command: reproduces MoPro (ICLR 2021), evaluates a checkpoint, tells, cancels, checks the data."""
 
 import importlib
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.ending import ended
 
-COMMANDS = ("status", "cancel", "verify")
+COMMANDS = ("evaluate", "status", "cancel", "verify")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -54,7 +54,7 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
         raise InputError(f"--methods {unknown[0]}: the profile has {', '.join(known)}.")
     wanted = {job.name for job in in_order(job for job in jobs if _is_of(job, profile, methods, seeds))}
     planned = [job for job in jobs if job.name in wanted]
-    asked = _of_kinds(planned, arguments.only)
+    asked = of_kinds(planned, arguments.only)
     runs = arguments.runs.absolute() / profile.name
     return Selection(profile, planned, in_order(asked), asked, runs, _described(arguments))
 
@@ -73,7 +73,12 @@ def _is_of(job: Job, profile: Profile, methods: Collection[str], seeds: Collecti
     return of_seeds and (not methods or method in methods)
 
 
-def _of_kinds(jobs: Sequence[Job], kinds: Sequence[str] | None) -> list[Job]:
+def of_kinds(jobs: Sequence[Job], kinds: Sequence[str] | None) -> list[Job]:
+    """Those of some kinds; all where none are named.
+
+    Raises:
+        InputError: there is no such kind among the jobs.
+    """
     if not kinds:
         return list(jobs)
     known = list(dict.fromkeys(job.kind for job in jobs))

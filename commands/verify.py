@@ -11,7 +11,6 @@ from core.errors import InputError
 from core.files import held_alone
 from core.workspace import VERIFICATION_FOLDER
 from data.declaration import World
-from data.miniature.classes import IMAGENET_CLASSES
 from data.verification.inspection import DataSet
 from data.verification.report import Verifier
 from profiles.expand import HARD_IMAGES, MINIATURE, jobs_of
@@ -85,15 +84,7 @@ def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
 def _data_sets_in(profile: Profile, root: Path, chosen: Path | None) -> list[DataSet]:
     """Those of one world; relative folders lie in ``root``, that of ImageNet-A in ``chosen``, None if not there yet."""
     sections, counts = dict(profile.data), dict(profile.data.counts)
-    return World(sections, counts, root, chosen, imagenet_classes(profile)).data_sets(DATA_SETS)
-
-
-def imagenet_classes(profile: Profile) -> int | None:
-    """How many ImageNet must have, from the first classifier of its classes; None where there is none."""
-    if profile.miniature is not None:
-        return len(IMAGENET_CLASSES)
-    on_disk = [part.classes_on_disk for part in profile.data.webvision.values() if part.shares_imagenet_classes]
-    return next(iter([*on_disk, *profile.imagenet_classifiers.values()]), None)
+    return World(sections, counts, root, chosen, profile.imagenet_classes).data_sets(DATA_SETS)
 
 
 class _Bars:

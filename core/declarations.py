@@ -99,6 +99,7 @@ class Run:
         classifier: None where there is none, or none that is to be evaluated.
         is_trained: whether it comes about by a training of this profile.
         has_corrected_labels: whether that training came to noise correction.
+        can_be_trained: whether its network is one that trainings go on with; otherwise it is evaluated as it is.
         has_seen_imagenet_labels: so that training on a part of them again would say nothing.
         training_images: about how many it was trained on; None where that is not known.
         has_chosen_hard_images: whether its world chooses its own, which stand in for ImageNet-A.
@@ -113,6 +114,7 @@ class Run:
     classifier: Classifier | None = None
     is_trained: bool = False
     has_corrected_labels: bool = False
+    can_be_trained: bool = True
     has_seen_imagenet_labels: bool = False
     training_images: int | None = None
     has_chosen_hard_images: bool = False
@@ -218,8 +220,8 @@ class Evaluation:
         id: its name.
         section: the model of its section of the profile, below ``evaluate``.
         work: from the section and a run that has what is needed to the run's jobs, what they need first.
-        needs: of a checkpoint, without which the run has nothing for it: its ``trunk`` alone, a ``classifier`` too, or
-            a ``training`` in this profile.
+        needs: of a checkpoint, without which the run has nothing for it: frozen ``features`` of images alone, a
+            ``classifier`` too, the ``trunk`` itself to train on, or a ``training`` in this profile.
         key: of the section; a user's evaluation has the key that the profile gives it.
         tables: what its figures stand in; a table that several evaluations name has the columns of all.
         is_required: whether every profile has the section.
@@ -230,7 +232,7 @@ class Evaluation:
     id: str
     section: type[Config]
     work: Callable[[Any, Run], Iterable[Work]]
-    needs: Literal["trunk", "classifier", "training"] = "trunk"
+    needs: Literal["features", "classifier", "trunk", "training"] = "features"
     key: str = ""
     tables: tuple[Table, ...] = ()
     is_required: bool = False
@@ -239,9 +241,13 @@ class Evaluation:
 
     def can_evaluate(self, run: Run) -> bool:
         """Whether the run has what is needed."""
-        if self.needs == "classifier":
-            return run.classifier is not None
-        return self.needs == "trunk" or run.is_trained
+        has = {
+            "features": True,
+            "classifier": run.classifier is not None,
+            "trunk": run.can_be_trained,
+            "training": run.is_trained,
+        }
+        return has[self.needs]
 
 
 def tables_of(evaluations: Iterable[Evaluation]) -> list[Table]:

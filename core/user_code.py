@@ -14,11 +14,12 @@ import traceback
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from core.errors import InputError
 
 REFERENCE = re.compile(r"(?P<path>[^:\0]*\.py):(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
+T = TypeVar("T")
 ADVICE = "correct it, and give the same command again"
 
 
@@ -87,6 +88,22 @@ def sentence_of(error: BaseException) -> str | None:
     if not frames:
         return None
     return _sentence(frames[-1].filename, frames[-1].lineno, f"{type(error).__name__}: {error}")
+
+
+def called(function: Callable[..., T], *arguments: object) -> T:
+    """What a function of a user's gives.
+
+    Raises:
+        UserCodeError: it fails.
+    """
+    try:
+        return function(*arguments)
+    except InputError:
+        raise
+    except Exception as error:
+        if sentence := sentence_of(error):
+            raise UserCodeError(sentence) from error
+        raise
 
 
 def mistake(definition: Any, found: str) -> UserCodeError:

@@ -9,7 +9,14 @@ from pretrain.config import ArithmeticConfig, BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.translation import Translation, pad_as_tensorflow
 
-BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+BLOCKS = {
+    10: (1, 1, 1, 1),
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -18,7 +25,7 @@ class _ResNet(resnet.ResNet):
 
     def __init__(self, config: BackboneConfig) -> None:
         self._width = config.width
-        block = resnet.Bottleneck if config.depth == 50 else resnet.BasicBlock
+        block = resnet.Bottleneck if config.has_bottlenecks else resnet.BasicBlock
         super().__init__(block, list(BLOCKS[config.depth]))
         if config.stem == "small":
             self.conv1 = nn.Conv2d(3, config.width, kernel_size=3, stride=2, padding=1, bias=False)

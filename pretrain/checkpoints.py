@@ -131,7 +131,7 @@ class _Exported(NamedTuple):
 def _read(path: Path) -> _Exported:
     tensors = _tensors_of(path)
     architecture = _architecture(_taken(tensors, architecture_tensors(BackboneConfig(depth=50))), path)
-    return _Exported(tensors, architecture, _convention(_taken(tensors, convention_tensors(OURS)), path))
+    return _Exported(tensors, architecture, convention_in(tensors, path))
 
 
 def _taken(tensors: dict[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor] | None:
@@ -159,12 +159,13 @@ def _architecture(found: Mapping[str, torch.Tensor] | None, path: Path) -> Backb
         ) from None
 
 
-def _convention(found: Mapping[str, torch.Tensor] | None, path: Path) -> Convention:
-    """How the trunk takes images.
+def convention_in(tensors: dict[str, torch.Tensor], path: Path) -> Convention:
+    """How the trunk takes images, as some of the tensors say, which are taken out.
 
     Raises:
         InputError: the file says it in part, or divides images by what is not positive.
     """
+    found = _taken(tensors, convention_tensors(OURS))
     if found is None:
         raise InputError(f"The checkpoint {path} does not say whole how its trunk takes images: export it anew.")
     if not found:

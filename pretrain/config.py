@@ -16,13 +16,14 @@ from core.config import (
     Name,
     NotNegativeNumber,
     OnDisk,
+    Pixels,
     Positive,
     PositiveFraction,
     PositiveNumber,
     Seed,
 )
 from core.errors import InputError
-from core.user_code import load
+from core.user_code import is_reference, load
 from data.config import ClassPart, DrawnSubset, EvaluationView, TrainingViews
 from data.sets.webvision.spec import SOURCES
 from pretrain.layouts import NAMES
@@ -35,21 +36,26 @@ class BackboneConfig(Config):
     """A ResNet of torchvision.
 
     Attributes:
-        depth: 50 for the paper; 10 has one basic block a stage.
+        depth: 50 for the paper; 10 has one basic block a stage. From 50 on, blocks are bottlenecks.
         width: channels of the first stage, 64 in the published networks (basic blocks alone can have another).
         stem: ``imagenet`` is the 7 x 7 convolution with stride 2 and max-pooling; ``small`` a 3 x 3 convolution with
             stride 2 for images of 32 pixels or so.
     """
 
-    depth: Literal[10, 18, 34, 50]
+    depth: Literal[10, 18, 34, 50, 101, 152]
     width: int = Field(default=64, ge=8, le=1024)
     stem: Literal["imagenet", "small"] = "imagenet"
 
     @model_validator(mode="after")
     def _bottlenecks_have_their_width(self) -> "BackboneConfig":
-        if self.depth == 50 and self.width != 64:
-            raise ValueError(f"depth 50 has width 64, found {self.width}: leave width out, or lower depth")
+        if self.has_bottlenecks and self.width != 64:
+            raise ValueError(f"depth {self.depth} has width 64, found {self.width}: leave width out, or lower depth")
         return self
+
+    @property
+    def has_bottlenecks(self) -> bool:
+        """Whether a block is three convolutions, and not two."""
+        return self.depth >= 50
 
 
 class ScheduleConfig(Config):
@@ -185,23 +191,34 @@ class UntrainedConfig(Config):
     backbone: BackboneConfig
 
 
-class ReleasedFile(Config):
-    """A checkpoint that somebody else has released.
+class CheckpointFile(Config):
+    """A checkpoint that somebody else has trained.
 
     Attributes:
         file: its path.
-        sha256: of its content, where it is known: the stage verifies it, and it identifies the file in place of its
-            path.
-        layout: the only layout that is accepted, by its name in pretrain/layouts.py; None lets the keys decide.
-        classifier: ``none``: it has none of ImageNet's 1000 classes, or none that is to be evaluated; ``web``: it was
+        sha256: of its content, where it is known: the stage verifies it.
+        classifier: ``none``: it has none of ImageNet's classes, or none that is to be evaluated; ``web``: it was
             trained on web images; ``imagenet``: on ImageNet's own labels, so that fine-tuning on a part of them would
             say nothing.
+        classes: how many ImageNet has, and the classifier must have.
     """
 
     file: OnDisk
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    layout: str | None = None
     classifier: Literal["none", "web", "imagenet"] = "none"
+    classes: Classes = 1000
+
+
+class ReleasedFile(CheckpointFile):
+    """A file of a ResNet's tensors; its ``sha256`` identifies it in place of its path.
+
+    Attributes:
+        layout: the only layout that is accepted, by its name in pretrain/layouts.py; None lets the keys decide.
+        backbone: the ResNet that it must be; None lets names and shapes decide.
+    """
+
+    layout: str | None = None
+    backbone: BackboneConfig | None = None
 
     @field_validator("layout")
     @classmethod
@@ -211,10 +228,49 @@ class ReleasedFile(Config):
         return name
 
 
-class ReleasedConfig(ReleasedFile):
-    """Everything that determines an exported release; ``backbone`` is the architecture it must have."""
+class BuiltFile(CheckpointFile):
+    """A file from which a user's function builds a module.
 
-    backbone: BackboneConfig
+    Attributes:
+        model: the function, ``path/of/file.py:build``; it is given the checkpoint's path.
+    """
+
+    model: str
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_a_function_in_a_file(cls, reference: str) -> str:
+        if not is_reference(reference):
+            raise ValueError(f"found {reference!a}, expected a file and a function in it, such as ./mine.py:build")
+        return reference
+
+
+class BuiltConfig(BuiltFile):
+    """Everything that determines what is built.
+
+    Attributes:
+        model_sha256: of the user's file.
+        crop: side of the blank image that the module is shown, in pixels.
+    """
+
+    model_sha256: str
+    crop: Pixels
+
+
+class Built(Config):
+    """A module to be built, from files of certain contents.
+
+    Attributes:
+        file, sha256: the checkpoint.
+        model, model_sha256: the user's function, and its file's content.
+        features: how many the module gives.
+    """
+
+    file: OnDisk
+    sha256: str
+    model: str
+    model_sha256: str
+    features: Positive
 
 
 class EvaluationConfig(Config):

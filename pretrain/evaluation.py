@@ -12,18 +12,21 @@ from data.images import ImageTable
 from data.loading import EvaluationBatches, ViewedImages, batches
 from data.views import centre_view, normalise
 from pretrain.backbone import Classifier
+from pretrain.built import BuiltModel, built_in
 from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.config import EvaluationConfig
 
 
-def pretrained_classifier(workspace: Workspace, device: torch.device) -> Classifier:
-    """The model that the job's ``checkpoint`` input exported, on the device, in evaluation mode."""
-    return load_classifier(workspace.inputs["checkpoint"] / MODEL_FILE).to(device)
+def pretrained_classifier(workspace: Workspace, device: torch.device) -> Classifier | BuiltModel:
+    """The model of the job's ``checkpoint`` input, on the device, in evaluation mode: images to class logits."""
+    folder = workspace.inputs["checkpoint"]
+    return (built_in(folder) or load_classifier(folder / MODEL_FILE)).to(device)
 
 
-def pretrained_trunk(workspace: Workspace, device: torch.device) -> Classifier:
+def pretrained_trunk(workspace: Workspace, device: torch.device) -> Classifier | BuiltModel:
     """The same for features alone: the model may have no classifier, and what it is given here means nothing."""
-    return load_trunk(workspace.inputs["checkpoint"] / MODEL_FILE, classes=1).to(device).eval()
+    folder = workspace.inputs["checkpoint"]
+    return (built_in(folder) or load_trunk(folder / MODEL_FILE, classes=1)).to(device).eval()
 
 
 def centred_images(

@@ -10,13 +10,14 @@ from core.distributed import on_any_rank, rank, sum_over_ranks, wait_for_all
 from core.workspace import Workspace
 from data.images import ImageTable
 from pretrain.backbone import Classifier
+from pretrain.built import BuiltModel
 from pretrain.config import EvaluationConfig
 from pretrain.evaluation import centred_images, require_finite_outputs
 from pretrain.tensor_files import DamagedFileError, load_tensors, save_tensors
 
 
 def pooled_features(
-    model: Classifier,
+    model: Classifier | BuiltModel,
     images: ImageTable,
     name: str,
     config: EvaluationConfig,

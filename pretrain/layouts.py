@@ -4,25 +4,43 @@ The names were read in the code that wrote or converted the files; ``source`` sa
 file's content is what can be read without executing pickled code, and a tensor is whatever has a shape.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from core.errors import InputError
 from pretrain.conventions import OURS, SAME_PADDING, ZERO_TO_ONE, Convention
 
-FEATURES = 2048
+if TYPE_CHECKING:
+    from pretrain.config import BackboneConfig
+
+FEATURES: Literal["features"] = "features"  # stands for the size of the trunk's features
 WRAPPER = "module."  # what DistributedDataParallel puts before every name, once for each time that it is applied
+CONVENTION = "convention."  # what names begin with that say how a trunk takes images
 COUNTERS = ".num_batches_tracked"  # of BatchNorm; older releases lack them, and evaluation doesn't use them
 
 Shape = tuple[int, ...]
-Pattern = tuple[int | None, ...]  # None stands for any size
+Pattern = tuple[int | Literal["features"] | None, ...]  # None stands for any size
+
+
+class Trunk(NamedTuple):
+    """A ResNet without its classifier.
+
+    Attributes:
+        backbone: which one.
+        shapes: of its tensors, by torchvision's names.
+        features: the size of its features.
+    """
+
+    backbone: "BackboneConfig"
+    shapes: Mapping[str, Shape]
+    features: int
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How one project's files name a ResNet-50.
+    """How one project's files name a ResNet.
 
     Attributes:
         name: for profiles and records.
@@ -31,6 +49,7 @@ class Layout:
         container: keys that lead to the tensors, from the outermost.
         prefix: before torchvision's name of every tensor of the trunk.
         beside: further tensors that must be there, with their shapes.
+        optional: further tensors that may be there, with their shapes.
         ignored: beginnings of names that may be there and are not used.
         classifier: the classifier's name without ``.weight``; None where there is none, or none that can be used.
         has_counters: whether ``num_batches_tracked`` may be there.
@@ -45,6 +64,7 @@ class Layout:
     container: tuple[str, ...] = ()
     prefix: str = ""
     beside: Mapping[str, Pattern] = field(default_factory=dict)
+    optional: Mapping[str, Pattern] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     classifier: str | None = None
     has_counters: bool = True
@@ -53,7 +73,9 @@ class Layout:
     convention: Convention = OURS
 
 
-def linear(name: str, rows: int | None, columns: int = FEATURES) -> dict[str, Pattern]:
+def linear(
+    name: str, rows: int | Literal["features"] | None, columns: int | Literal["features"] = FEATURES
+) -> dict[str, Pattern]:
     """The names and shapes of a linear layer."""
     return {f"{name}.weight": (rows, columns), f"{name}.bias": (rows,)}
 
@@ -68,8 +90,8 @@ LAYOUTS = (
         container=("state_dict",),
         prefix="module.encoder_q.",
         beside=linear("module.encoder_q.classifier", None)
-        | linear("module.encoder_q.fc1", 2048)
-        | linear("module.encoder_q.fc2", 128, 2048),
+        | linear("module.encoder_q.fc1", FEATURES)
+        | linear("module.encoder_q.fc2", 128),
         ignored=(*_QUEUE, "module.prototypes"),
         classifier="module.encoder_q.classifier",
     ),
@@ -79,7 +101,7 @@ LAYOUTS = (
         source="github.com/facebookresearch/moco, moco/builder.py; github.com/salesforce/PCL, pcl/builder.py",
         container=("state_dict",),
         prefix="module.encoder_q.",
-        beside=linear("module.encoder_q.fc.0", 2048) | linear("module.encoder_q.fc.2", 128, 2048),
+        beside=linear("module.encoder_q.fc.0", FEATURES) | linear("module.encoder_q.fc.2", 128),
         ignored=_QUEUE,
     ),
     Layout(
@@ -122,9 +144,9 @@ LAYOUTS = (
     ),
     Layout(
         name="torchvision",
-        releases="torchvision, supervised on ImageNet",
+        releases="torchvision",
         source="github.com/pytorch/vision, torchvision/models/resnet.py",
-        beside=linear("fc", 1000),
+        beside=linear("fc", None),
         classifier="fc",
     ),
     Layout(
@@ -142,56 +164,74 @@ LAYOUTS = (
         container=("state_dict",),
         needs=("author",),
     ),
+    Layout(
+        name="ours",
+        releases="this suite's model.pt",
+        source="pretrain/checkpoints.py",
+        beside={f"architecture.{part}": () for part in ("depth", "width", "small_stem")},
+        optional=linear("fc", None)
+        | linear("projection.0", FEATURES)
+        | linear("projection.2", None)
+        | {"prototypes": (None, None)}
+        | {"convention.mean": (3,), "convention.deviation": (3,), "convention.is_bgr": (), "convention.pads_same": ()},
+        classifier="fc",
+    ),
 )
 NAMES = tuple(layout.name for layout in LAYOUTS)
 
 
-def recognise(content: Any, trunk: Mapping[str, Shape], path: Path, insisted: str | None) -> Layout:
-    """The layout that a file's content has.
+def recognise(
+    content: Any, trunk_in: Callable[[Mapping[str, Shape]], Trunk], path: Path, required: str | None
+) -> tuple[Layout, Trunk]:
+    """The layout that a file's content has, and its trunk.
 
     Args:
         content: of the file.
-        trunk: names and shapes of the trunk, as torchvision has them.
+        trunk_in: from the shapes of tensors by torchvision's names to the trunk that they must be.
         path: of the file, for errors.
-        insisted: the name of the only layout to be considered; None for all.
+        required: the name of the only layout to be considered; None for all.
 
     Raises:
         InputError: none fits, or several do.
     """
-    candidates = [layout for layout in LAYOUTS if insisted in (None, layout.name)]
-    misfits = {layout.name: misfits_of(layout, content, trunk) for layout in candidates}
+    candidates = [layout for layout in LAYOUTS if required in (None, layout.name)]
+    trunks = {layout.name: trunk_in(_by_torchvisions_names(layout, content)) for layout in candidates}
+    misfits = {layout.name: misfits_of(layout, content, trunks[layout.name]) for layout in candidates}
     fitting = [layout for layout in candidates if not misfits[layout.name]]
     if len(fitting) == 1:
-        return fitting[0]
+        return fitting[0], trunks[fitting[0].name]
     if fitting:
         names = " and ".join(layout.name for layout in fitting)
-        raise InputError(f"The file {path} fits the layouts {names}: say which it is with the method's key layout.")
+        raise InputError(
+            f"The file {path} fits the layouts {names}: say which it is, with the method's key layout or --layout."
+        )
     nearest = min(candidates, key=lambda layout: len(misfits[layout.name]))
-    known = "" if insisted else f"; known are {', '.join(NAMES)}"
+    known = "" if required else f"; known are {', '.join(NAMES)}"
     raise InputError(
         f"The file {path} is not of the layout {nearest.name} ({nearest.releases}), "
-        f"{'as its method insists' if insisted else 'the nearest one'}: {misfits[nearest.name][0]}{known}."
+        f"{'which its method requires' if required else 'the nearest one'}: {misfits[nearest.name][0]}{known}."
     )
 
 
-def misfits_of(layout: Layout, content: Any, trunk: Mapping[str, Shape]) -> list[str]:
+def misfits_of(layout: Layout, content: Any, trunk: Trunk) -> list[str]:
     """What keeps a content from having the layout, each as a phrase; nothing if it has it."""
     tensors = _inner(layout, content)
     if tensors is None:
-        return [f"it has no {'.'.join(layout.container) or 'tensors by name'}"] * (1 + len(trunk))
+        return [f"it has no {'.'.join(layout.container) or 'tensors by name'}"] * (1 + len(trunk.shapes))
     around = [key for key in layout.needs if key not in content]
     strangers = [key for key in content if key != layout.container[0]] if layout.stands_alone else []
-    expected: dict[str, Pattern] = {layout.prefix + name: shape for name, shape in trunk.items()}
+    required: dict[str, Pattern] = {layout.prefix + name: shape for name, shape in trunk.shapes.items()}
     if not layout.has_counters:
-        expected = {name: shape for name, shape in expected.items() if not name.endswith(COUNTERS)}
-    expected |= layout.beside
-    missing = [name for name in expected if name not in tensors and not name.endswith(COUNTERS)]
+        required = {name: shape for name, shape in required.items() if not name.endswith(COUNTERS)}
+    required |= layout.beside
+    expected = {name: _sized(it, trunk.features) for name, it in {**required, **layout.optional}.items()}
+    missing = [name for name in required if name not in tensors and not name.endswith(COUNTERS)]
     strange = [name for name in tensors if name not in expected and not str(name).startswith(layout.ignored or ("\0",))]
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items() if name in expected and _is_tensor(tensor)}
     return [
         *(f"{key} is missing" for key in (*around, *missing)),
         *(f"{key} lies beside {layout.container[0]}" for key in strangers),
-        *(f"{name} is not of it" for name in strange),
+        *(f"{name} is unexpected" for name in strange),
         *(f"{name} is no tensor" for name in expected if name in tensors and not _is_tensor(tensors[name])),
         *(
             f"{name} has shape {shape}, expected {_described(expected[name])}"
@@ -201,13 +241,30 @@ def misfits_of(layout: Layout, content: Any, trunk: Mapping[str, Shape]) -> list
     ]
 
 
-def tensors_of(layout: Layout, content: Any, trunk: Mapping[str, Shape]) -> dict[str, Any]:
+def tensors_of(layout: Layout, content: Any, trunk: Trunk) -> dict[str, Any]:
     """The trunk's tensors by torchvision's names, without missing counters, and the classifier's as ``fc``."""
     tensors = _inner(layout, content) or {}
-    names = {name: layout.prefix + name for name in trunk}
+    names = {name: layout.prefix + name for name in trunk.shapes}
     if layout.classifier:
         names |= {f"fc.{part}": f"{layout.classifier}.{part}" for part in ("weight", "bias")}
     return {name: tensors[original] for name, original in names.items() if original in tensors}
+
+
+def convention_tensors_of(layout: Layout, content: Any) -> dict[str, Any]:
+    """What the file itself says about how its trunk takes images; empty where it says nothing."""
+    names = [name for name in layout.optional if name.startswith(CONVENTION)]
+    tensors = _inner(layout, content) or {}
+    return {name: tensors[name] for name in names if name in tensors}
+
+
+def _by_torchvisions_names(layout: Layout, content: Any) -> dict[str, Shape]:
+    """The shapes of all tensors that have the layout's prefix, without it."""
+    tensors = _inner(layout, content) or {}
+    return {
+        str(name).removeprefix(layout.prefix): tuple(tensor.shape)
+        for name, tensor in tensors.items()
+        if str(name).startswith(layout.prefix) and _is_tensor(tensor)
+    }
 
 
 def _inner(layout: Layout, content: Any) -> Mapping[str, Any] | None:
@@ -231,13 +288,17 @@ def _is_flat(layout: Layout, content: Any) -> bool:
     return bool(content) and all(map(_is_tensor, content.values()))
 
 
+def _sized(pattern: Pattern, features: int) -> tuple[int | None, ...]:
+    return tuple(features if size == FEATURES else size for size in pattern)
+
+
 def _is_tensor(value: Any) -> bool:
     return hasattr(value, "shape")
 
 
-def _fits(shape: Shape, pattern: Pattern) -> bool:
+def _fits(shape: Shape, pattern: tuple[int | None, ...]) -> bool:
     return len(shape) == len(pattern) and all(size in (None, found) for size, found in zip(pattern, shape, strict=True))
 
 
-def _described(pattern: Pattern) -> str:
+def _described(pattern: tuple[int | None, ...]) -> str:
     return f"({', '.join('any' if size is None else str(size) for size in pattern)}{',' if len(pattern) == 1 else ''})"

@@ -1,6 +1,6 @@
 """From a profile to jobs: pretraining for every method, training set and seed, then every evaluation of each.
 
-A released method is not pretrained: it has one run, whatever the training sets and seeds.
+Somebody else's checkpoint is not pretrained: it has one run, whatever the training sets and seeds.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from core.declarations import Evaluation, Run, Source, Stage
 from core.errors import InputError
 from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
-from profiles.runs import World, jobs_of_run, pretrained, released, untrained
+from profiles.runs import World, built, jobs_of_run, pretrained, released, untrained
 from profiles.schema import Profile
 from robustness.spec import CHOICE_OF_HARD_IMAGES
 from slurm.jobs import Job
@@ -44,6 +44,8 @@ def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, 
                 yield pretrained(profile, set_name, method_name, seed, worlds[seed]), every
     for method_name in profile.released:
         yield released(profile, method_name, worlds[profile.seeds[0]]), every
+    for method_name in profile.built:
+        yield built(profile, method_name, worlds[profile.seeds[0]]), every
     for method_name in profile.untrained:
         for seed in _untrained_seeds(profile):
             asking = [evaluation for evaluation, section in sections if seed in evaluation.untrained_seeds(section)]

@@ -1,4 +1,4 @@
-"""The four ways to get a checkpoint that is to be evaluated, and the jobs of each."""
+"""The five ways to get a checkpoint that is to be evaluated, and the jobs of each."""
 
 import json
 import re
@@ -8,16 +8,16 @@ from typing import Any
 
 from core.config import values
 from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
-from core.errors import InputError
-from core.user_code import UserCodeError, is_reference, load, mistake, sentence_of
-from pretrain.config import ReleasedFile
+from core.user_code import called, is_reference, load, mistake
+from pretrain.config import BuiltFile, ReleasedFile
 from pretrain.methods.registry import job_values
-from profiles.schema import RELEASED_CLASSES, Profile, StageResources, slug
+from profiles.schema import BuiltMethod, Profile, ReleasedMethod, StageResources, slug
 from results.plan import NO_SET
 from slurm.jobs import Job, Resources
 
 PRETRAINING = Stage("pretrain", "pretrain.stage:run")
 RELEASE = Stage("released", "pretrain.released:run")
+BUILDING = Stage("built", "pretrain.built:run")
 INITIALISATION = Stage("untrained", "pretrain.untrained:run")
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NO_RESOURCES = ""  # of the profile's: what any machine has
@@ -65,23 +65,38 @@ def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, wor
 
 
 def released(profile: Profile, method_name: str, world: World) -> Run:
-    """Somebody else's checkpoint, whatever the training sets and seeds; its draws are those of the first seed."""
+    """Somebody else's checkpoint in a file of a known layout."""
     release = profile.released[method_name]
     config = release.model_dump(mode="json", include=set(ReleasedFile.model_fields))
-    config["backbone"] = values(profile.pretrain.backbone)
     # The content identifies a file where its digest is known; then it may lie anywhere.
     options = {"file": config.pop("file")} if release.sha256 else {}
-    reads = (Source(f"methods.{method_name}.file", release.file, "checkpoint"),)
-    classifier = Classifier(RELEASED_CLASSES, True, _imagenet_from_the_web(profile))
+    return _others(profile, method_name, release, Work("released", RELEASE, config, options), world)
+
+
+def built(profile: Profile, method_name: str, world: World) -> Run:
+    """Somebody else's checkpoint, of which a function in a user's file makes a module."""
+    method = profile.built[method_name]
+    config = method.model_dump(mode="json", include=set(BuiltFile.model_fields))
+    config |= {"model_sha256": load(method.model).sha256, "crop": profile.evaluate.accuracy.view.crop}
+    run = _others(profile, method_name, method, Work("built", BUILDING, config), world)
+    return replace(run, can_be_trained=False)
+
+
+def _others(
+    profile: Profile, method_name: str, method: ReleasedMethod | BuiltMethod, checkpoint: Work, world: World
+) -> Run:
+    """A run whatever the training sets and seeds; its draws are those of the first seed."""
+    source = Source(f"methods.{method_name}.file", method.file, "checkpoint")
+    classifier = Classifier(method.classes, True, _imagenet_from_the_web(profile, method.classes))
     return Run(
         profile,
         method_name,
-        slug(release.pretrained_on),
+        slug(method.pretrained_on),
         profile.seeds[0],
         0,
-        Work("released", RELEASE, config, options, reads=reads, resources=NO_RESOURCES),
-        None if release.classifier == "none" else classifier,
-        has_seen_imagenet_labels=release.classifier == "imagenet",
+        replace(checkpoint, reads=(source,), resources=NO_RESOURCES),
+        None if method.classifier == "none" else classifier,
+        has_seen_imagenet_labels=method.classifier == "imagenet",
         has_chosen_hard_images="hard" in world,
     )
 
@@ -93,10 +108,10 @@ def untrained(profile: Profile, method_name: str, seed: int) -> Run:
     return Run(profile, method_name, NO_SET, seed, seed, checkpoint)
 
 
-def _imagenet_from_the_web(profile: Profile) -> Source | None:
-    """The first set of web images with ImageNet's classes."""
+def _imagenet_from_the_web(profile: Profile, classes: int) -> Source | None:
+    """The first set of web images with all of ImageNet's classes."""
     for name, part in profile.data.webvision.items():
-        if part.shares_imagenet_classes and part.classes == part.classes_on_disk == RELEASED_CLASSES:
+        if part.shares_imagenet_classes and part.classes == part.classes_on_disk == classes:
             return Source(f"data.webvision.{name}.folder", part.folder)
     return None
 
@@ -118,14 +133,7 @@ def jobs_of_run(run: Run, evaluations: Iterable[Evaluation], world: World) -> li
 
 
 def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
-    try:
-        found = list(evaluation.work(section, run))
-    except InputError:
-        raise
-    except Exception as error:
-        if sentence := sentence_of(error):
-            raise UserCodeError(sentence) from error
-        raise
+    found = called(lambda: list(evaluation.work(section, run)))
     for place, it in enumerate(found):
         if fault := _fault_of(it, [run.checkpoint, *found[:place]]):
             raise mistake(evaluation.work, fault)

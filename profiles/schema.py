@@ -18,11 +18,13 @@ from core.config import (
 from core.declarations import Evaluation, Table, columns_of, tables_of
 from core.instructions import Instructions
 from data.config import TrainingViews
+from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.config import MiniatureParts
 from data.sets.imagenet.spec import SPEC as IMAGENET
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
+    BuiltFile,
     ReleasedFile,
     RuntimeConfig,
     ScheduleConfig,
@@ -38,8 +40,6 @@ from results.published import TABLES_OF
 from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
 from slurm.jobs import Resources
-
-RELEASED_CLASSES = 1000
 
 
 class Pretraining(Config):
@@ -74,15 +74,26 @@ def _title(text: str) -> str:
     return text
 
 
-class ReleasedMethod(ReleasedFile, TableRow):
-    """A checkpoint that somebody else has released, evaluated beside ours.
+class OthersMethod(TableRow):
+    """A checkpoint that somebody else has trained, evaluated beside ours.
 
     Attributes:
         pretrained_on: the title of what it was pretrained on, such as ``ImageNet``.
     """
 
-    objective: Literal["released"]
     pretrained_on: Annotated[str, AfterValidator(_title)]
+
+
+class ReleasedMethod(ReleasedFile, OthersMethod):
+    """One whose tensors lie in a file of a known layout."""
+
+    objective: Literal["released"]
+
+
+class BuiltMethod(BuiltFile, OthersMethod):
+    """One that a function in a user's file builds; it is not trained on."""
+
+    objective: Literal["built"]
 
 
 class UntrainedMethod(TableRow):
@@ -91,9 +102,14 @@ class UntrainedMethod(TableRow):
     objective: Literal["untrained"]
 
 
-CHECKPOINTS = {"released": ReleasedMethod, "untrained": UntrainedMethod}  # that are not pretrained here
+CHECKPOINTS = {  # that are not pretrained here
+    "released": ReleasedMethod,
+    "built": BuiltMethod,
+    "untrained": UntrainedMethod,
+}
 ProfileMethod = Annotated[
-    Method | ReleasedMethod | UntrainedMethod, Chosen("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method)
+    Method | ReleasedMethod | BuiltMethod | UntrainedMethod,
+    Chosen("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method),
 ]
 
 
@@ -171,16 +187,6 @@ class Profile(Config):
         return self
 
     @model_validator(mode="after")
-    def _releases_fit(self) -> "Profile":
-        for name in self.released:
-            if self.pretrain.backbone != BackboneConfig(depth=50):
-                raise ValueError(
-                    f"methods.{name} is a released checkpoint of torchvision's ResNet-50, but pretrain.backbone is "
-                    "another: leave the method out, or set pretrain.backbone to {depth: 50}"
-                )
-        return self
-
-    @model_validator(mode="after")
     def _evaluations_fit(self) -> "Profile":
         check_tables(self.tables)
         for evaluation, section in self.evaluate.sections:
@@ -240,8 +246,13 @@ class Profile(Config):
 
     @property
     def released(self) -> dict[str, ReleasedMethod]:
-        """The methods that are somebody else's checkpoints."""
+        """The methods that are somebody else's checkpoints, in files of known layouts."""
         return {name: method for name, method in self.methods.items() if isinstance(method, ReleasedMethod)}
+
+    @property
+    def built(self) -> dict[str, BuiltMethod]:
+        """The methods that functions in users' files build."""
+        return {name: method for name, method in self.methods.items() if isinstance(method, BuiltMethod)}
 
     @model_validator(mode="after")
     def _reference_model_stands_apart(self) -> "Profile":
@@ -263,8 +274,16 @@ class Profile(Config):
             for name, part in self.data.webvision.items()
             if part.shares_imagenet_classes
         }
-        of_releases = {name for name, it in self.released.items() if it.classifier == "web"}
-        return of_sets | {f"methods.{name}": RELEASED_CLASSES for name in of_releases}
+        of_releases = {f"methods.{name}": it.classes for name, it in self.released.items() if it.classifier == "web"}
+        return of_sets | of_releases
+
+    @property
+    def imagenet_classes(self) -> int | None:
+        """How many ImageNet must have, from the first classifier of its classes; None where there is none."""
+        if self.miniature is not None:
+            return len(IMAGENET_CLASSES)
+        on_disk = [part.classes_on_disk for part in self.data.webvision.values() if part.shares_imagenet_classes]
+        return next(iter([*on_disk, *self.imagenet_classifiers.values()]), None)
 
     @property
     def tables(self) -> list[Table]:

@@ -1,6 +1,6 @@
 """The robustness stage: the pretrained classifier on a data set of some of ImageNet's classes, without training."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ from core.distributed import process_group, sum_over_ranks
 from core.workspace import Workspace
 from data.images import ImageTable
 from data.sets.imagenet_variants.reader import read_published, read_variant
-from pretrain.backbone import Classifier
 from pretrain.config import EvaluationConfig
 from pretrain.evaluation import centred_images, pretrained_classifier, require_finite_outputs
 from robustness.calibration import Bins, calibration_error, calibration_error_without_last_bin, equal_mass_bins
@@ -49,7 +48,7 @@ def _images(constants: RobustnessConfig, workspace: Workspace) -> tuple[ImageTab
 
 
 def judge(
-    model: Classifier,
+    model: Callable[[torch.Tensor], torch.Tensor],
     images: ImageTable,
     present: np.ndarray,
     config: EvaluationConfig,
@@ -59,7 +58,7 @@ def judge(
     """The model's confidence and class for every image, ``[n]`` each, on every rank.
 
     Args:
-        model: in evaluation mode.
+        model: from images to class logits; in evaluation mode.
         images: ``n`` of them.
         present: ``[m]`` classes that the model may choose from.
         config: how the images are shown.

@@ -8,11 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 import run_all
 from commands.arguments import CommandParser
 from commands.plan_to_write import plan_to_write
 from commands.selection import selection_of
+from core.user_code import load
+from pretrain.backbone import Classifier
+from pretrain.checkpoints import exported
+from pretrain.config import BackboneConfig
+from pretrain.cross_entropy import CrossEntropy
+from pretrain.tensor_files import save_tensors
 from results import __main__ as results_command
 from slurm.plan import write_plan
 
@@ -21,6 +28,7 @@ DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"
 COMMAND = re.compile(r"^(?: {4})?((?:python|make) [^\n\\]*(?:\\\n[^\n\\]*)*)|`(python [^`]+)`", re.MULTILINE)
 COMMENT = re.compile(r" +# .*")
 SITE = re.compile(r"```yaml\n(slurm:\n.*?)```", re.DOTALL)  # the file of a site, as docs/cluster.md shows it
+MODULE = re.compile(r"```python\n(import torch\n.*?def build\(.*?)```", re.DOTALL)  # in docs/checkpoints.md
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 DATA_ARE_MISSING, NOTHING_IS_DONE, NOTHING_TO_ANSWER_WITH = 1, 1, 2  # exit statuses
 
@@ -45,14 +53,24 @@ COMMANDS = {
 def planned(tmp_path, monkeypatch) -> Path:
     """A folder to work in, as after a plan of the default profile of which nothing is done.
 
-    With the checkout's examples, and the file of a site.
+    With the checkout's examples, the file of a site, and the module that the documentation builds.
     """
     monkeypatch.chdir(tmp_path)
     write_plan(*plan_to_write(selection := selection_of(CommandParser("", None).parse_args([]))), selection.runs)
     (site,) = SITE.findall((REPOSITORY / "docs/cluster.md").read_text())
     (tmp_path / "my-cluster.yaml").write_text(site)
+    (module,) = MODULE.findall((REPOSITORY / "docs/checkpoints.md").read_text())
+    (tmp_path / "mine.py").write_text(module)
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     return tmp_path
+
+
+def write_checkpoint(path: Path, is_built: bool) -> None:
+    """A model of ours, or one of the module that the documentation builds."""
+    if is_built:
+        torch.save(load(f"{Path('mine.py').absolute()}:Mine").value().state_dict(), path)
+    else:
+        save_tensors(path, exported(CrossEntropy(Classifier(BackboneConfig(depth=10, width=8), classes=10))))
 
 
 def run(words: list[str]) -> None:
@@ -66,6 +84,9 @@ def run(words: list[str]) -> None:
             status, expected = run_all.main(["status", *options]), {NOTHING_IS_DONE}
         case ["python", "run_all.py", "cancel", *options]:
             status, expected = run_all.main(["cancel", *options]), {0, NOTHING_TO_ANSWER_WITH}
+        case ["python", "run_all.py", "evaluate", checkpoint, *options]:
+            write_checkpoint(Path(checkpoint), is_built="--model" in options)
+            status, expected = run_all.main(["evaluate", checkpoint, *options, "--dry-run"]), {0}
         case ["python", "run_all.py", *options]:
             status, expected = run_all.main([it for it in options if it != "--dry-run"] + ["--dry-run"]), {0}
         case ["python", "-m", "results", *arguments]:

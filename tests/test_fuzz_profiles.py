@@ -16,7 +16,7 @@ from data.miniature.config import MiniatureConfig
 from pretrain.config import (
     AccuracyConfig,
     PretrainConfig,
-    ReleasedConfig,
+    ReleasedFile,
     UntrainedConfig,
 )
 from pretrain.methods.mopro.config import CleaningConfig, RetrainingConfig
@@ -37,7 +37,7 @@ MODELS: dict[str, type[Config]] = {
     "miniature": MiniatureConfig,
     "accuracy": AccuracyConfig,
     "cleaning": CleaningConfig,
-    "released": ReleasedConfig,
+    "released": ReleasedFile,
     "retraining": RetrainingConfig,
     "pretrain": PretrainConfig,
     "untrained": UntrainedConfig,

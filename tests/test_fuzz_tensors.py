@@ -21,7 +21,7 @@ from pretrain.checkpoints import exported, load_classifier, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.extract_tensors import extract
-from pretrain.layouts import recognise, tensors_of
+from pretrain.layouts import Trunk, recognise, tensors_of
 from pretrain.tensor_files import checked_format, load_tensors, read_tensors, save_tensors, tensors_in
 from tests.fuzzing import fuzz
 
@@ -292,6 +292,7 @@ def test_fuzz_models_that_are_loaded_are_those_that_were_written(path):
 def test_fuzz_layouts_are_recognised_or_refused(path):
     """Whatever a file holds in place of a network, the layout is told or a sentence is said."""
     trunk = {"conv1.weight": (4, 3), "bn1.running_var": (4,), "bn1.num_batches_tracked": ()}
+    whole_trunk = Trunk(BackboneConfig(depth=50), trunk, 2048)
     names = [*trunk, "fc.weight", "fc.bias", "encoder_q.conv1.weight", "author", "state_dict", "classy_state_dict", 5]
     leaves = st.sampled_from(
         [torch.zeros(4, 3), torch.zeros(4), torch.tensor(0), torch.zeros(1000, 2048), torch.zeros(1000), None, 3, "a"]
@@ -317,9 +318,9 @@ def test_fuzz_layouts_are_recognised_or_refused(path):
     def layout(content, insisted, is_near):
         if is_near and isinstance(content, dict):
             content = whole | content
-        found = accepted(lambda: recognise(content, trunk, path, insisted))
+        found = accepted(lambda: recognise(content, lambda _: whole_trunk, path, insisted))
         if found is not None:
-            tensors = tensors_of(found, content, trunk)
+            tensors = tensors_of(found[0], content, whole_trunk)
             assert {
                 name: tuple(tensor.shape) for name, tensor in tensors.items() if name in trunk
             }.items() <= trunk.items()

@@ -151,10 +151,6 @@ def test_shipped_profiles_expand(name):
         ("evaluate.finetune.subsets.5pct.fraction=0.01", ["evaluate.finetune", "5pct has fraction 0.01: call it 1pct"]),
         ("evaluate.finetune.subsets={}", ["evaluate.finetune.subsets", "at least 1 item"]),
         (
-            "methods.ce={objective: released, file: a, pretrained_on: ImageNet}",
-            ["methods.ce", "torchvision's ResNet-50"],
-        ),
-        (
             "methods.ce={objective: released, file: a, pretrained_on: ImageNet, layout: moco}",
             ["methods.ce.layout", "no layout moco", "moco-v2"],
         ),

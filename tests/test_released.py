@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 from core.errors import InputError
 from core.files import sha256_of
@@ -22,9 +23,10 @@ from data.views import centre_view, normalise
 from pretrain import released
 from pretrain.accuracy import stage as accuracy
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import load_classifier, load_encoder, load_trunk
+from pretrain.checkpoints import exported, load_classifier, load_encoder, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
+from pretrain.cross_entropy import CrossEntropy
 from pretrain.layouts import LAYOUTS, NAMES
 from pretrain.tensor_files import load_tensors, save_tensors
 from pretrain.translation import Translation
@@ -144,7 +146,7 @@ FILES: dict[str, tuple[str, Callable[[Tensors], Any]]] = {
     "VISSL": ("vissl", vissl),
     "MMSelfSup": ("mmselfsup", lambda whole: {"state_dict": trunk_of(whole), "author": "MMSelfSup"}),
 }
-INSIST = {"BYOL": "byol"}  # torchvision's older files have the same names
+REQUIRED = {"BYOL": "byol"}  # torchvision's older files have the same names
 WITH_IMAGENET_CLASSES = ("MoPro V1", "BYOL", "torchvision")
 
 
@@ -180,7 +182,7 @@ def workspace(folder: Path, **inputs: Path) -> Workspace:
 
 
 def test_every_layout_has_a_file_in_these_tests():
-    assert {layout for layout, _ in FILES.values()} == set(NAMES) == {layout.name for layout in LAYOUTS}
+    assert {layout for layout, _ in FILES.values()} | {"ours"} == set(NAMES) == {layout.name for layout in LAYOUTS}
 
 
 def as_published(name: str, whole: Tensors, pixels: np.ndarray) -> torch.Tensor:
@@ -212,7 +214,7 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     """From the file through the released stage and the low-shot evaluation; and its trunk, for other stages."""
     layout, file = FILES[name][0], files(name)
     place = workspace(tmp_path / "release")
-    metrics = released.run(config(file, layout=INSIST.get(name)), place)
+    metrics = released.run(config(file, layout=REQUIRED.get(name)), place)
     assert metrics["size"]["value"] == file.stat().st_size == place.provenance["file"]["bytes"]
     assert place.provenance["layout"]["name"] == layout
     assert place.provenance["file"]["sha256"] == sha256_of(file)
@@ -241,7 +243,7 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
 @pytest.mark.parametrize("name", WITH_IMAGENET_CLASSES)
 def test_a_classifier_of_imagenets_classes_gives_the_releases_logits(name, files, whole, tmp_path):
     place = workspace(tmp_path)
-    released.run(config(files(name), layout=INSIST.get(name), classifier="imagenet"), place)
+    released.run(config(files(name), layout=REQUIRED.get(name), classifier="imagenet"), place)
     assert place.provenance["classes"] == 1000
     pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     expected = F.linear(as_published(name, whole, pixels), whole["fc.weight"], whole["fc.bias"])
@@ -378,7 +380,7 @@ def refusal(content: Any, folder: Path, **changes: Any) -> str:
     [
         ("module.encoder_q.layer3.2.conv2.weight", None, "module.encoder_q.layer3.2.conv2.weight is missing"),
         ("module.encoder_q.fc.2.bias", None, "module.encoder_q.fc.2.bias is missing"),
-        ("module.predictor.0.weight", torch.zeros(2), "module.predictor.0.weight is not of it"),
+        ("module.predictor.0.weight", torch.zeros(2), "module.predictor.0.weight is unexpected"),
         (
             "module.encoder_q.conv1.weight",
             torch.zeros(64, 3, 3, 3),
@@ -407,9 +409,9 @@ def test_names_that_two_layouts_share_need_a_word(whole, tmp_path):
         assert place.provenance["convention"]["padding"] == ("same" if name == "byol" else "symmetric")
 
 
-def test_a_layout_that_is_insisted_on(whole, tmp_path):
+def test_a_layout_that_is_required(whole, tmp_path):
     sentence = refusal(moco_v2(whole), tmp_path, layout="swav")
-    assert "is not of the layout swav (SwAV), as its method insists: module.conv1.weight is missing." in sentence
+    assert "is not of the layout swav (SwAV), which its method requires: module.conv1.weight is missing." in sentence
 
 
 def test_a_file_that_lies_about_its_scale_is_not_taken_for_simclrs(whole, tmp_path):
@@ -417,8 +419,52 @@ def test_a_file_that_lies_about_its_scale_is_not_taken_for_simclrs(whole, tmp_pa
     assert "epoch lies beside state_dict" in refusal(checkpoint(whole), tmp_path)
 
 
+@pytest.mark.parametrize("depth", [18, 34, 101, 152])
+def test_any_depth_of_torchvisions_is_told_by_names_and_shapes(depth, tmp_path):
+    torch.manual_seed(0)
+    network = getattr(resnet, f"resnet{depth}")(num_classes=7).eval()
+    state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}  # as DataParallel writes it
+    torch.save(state, tmp_path / "file.pth")
+    place = workspace(tmp_path / "job")
+    released.run({"file": str(tmp_path / "file.pth")}, place)
+    assert place.provenance["backbone"] == BackboneConfig(depth=depth).model_dump()
+    assert place.provenance["layout"]["name"] == "torchvision" and place.provenance["classes"] == 7
+    images = torch.randn(2, 3, 40, 40)
+    with torch.no_grad():
+        torch.testing.assert_close(load_classifier(place.folder / MODEL_FILE)(images), network(images))
+    with pytest.raises(InputError, match=r"needs a classifier of ImageNet's 1000 classes, .* has one of 7 classes"):
+        released.run({"file": str(tmp_path / "file.pth"), "classifier": "web"}, place)
+
+
+@pytest.mark.parametrize("stem", ["small", "imagenet"])
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_a_model_of_ours_is_a_layout_too(stem, suffix, tmp_path):
+    backbone = BackboneConfig(depth=10, width=24, stem=stem)
+    model = Classifier(backbone, classes=10).eval()
+    tensors = {**exported(CrossEntropy(model)), "prototypes": torch.zeros(10, 64)}
+    path = tmp_path / f"model.{suffix}"
+    save_file(tensors, path) if suffix == "safetensors" else save_tensors(path, tensors)
+    place = workspace(tmp_path / "job")
+    released.run({"file": str(path), "classifier": "web", "classes": 10}, place)
+    assert place.provenance["layout"]["name"] == "ours"
+    assert place.provenance["backbone"] == backbone.model_dump()
+    images = torch.randn(2, 3, 28, 28)
+    with torch.no_grad():
+        assert torch.equal(load_classifier(place.folder / MODEL_FILE)(images), model(images))
+
+
+def test_a_model_of_ours_says_itself_how_its_trunk_takes_images(files, tmp_path):
+    released.run(config(files("SimCLR")), first := workspace(tmp_path / "first"))
+    released.run({"file": str(first.folder / MODEL_FILE)}, again := workspace(tmp_path / "again"))
+    assert again.provenance["convention"] == first.provenance["convention"] != OURS._asdict()
+    assert sha256_of(again.folder / MODEL_FILE) == sha256_of(first.folder / MODEL_FILE)
+
+
 def test_another_architecture(tmp_path):
-    assert "is not of the layout torchvision" in refusal(resnet.resnet18().state_dict(), tmp_path)
+    assert "has shape (2048,), expected" not in refusal(
+        resnet.resnet18().state_dict(), tmp_path, backbone={"depth": 50}
+    )
+    assert "is not of the layout torchvision" in refusal(resnet.wide_resnet50_2().state_dict(), tmp_path)
     assert "is not of the layout" in refusal([torch.zeros(3)], tmp_path)
 
 

@@ -13,11 +13,13 @@ from safetensors.torch import save_file
 from core.errors import InputError
 from core.workspace import MODEL_FILE
 from pretrain import extract_tensors, released
+from pretrain.architectures import trunk_in
+from pretrain.architectures import trunk_of as trunk_of_backbone
 from pretrain.layouts import LAYOUTS, misfits_of, recognise, tensors_of
 from pretrain.tensor_files import load_tensors
-from tests.test_released import FILES, INSIST, RESNET50, Tensors, config, trunk_of, whole, workspace  # noqa: F401
+from tests.test_released import FILES, REQUIRED, RESNET50, Tensors, config, trunk_of, whole, workspace  # noqa: F401
 
-SHAPES = {name: tuple(tensor.shape) for name, tensor in released.trunk_of(RESNET50).items()}
+TRUNK = trunk_of_backbone(RESNET50)
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +52,19 @@ def test_a_layout_is_recognised_under_any_number_of_prefixes(name, prefix, light
     changed = renamed(content, layout, prefix)
     if layout == "simclr" and prefix:  # nothing but its exact names tells it from others
         with pytest.raises(InputError, match="is not of the layout"):
-            recognise(changed, SHAPES, Path("file.pth"), None)
+            recognise(changed, trunk_in, Path("file.pth"), None)
         return
-    found = recognise(changed, SHAPES, Path("file.pth"), INSIST.get(name))
+    found, _ = recognise(changed, trunk_in, Path("file.pth"), REQUIRED.get(name))
     assert found.name == layout
-    ours, expected = tensors_of(found, changed, SHAPES), tensors_of(found, content, SHAPES)
+    ours, expected = tensors_of(found, changed, TRUNK), tensors_of(found, content, TRUNK)
     assert ours.keys() == expected.keys() and all(ours[key] is expected[key] for key in ours)
 
 
 def test_a_prefix_that_some_names_lack_is_none(light):
     (torchvision,) = (one for one in LAYOUTS if one.name == "torchvision")
     content = {("module." if name.startswith("layer1.") else "") + name: tensor for name, tensor in light.items()}
-    assert misfits_of(torchvision, content, SHAPES)
-    assert misfits_of(torchvision, {}, SHAPES)
+    assert misfits_of(torchvision, content, TRUNK)
+    assert misfits_of(torchvision, {}, TRUNK)
 
 
 class Meters:
@@ -164,11 +166,11 @@ def test_a_format_without_nesting_holds_the_tensors_alone(name, light):
         content = content[key]
     if found.needs:
         with pytest.raises(InputError, match="is not of the layout"):
-            recognise(content, SHAPES, Path("file.safetensors"), None)
+            recognise(content, trunk_in, Path("file.safetensors"), None)
         return
-    taken = recognise(content, SHAPES, Path("file.safetensors"), INSIST.get(name))
+    taken, _ = recognise(content, trunk_in, Path("file.safetensors"), REQUIRED.get(name))
     assert taken.name == ("torchvision" if layout == "simclr" else layout)
-    assert tensors_of(taken, content, SHAPES)["conv1.weight"].shape == SHAPES["conv1.weight"]
+    assert tensors_of(taken, content, TRUNK)["conv1.weight"].shape == TRUNK.shapes["conv1.weight"]
 
 
 def test_safetensors_without_sums_are_read_and_that_is_said(whole, tmp_path, capsys):  # noqa: F811

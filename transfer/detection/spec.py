@@ -74,6 +74,7 @@ SPEC = Evaluation(
     section=Section,
     work=work,
     check=check,
+    needs="trunk",
     untrained_seeds=lambda section: section.untrained_seeds,
     tables=(
         Table(

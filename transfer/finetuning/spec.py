@@ -93,6 +93,7 @@ SPEC = Evaluation(
     section=Section,
     work=work,
     check=check,
+    needs="trunk",
     tables=(
         Table(
             name="finetune",

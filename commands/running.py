@@ -1,0 +1,76 @@
+"""From a selection of jobs to their results on this machine: what can run, running it, and what is said at the end."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from commands.plan_to_write import plan_to_write
+from commands.requirements import lacks_of, lost_with, on_the_cpu, require
+from commands.selection import Selection
+from core.files import held_alone
+from results.writing import write_results
+from slurm.display import TerminalDisplay
+from slurm.jobs import Standing, standing
+from slurm.local import Failure, LocalExecutor, visible_gpus
+from slurm.plan import write_plan
+
+
+def runnable(selection: Selection, here: bool, partial: bool) -> Selection:
+    """The selection as it can run; ``partial`` leaves out, and says so, what cannot.
+
+    Raises:
+        InputError: something is missing, and that was not allowed.
+    """
+    gpus = len(visible_gpus()) if here else None
+    selected = on_the_cpu(selection.selected) if gpus == 0 else selection.selected
+    to_do = standing(selected, selection.runs).to_do
+    lacks = lacks_of(to_do, selection.profile, gpus)
+    lost = lost_with(lacks, to_do) if partial else set()
+    if not partial:
+        require(lacks)
+    on_cpu = sum(not job.resources.gpus and job not in selection.selected and job.name not in lost for job in to_do)
+    if on_cpu:
+        print(f"This machine has no GPU: {on_cpu} jobs run on its CPU.")
+    for what, jobs in lacks.items():
+        print(f"Left out, with what needs them: {', '.join(dict.fromkeys(job.kind for job in jobs))}, as {what}.")
+    return replace(selection, selected=[job for job in selected if job.name not in lost])
+
+
+def run_here(selection: Selection, parallel: int) -> int:
+    """Run what is not done, so many processes side by side, and print the tables; gives the exit status."""
+    with held_alone(selection.runs):
+        begun = begin(selection)
+        with TerminalDisplay(len(begun.to_do)) as display:
+            failures = LocalExecutor(selection.runs, parallel, display).run(selection.selected)
+        return end(failures, selection.runs)
+
+
+def begin(selection: Selection) -> Standing:
+    """Write the plan down; gives where its jobs stand."""
+    runs, selected = selection.runs, selection.selected
+    write_plan(*plan_to_write(selection), runs, selection.described)
+    found = standing(selected, runs)
+    held_back = f", {len(found.held_back)} held back" if found.held_back else ""
+    done = f"{len(selected)} jobs, {len(found.done)} of them done{held_back}"
+    print(f"Profile {selection.profile.name}: {done}, in {runs}")
+    return found
+
+
+def end(failures: Sequence[Failure], runs: Path) -> int:
+    """Write and print the results, and name what failed; gives the exit status."""
+    try:
+        print("\n" + write_results(runs))
+    finally:  # what the jobs have said is told also where the tables cannot be written
+        status = status_after(failures)
+    return status
+
+
+def status_after(failures: Sequence[Failure]) -> int:
+    """Name what failed; gives the exit status."""
+    for failure in failures:
+        log = f" [{failure.log}]" if failure.log else ""
+        print(f"error: {failure.job.name}: {failure.reason}{log}", file=sys.stderr)
+    if any(failure.is_input_error for failure in failures):
+        return 2
+    return 1 if failures else 0
