@@ -20,14 +20,14 @@ from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.sets.places205.reader import read_split
 from data.views import centre_view, normalise
-from pretrain import released
+from pretrain import layouts, released
 from pretrain.accuracy import stage as accuracy
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported, load_classifier, load_encoder, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.cross_entropy import CrossEntropy
-from pretrain.layouts import LAYOUTS, NAMES
+from pretrain.layouts import LAYOUTS, NAMES, Layout
 from pretrain.tensor_files import load_tensors, save_tensors
 from pretrain.translation import Translation
 from robustness import evaluation
@@ -143,11 +143,16 @@ FILES: dict[str, tuple[str, Callable[[Tensors], Any]]] = {
         lambda whole: {name: tensor for name, tensor in whole.items() if "num_batches_tracked" not in name},
     ),
     "torchvision": ("torchvision", dict),
+    "PyTorch's example": ("pytorch-example", lambda whole: checkpoint(whole)),
+    "torchvision's script": (
+        "torchvision-training",
+        lambda whole: {"model": whole, "optimizer": {}, "lr_scheduler": {"last_epoch": 90}, "epoch": 89},
+    ),
     "VISSL": ("vissl", vissl),
     "MMSelfSup": ("mmselfsup", lambda whole: {"state_dict": trunk_of(whole), "author": "MMSelfSup"}),
 }
 REQUIRED = {"BYOL": "byol"}  # torchvision's older files have the same names
-WITH_IMAGENET_CLASSES = ("MoPro V1", "BYOL", "torchvision")
+WITH_IMAGENET_CLASSES = ("MoPro V1", "BYOL", "torchvision", "PyTorch's example", "torchvision's script")
 
 
 @pytest.fixture(autouse=True)
@@ -415,8 +420,18 @@ def test_a_layout_that_is_required(whole, tmp_path):
 
 
 def test_a_file_that_lies_about_its_scale_is_not_taken_for_simclrs(whole, tmp_path):
-    """What PyTorch's own ImageNet script writes on one GPU has SimCLR's names, and another preprocessing."""
-    assert "epoch lies beside state_dict" in refusal(checkpoint(whole), tmp_path)
+    """Whoever writes something beside SimCLR's names may have another preprocessing."""
+    assert "note lies beside state_dict" in refusal({"state_dict": whole, "note": "mine"}, tmp_path)
+
+
+def test_a_layout_is_added_by_its_declaration_alone(whole, tmp_path, monkeypatch):
+    mine = Layout("mine", "mine alone", "my/own/code.py", container=("weights",), prefix="backbone.")
+    monkeypatch.setattr(layouts, "LAYOUTS", (*LAYOUTS, mine))
+    torch.save({"weights": trunk_of(whole, "backbone.")}, tmp_path / "file.pth")
+    place = workspace(tmp_path / "job")
+    released.run(config(tmp_path / "file.pth"), place)
+    assert place.provenance["layout"] == {"name": "mine", "releases": "mine alone", "source": "my/own/code.py"}
+    assert torch.equal(load_trunk(place.folder / MODEL_FILE, 2).trunk.state_dict()["bn1.bias"], whole["bn1.bias"])
 
 
 @pytest.mark.parametrize("depth", [18, 34, 101, 152])
