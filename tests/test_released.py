@@ -22,12 +22,13 @@ from data.sets.places205.reader import read_split
 from data.views import centre_view, normalise
 from pretrain import layouts, released
 from pretrain.accuracy import stage as accuracy
+from pretrain.architectures import trunk_in
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported, load_classifier, load_encoder, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.cross_entropy import CrossEntropy
-from pretrain.layouts import LAYOUTS, NAMES, Layout
+from pretrain.layouts import LAYOUTS, NAMES, Layout, recognise
 from pretrain.tensor_files import load_tensors, save_tensors
 from pretrain.translation import Translation
 from robustness import evaluation
@@ -434,12 +435,23 @@ def test_a_layout_is_added_by_its_declaration_alone(whole, tmp_path, monkeypatch
     assert torch.equal(load_trunk(place.folder / MODEL_FILE, 2).trunk.state_dict()["bn1.bias"], whole["bn1.bias"])
 
 
-@pytest.mark.parametrize("depth", [18, 34, 101, 152])
-def test_any_depth_of_torchvisions_is_told_by_names_and_shapes(depth, tmp_path):
+@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
+def test_any_depth_of_torchvisions_is_told_by_names_and_shapes(depth):
+    with torch.device("meta"):
+        state = getattr(resnet, f"resnet{depth}")().state_dict()
+    for prefix in ("", "module."):  # DataParallel's
+        named = {prefix + name: tensor for name, tensor in state.items()}
+        layout, trunk = recognise(named, trunk_in, Path("file.pth"), None)
+        assert (layout.name, trunk.backbone) == ("torchvision", BackboneConfig(depth=depth))
+        assert trunk.features == state["fc.weight"].shape[1]
+
+
+@pytest.mark.parametrize(("depth", "is_safetensors"), [(18, True), (18, False), (101, False)])
+def test_another_depth_gives_its_own_logits(depth, is_safetensors, tmp_path):
     torch.manual_seed(0)
     network = getattr(resnet, f"resnet{depth}")(num_classes=7).eval()
-    state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}  # as DataParallel writes it
-    torch.save(state, tmp_path / "file.pth")
+    state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
+    (save_file if is_safetensors else torch.save)(state, tmp_path / "file.pth")
     place = workspace(tmp_path / "job")
     released.run({"file": str(tmp_path / "file.pth")}, place)
     assert place.provenance["backbone"] == BackboneConfig(depth=depth).model_dump()
