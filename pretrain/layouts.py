@@ -150,6 +150,24 @@ LAYOUTS = (
         classifier="fc",
     ),
     Layout(
+        name="pytorch-example",
+        releases="what PyTorch's ImageNet example writes",
+        source="github.com/pytorch/examples, imagenet/main.py",
+        container=("state_dict",),
+        beside=linear("fc", None),
+        classifier="fc",
+        needs=("epoch", "arch"),
+    ),
+    Layout(
+        name="torchvision-training",
+        releases="what torchvision's training script writes",
+        source="github.com/pytorch/vision, references/classification/train.py",
+        container=("model",),
+        beside=linear("fc", None),
+        classifier="fc",
+        needs=("epoch", "lr_scheduler"),
+    ),
+    Layout(
         name="vissl",
         releases="VISSL's model zoo (SimCLR and others)",
         source="github.com/facebookresearch/vissl, extra_scripts/convert_vissl_to_torchvision.py, "

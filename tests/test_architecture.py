@@ -30,6 +30,8 @@ MAY_IMPORT = {
 LIGHT = (
     "run_all",
     "commands.reproduce",
+    "commands.evaluate",
+    "commands.running",
     "commands.selection",
     "commands.requirements",
     "commands.status",
@@ -38,6 +40,7 @@ LIGHT = (
     "slurm.watching",
     "profiles.expand",
     "profiles.load",
+    "profiles.of_checkpoint",
     "results.writing",
     "slurm.local",
     "slurm.task",

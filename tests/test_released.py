@@ -20,14 +20,15 @@ from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.sets.places205.reader import read_split
 from data.views import centre_view, normalise
-from pretrain import released
+from pretrain import layouts, released
 from pretrain.accuracy import stage as accuracy
+from pretrain.architectures import trunk_in
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported, load_classifier, load_encoder, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.cross_entropy import CrossEntropy
-from pretrain.layouts import LAYOUTS, NAMES
+from pretrain.layouts import LAYOUTS, NAMES, Layout, recognise
 from pretrain.tensor_files import load_tensors, save_tensors
 from pretrain.translation import Translation
 from robustness import evaluation
@@ -143,11 +144,16 @@ FILES: dict[str, tuple[str, Callable[[Tensors], Any]]] = {
         lambda whole: {name: tensor for name, tensor in whole.items() if "num_batches_tracked" not in name},
     ),
     "torchvision": ("torchvision", dict),
+    "PyTorch's example": ("pytorch-example", lambda whole: checkpoint(whole)),
+    "torchvision's script": (
+        "torchvision-training",
+        lambda whole: {"model": whole, "optimizer": {}, "lr_scheduler": {"last_epoch": 90}, "epoch": 89},
+    ),
     "VISSL": ("vissl", vissl),
     "MMSelfSup": ("mmselfsup", lambda whole: {"state_dict": trunk_of(whole), "author": "MMSelfSup"}),
 }
 REQUIRED = {"BYOL": "byol"}  # torchvision's older files have the same names
-WITH_IMAGENET_CLASSES = ("MoPro V1", "BYOL", "torchvision")
+WITH_IMAGENET_CLASSES = ("MoPro V1", "BYOL", "torchvision", "PyTorch's example", "torchvision's script")
 
 
 @pytest.fixture(autouse=True)
@@ -415,16 +421,37 @@ def test_a_layout_that_is_required(whole, tmp_path):
 
 
 def test_a_file_that_lies_about_its_scale_is_not_taken_for_simclrs(whole, tmp_path):
-    """What PyTorch's own ImageNet script writes on one GPU has SimCLR's names, and another preprocessing."""
-    assert "epoch lies beside state_dict" in refusal(checkpoint(whole), tmp_path)
+    """Whoever writes something beside SimCLR's names may have another preprocessing."""
+    assert "note lies beside state_dict" in refusal({"state_dict": whole, "note": "mine"}, tmp_path)
 
 
-@pytest.mark.parametrize("depth", [18, 34, 101, 152])
-def test_any_depth_of_torchvisions_is_told_by_names_and_shapes(depth, tmp_path):
+def test_a_layout_is_added_by_its_declaration_alone(whole, tmp_path, monkeypatch):
+    mine = Layout("mine", "mine alone", "my/own/code.py", container=("weights",), prefix="backbone.")
+    monkeypatch.setattr(layouts, "LAYOUTS", (*LAYOUTS, mine))
+    torch.save({"weights": trunk_of(whole, "backbone.")}, tmp_path / "file.pth")
+    place = workspace(tmp_path / "job")
+    released.run(config(tmp_path / "file.pth"), place)
+    assert place.provenance["layout"] == {"name": "mine", "releases": "mine alone", "source": "my/own/code.py"}
+    assert torch.equal(load_trunk(place.folder / MODEL_FILE, 2).trunk.state_dict()["bn1.bias"], whole["bn1.bias"])
+
+
+@pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
+def test_any_depth_of_torchvisions_is_told_by_names_and_shapes(depth):
+    with torch.device("meta"):
+        state = getattr(resnet, f"resnet{depth}")().state_dict()
+    for prefix in ("", "module."):  # DataParallel's
+        named = {prefix + name: tensor for name, tensor in state.items()}
+        layout, trunk = recognise(named, trunk_in, Path("file.pth"), None)
+        assert (layout.name, trunk.backbone) == ("torchvision", BackboneConfig(depth=depth))
+        assert trunk.features == state["fc.weight"].shape[1]
+
+
+@pytest.mark.parametrize(("depth", "is_safetensors"), [(18, True), (18, False), (101, False)])
+def test_another_depth_gives_its_own_logits(depth, is_safetensors, tmp_path):
     torch.manual_seed(0)
     network = getattr(resnet, f"resnet{depth}")(num_classes=7).eval()
-    state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}  # as DataParallel writes it
-    torch.save(state, tmp_path / "file.pth")
+    state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
+    (save_file if is_safetensors else torch.save)(state, tmp_path / "file.pth")
     place = workspace(tmp_path / "job")
     released.run({"file": str(tmp_path / "file.pth")}, place)
     assert place.provenance["backbone"] == BackboneConfig(depth=depth).model_dump()
