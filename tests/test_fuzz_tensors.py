@@ -3,6 +3,7 @@
 import io
 import pickle
 import pickletools
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -183,12 +184,23 @@ def test_fuzz_damaged_files_are_refused_or_read_as_they_were(path):
     fuzz(damage)
 
 
+def eval_for_named_tuples_alone(own):
+    """Python's eval as the standard library calls it for a named tuple, as in modules that torch loads late."""
+
+    def checked(source, *scopes):
+        if sys._getframe(1).f_globals["__name__"] != "collections":
+            pytest.fail(str(source))
+        return own(source, *scopes)
+
+    return checked
+
+
 def test_fuzz_hostile_pickles_run_nothing(path, monkeypatch):
     """Programs of pickle in a file whose sums are right: only values come of them."""
     boundaries = [place for _, _, place in pickletools.genops(PROGRAM)]
     monkeypatch.setattr("os.system", pytest.fail)
     monkeypatch.setattr("subprocess.Popen", pytest.fail)
-    monkeypatch.setattr("builtins.eval", pytest.fail)
+    monkeypatch.setattr("builtins.eval", eval_for_named_tuples_alone(eval))
 
     @given(
         st.lists(
