@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
+from core.cores import usable_cores
 from core.errors import InputError
 
 
@@ -41,6 +42,18 @@ class CommandParser(ProfileParser):
             metavar="KIND",
             help="only jobs of these kinds (such as lowshot-voc07, or lowshot for all of them) and what they need",
         )
+
+
+def take_how_to_run(parser: ProfileParser) -> None:
+    """Let a command that runs jobs be told how many side by side, or none at all."""
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=usable_cores(),
+        metavar="N",
+        help="processes side by side on this machine (default: %(default)s)",
+    )
 
 
 def positive(text: str) -> int:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.arguments import ProfileParser, positive
-from core.cores import usable_cores
+from commands.arguments import ProfileParser, take_how_to_run
 from core.errors import InputError
 
 if TYPE_CHECKING:  # help waits for none of it
@@ -80,14 +79,7 @@ def _parser() -> ProfileParser:
         help="its classifier has never seen ImageNet's own labels, so that fine-tuning on a part of them is fair",
     )
     parser.add_argument("--only", nargs="+", metavar="KIND", help="only jobs of these kinds and what they need")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
-    parser.add_argument(
-        "--jobs",
-        type=positive,
-        default=usable_cores(),
-        metavar="N",
-        help="processes side by side on this machine (default: %(default)s)",
-    )
+    take_how_to_run(parser)
     return parser
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands.arguments import CommandParser, positive
-from core.cores import usable_cores
+from commands.arguments import CommandParser, take_how_to_run
 from core.files import held_alone
 
 if TYPE_CHECKING:  # help waits for none of it
@@ -42,14 +41,7 @@ def _parser() -> CommandParser:
         "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
         "run_all.py evaluate, status, cancel, verify; each has its own --help.",
     )
-    parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
-    parser.add_argument(
-        "--jobs",
-        type=positive,
-        default=usable_cores(),
-        metavar="N",
-        help="processes side by side on this machine (default: %(default)s)",
-    )
+    take_how_to_run(parser)
     parser.add_argument(
         "--cluster", choices=("local", "slurm"), default="local", help="where to run (default: %(default)s)"
     )

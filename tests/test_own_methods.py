@@ -231,12 +231,16 @@ def test_a_file_that_was_changed_after_the_plan_is_not_run(miniature, tmp_path):
         stage.run(config, Workspace(tmp_path, {"data": miniature}))
 
 
+NOTHING_TO_TRAIN = "from pretrain.methods.method import Method\n\n\nclass Mine(Method):\n    pass\n"
+
+
 @pytest.mark.parametrize(
     ("objective", "text", "parts"),
     [
         ("./none.py:Mine", "", ["none.py", "No such file", "name another one"]),
         ("./mine.py:Other", HEAD.format(build=BUILD, forward=FORWARD), ["has no Other", "Model, Mine"]),
         ("./mine.py:Model", HEAD.format(build=BUILD, forward=FORWARD), ["Model is no subclass of", "Method"]),
+        ("./mine.py:Mine", NOTHING_TO_TRAIN, ["mine.py", "Mine has no function build"]),
         ("./mine.py:Mine", "import torch\nx = (", ["mine.py, line 2", "SyntaxError"]),
         ("./mine.py:Mine", "import torch\n\nimport helper_beside_it\n", ["mine.py, line 3", "ModuleNotFoundError"]),
         ("./mine.py:Mine", "raise ValueError('not\\nyet')", ["mine.py, line 1", "ValueError: not yet"]),

@@ -24,6 +24,8 @@ def own_method(reference: str) -> type[Method]:
     found = load(reference).value
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise mistake(found, f"{reference.rpartition(':')[2]} is no subclass of pretrain.methods.method.Method")
+    if found.build is Method.build:
+        raise mistake(found, f"{found.__name__} has no function build, which gives the module that is trained")
     return found
 
 
