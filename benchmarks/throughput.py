@@ -124,18 +124,18 @@ class _Training:
         device: torch.device,
     ) -> None:
         classes = next(iter(profile.data.webvision.values())).classes
-        constants = PretrainConfig(
+        config = PretrainConfig(
             webvision="none",
             classes=classes,
             method=method,
             seed=0,
             **dict(profile.pretrain),
         )
-        self.state = TrainingState.fresh(build_method(constants, len(views[0])), constants, device)
+        self.state = TrainingState.fresh(build_method(config, len(views[0])), config, device)
         self.views = views
         self.labels = torch.randint(classes, (len(views[0]),), device=device)
         self.indices = torch.arange(len(views[0]), device=device)
-        self.epoch = constants.schedule.epochs - 1
+        self.epoch = config.schedule.epochs - 1
 
     def __call__(self) -> None:
         self.state.method.train()

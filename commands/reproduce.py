@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from commands.arguments import CommandParser, take_how_to_run
-from core.files import held_alone
+from core.files import exclusive_lock
 
 if TYPE_CHECKING:  # help waits for none of it
     from commands.selection import Selection
@@ -59,7 +59,7 @@ def _submit(selection: "Selection", wait: bool) -> int:
     from slurm.local import Failure
     from slurm.watching import watch
 
-    with held_alone(selection.runs):
+    with exclusive_lock(selection.runs):
         begun = begin(selection)
         ids = SlurmExecutor(selection.runs, selection.profile.slurm).submit(begun.to_do)
     _print_queued(begun.to_do, ids)

@@ -51,7 +51,7 @@ def lost_with(lacks: Lacks, jobs: Sequence[Job]) -> set[str]:
 
     Args:
         lacks: what is missing.
-        jobs: those that are not done, in an order in which nothing stands before what it needs.
+        jobs: those that are not done, topologically sorted.
     """
     lost = {job.name for of_lack in lacks.values() for job in of_lack}
     for job in jobs:

@@ -8,7 +8,7 @@ from pathlib import Path
 from commands.plan_to_write import plan_to_write
 from commands.requirements import lacks_of, lost_with, on_the_cpu, require
 from commands.selection import Selection
-from core.files import held_alone
+from core.files import exclusive_lock
 from results.writing import write_results
 from slurm.display import TerminalDisplay
 from slurm.jobs import Standing, standing
@@ -39,7 +39,7 @@ def runnable(selection: Selection, here: bool, partial: bool) -> Selection:
 
 def run_here(selection: Selection, parallel: int) -> int:
     """Run what is not done, so many processes side by side, and print the tables; gives the exit status."""
-    with held_alone(selection.runs):
+    with exclusive_lock(selection.runs):
         begun = begin(selection)
         with TerminalDisplay(len(begun.to_do)) as display:
             failures = LocalExecutor(selection.runs, parallel, display).run(selection.selected)

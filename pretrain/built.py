@@ -68,7 +68,7 @@ class BuiltModel(nn.Module):
         return found.float()
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Build the module once, and see what it gives for a blank image; leave ``built.json`` in the job's folder.
 
     Gives the size of the checkpoint. The provenance holds path and SHA-256 of both files, and the sizes of what the
@@ -78,29 +78,29 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: a file is not the one that was meant, the module lacks the classifier that the profile speaks of, or
             the user's file is at fault.
     """
-    constants = BuiltConfig.model_validate(config)
-    path = Path(constants.file)
-    require_digests(constants)
-    size = size_of(module_of(constants.model, path), constants.crop)
-    if constants.classifier != "none" and size.classes != constants.classes:
+    config = BuiltConfig.model_validate(settings)
+    path = Path(config.file)
+    require_digests(config)
+    size = size_of(module_of(config.model, path), config.crop)
+    if config.classifier != "none" and size.classes != config.classes:
         held = f"logits of {size.classes} classes" if size.classes else "no method logits"
         raise InputError(
-            f"The method's key classifier is {constants.classifier!r}, which needs logits of ImageNet's "
-            f"{constants.classes} classes, but what {constants.model} builds has {held}: set it to none."
+            f"The method's key classifier is {config.classifier!r}, which needs logits of ImageNet's "
+            f"{config.classes} classes, but what {config.model} builds has {held}: set it to none."
         )
     digest = sha256_of(path)
     built = Built(
-        file=constants.file,
+        file=config.file,
         sha256=digest,
-        model=constants.model,
-        model_sha256=constants.model_sha256,
+        model=config.model,
+        model_sha256=config.model_sha256,
         features=size.features,
     )
     write_json(workspace.folder / BUILT_FILE, built.model_dump(mode="json"))
     bytes_of_file = path.stat().st_size
     workspace.provenance |= {
         "file": {"path": str(path), "sha256": digest, "bytes": bytes_of_file},
-        "model": {"path": constants.model, "sha256": constants.model_sha256},
+        "model": {"path": config.model, "sha256": config.model_sha256},
         **size._asdict(),
     }
     return {"size": {"value": bytes_of_file, "unit": "bytes", "n": 1}}

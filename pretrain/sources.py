@@ -47,14 +47,14 @@ class Images:
 
     Args:
         dataset: the images, with the views that the method asks for.
-        constants: memory format, loading processes.
+        config: memory format, loading processes.
         device: that the batches are moved to.
     """
 
-    def __init__(self, dataset: ViewedImages, constants: TrainingConfig, device: torch.device) -> None:
+    def __init__(self, dataset: ViewedImages, config: TrainingConfig, device: torch.device) -> None:
         self.dataset = dataset
-        self.layout = memory_format(constants.arithmetic)
-        self.workers = constants.runtime.workers
+        self.layout = memory_format(config.arithmetic)
+        self.workers = config.runtime.workers
         self.device = device
 
     @property

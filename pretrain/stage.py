@@ -26,7 +26,7 @@ from pretrain.training_set import training_images
 IMAGES_FILE = "training_images.txt"
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Pretrain, and export ``model.pt`` into the job's folder.
 
     Gives the number of steps. The provenance holds the fingerprint of the training set and the model's digest; the
@@ -35,35 +35,35 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     Raises:
         InputError: the data cannot be read, or don't make whole batches for all processes.
     """
-    constants = PretrainConfig.model_validate(config)
-    if constants.objective_file is not None:
-        workspace.provenance["objective"] = {"path": constants.objective_file, "sha256": constants.objective_sha256}
+    config = PretrainConfig.model_validate(settings)
+    if config.objective_file is not None:
+        workspace.provenance["objective"] = {"path": config.objective_file, "sha256": config.objective_sha256}
     with process_group() as device:
-        images = training_images(constants, workspace)
-        method = build_method(constants, len(images))
-        source = Images(ViewedImages(images, views_of(constants), constants.seed), constants, device)
-        steps = train(method, source, permutations(len(images), constants.seed), constants, workspace, device)
+        images = training_images(config, workspace)
+        method = build_method(config, len(images))
+        source = Images(ViewedImages(images, views_of(config), config.seed), config, device)
+        steps = train(method, source, permutations(len(images), config.seed), config, workspace, device)
         model_file = workspace.folder / MODEL_FILE
         if rank() == 0:
-            if constants.subset is not None:
+            if config.subset is not None:
                 write_list(workspace.folder / IMAGES_FILE, images.paths, images.labels)
             save_tensors(model_file, exported(method))
         wait_for_all()
-    if constants.subset is not None:
+    if config.subset is not None:
         workspace.provenance["subset_sha256"] = sha256_of(workspace.folder / IMAGES_FILE)
     workspace.provenance["model_sha256"] = sha256_of(model_file)
     return {"steps": {"value": steps, "unit": "steps", "n": 1}}
 
 
-def build_method(constants: PretrainConfig, images: int) -> nn.Module:
+def build_method(config: PretrainConfig, images: int) -> nn.Module:
     """The method of the configuration for a training set of so many images, initialised from its seed.
 
     Raises:
         UserCodeError: it is no module that can be trained and exported.
     """
-    torch.manual_seed(constants.seed)
-    setting = Setting(constants.backbone, constants.classes, images, constants.seed, constants.arithmetic.precision)
-    method = constants.method
+    torch.manual_seed(config.seed)
+    setting = Setting(config.backbone, config.classes, images, config.seed, config.arithmetic.precision)
+    method = config.method
     require_takes(type(method).build, method, setting)
     built = method.build(setting)
     if not isinstance(built, nn.Module) or not isinstance(getattr(built, "encoder", None), Backbone):
@@ -79,14 +79,14 @@ def build_method(constants: PretrainConfig, images: int) -> nn.Module:
 VIEWS = {"weak": weak_view, "strong": strong_view}
 
 
-def views_of(constants: PretrainConfig) -> list[View]:
+def views_of(config: PretrainConfig) -> list[View]:
     """The views of an image that the method of the configuration takes, in its order.
 
     Raises:
         UserCodeError: there is no such view.
     """
-    named = constants.method.views
+    named = config.method.views
     if not named or not set(named) <= VIEWS.keys():
-        declared = getattr_static(type(constants.method), "views")
+        declared = getattr_static(type(config.method), "views")
         raise mistake(declared.fget, f"its views are {named}, expected some of {', '.join(VIEWS)}")
-    return [VIEWS[name](constants.views) for name in named]
+    return [VIEWS[name](config.views) for name in named]

@@ -10,7 +10,7 @@ from pretrain.conventions import OURS, Convention
 
 
 class Translation(nn.Module):
-    """From images normalised our way to images normalised another way; its constants are no part of a checkpoint.
+    """From images normalised our way to images normalised another way; its factors are no part of a checkpoint.
 
     Args:
         convention: the other way.

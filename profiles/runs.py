@@ -30,20 +30,20 @@ def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, wor
     key, part = f"data.webvision.{set_name}", profile.data.webvision[set_name]
     method = profile.pretrained[method_name]
     if part.threshold is not None:
-        method = method.with_own({"threshold": part.threshold})
+        method = method.with_values({"threshold": part.threshold})
     trained_on, folder = part.trained_on, Source(f"{key}.folder", part.folder)
     reads = [folder]
     if part.exclusions is not None:
         reads.append(Source(f"{key}.exclusions", part.exclusions, "list"))
-    constants = values(profile.pretrain)
+    shared = values(profile.pretrain)
     of_method, options = job_values(method)
-    options["runtime"] = constants.pop("runtime")
+    options["runtime"] = shared.pop("runtime")
     images, epochs = part.images_to_train_on, profile.pretrain.schedule.epochs
     corrects_from = method.corrects_labels_from
     checkpoint = Work(
         "pretrain",
         PRETRAINING,
-        {"seed": seed, **trained_on, **of_method, **constants},
+        {"seed": seed, **trained_on, **of_method, **shared},
         options,
         reads=tuple(reads),
         resources="pretrain",

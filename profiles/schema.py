@@ -148,7 +148,7 @@ class Profile(Config):
         hard_images: the reference model that chooses each world's ImageNet-A.
         data: the data sets.
         methods: by name.
-        pretrain: constants that the methods share.
+        pretrain: hyperparameters that the methods share.
         evaluate: the evaluations.
         claims: what is tested; none where nothing is claimed.
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.

@@ -200,7 +200,7 @@ def _check_job(job: PlannedJob, before: set[str]) -> None:
         raise ValueError(f"the seed {job.tags['seed']} of {job.name} is no number")
     for needed in job.needs.values():
         if needed not in before:
-            raise ValueError(f"{job.name} needs {in_a_sentence(needed)}, which does not stand before it")
+            raise ValueError(f"{job.name} needs {in_a_sentence(needed)}, which does not come before it")
 
 
 @dataclass(frozen=True)

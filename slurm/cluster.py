@@ -44,7 +44,7 @@ class SlurmExecutor:
         scheduler, and is submitted anew.
 
         Args:
-            jobs: in an order in which nothing stands before what it needs.
+            jobs: topologically sorted, needs first.
 
         Returns:
             The scheduler's id of every queued job, by name: those submitted now and those that were there.
@@ -181,7 +181,7 @@ def _lasting(jobs: Sequence[Job], queued: Mapping[str, Entry]) -> dict[str, str]
 
 
 def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs with the same needs and resources together; no group stands before one that it needs."""
+    """Jobs with the same needs and resources together; the groups are topologically sorted."""
     groups: dict[tuple, list[Job]] = {}
     for job in jobs:
         key = (tuple(sorted(need.name for need in job.needs.values())), job.resources.model_dump_json())

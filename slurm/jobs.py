@@ -143,7 +143,7 @@ class Standing:
 
 
 def standing(jobs: Iterable[Job], runs: Path) -> Standing:
-    """Where the jobs stand; they come in an order in which nothing stands before what it needs."""
+    """Where the jobs stand; they are topologically sorted, needs first."""
     done: list[Job] = []
     to_do: list[Job] = []
     held_back: list[tuple[Job, str]] = []

@@ -87,7 +87,7 @@ class LocalExecutor:
         """Run the jobs that are to do; when one fails, those that need it are not started, and the rest goes on.
 
         Args:
-            jobs: in an order in which nothing stands before what it needs.
+            jobs: topologically sorted, needs first.
 
         Returns:
             What failed or could not be started, empty if all is done.

@@ -55,7 +55,7 @@ def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) ->
     """The state of each job.
 
     Args:
-        jobs: in an order in which nothing stands before what it needs; what else they need is done.
+        jobs: topologically sorted, needs first; whatever else they need is done.
         runs: the folder that job folders lie in.
         queued: jobs in the scheduler's queue by identity, read before this call; empty where there is no scheduler.
     """

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from core.declarations import Stage
 from core.errors import InputError, sentence_about
-from core.files import SECONDS_OF_A_LOOK, held_alone, remove_parts, sha256_of, write_json
+from core.files import SECONDS_OF_A_LOOK, exclusive_lock, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
 from core.user_code import UserCodeError, load, sentence_of
@@ -76,7 +76,7 @@ class Task:
     def _reporting(self, leads: bool) -> int:
         folder = self.folder
         try:
-            with held_alone(folder, self.patience) if leads else contextlib.nullcontext():
+            with exclusive_lock(folder, self.patience) if leads else contextlib.nullcontext():
                 if self.job.record(self.runs) is None:
                     self._run_stage(folder, leads)
         except InputError as error:

@@ -19,8 +19,8 @@ SMALL = BackboneConfig(depth=10, width=16, stem="small")
 
 def mopro() -> MoPro:
     torch.manual_seed(0)
-    constants: MoProConfig = CONSTANTS
-    return MoPro(ProjectingEncoder(SMALL, 10, constants.embedding_size), 10, constants, seed=0)
+    config: MoProConfig = CONSTANTS
+    return MoPro(ProjectingEncoder(SMALL, 10, config.embedding_size), 10, config, seed=0)
 
 
 def test_an_exported_model_gives_the_same_logits(tmp_path):

@@ -54,14 +54,14 @@ def test_every_image_is_judged_by_its_scores(miniature, tmp_path):
     scores[0, 0] = scores[1, 7] = scores[4, 4] = 0.91  # certain of the label; of another class; of the label
     scores[2] = 0.2 * F.one_hot(torch.tensor(2), 10) + 0.8 / 9 * (1 - F.one_hot(torch.tensor(2), 10))  # above chance
     scores[3] = 0.05 * F.one_hot(torch.tensor(3), 10) + 0.95 / 9 * (1 - F.one_hot(torch.tensor(3), 10))  # below chance
-    constants = CleaningConfig.model_validate(CONFIG | {"batch_size": 2}).model_copy(
+    config = CleaningConfig.model_validate(CONFIG | {"batch_size": 2}).model_copy(
         update={"method": CONSTANTS.model_copy(update={"temperature": 1, "threshold": 0.8})}
     )
     model = ScoresOfLabels(scores)  # its embeddings are its logits, which the identity as prototypes leaves as they are
-    judged = cleaning.judge(model, torch.eye(10), images, constants, Workspace(tmp_path), torch.device("cpu"))
+    judged = cleaning.judge(model, torch.eye(10), images, config, Workspace(tmp_path), torch.device("cpu"))
     assert judged.pseudo.tolist() == [0, 7, 2, 3, 4]
     assert judged.kept.tolist() == [True, True, True, False, True]
-    assert judged.of_given == pytest.approx([0.91, 0.01, 0.2, 0.05, 0.91])
+    assert judged.given_score == pytest.approx([0.91, 0.01, 0.2, 0.05, 0.91])
     assert judged.highest[[0, 1, 2, 4]] == pytest.approx([0.91, 0.91, 0.2, 0.91])
     assert judged.prototype[[0, 1, 2, 4]].tolist() == [0, 7, 2, 4]
     assert judged.similarity[0] == pytest.approx(np.log(0.91))

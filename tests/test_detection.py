@@ -106,8 +106,8 @@ def trunk_of(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 
 def test_the_trunk_is_the_checkpoints(checkpoint):
-    constants = DetectionConfig.model_validate(configuration())
-    found = build_detector(constants, checkpoint / MODEL_FILE, CPU).backbone.trunk.state_dict()
+    config = DetectionConfig.model_validate(configuration())
+    found = build_detector(config, checkpoint / MODEL_FILE, CPU).backbone.trunk.state_dict()
     expected = trunk_of(checkpoint)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
@@ -117,8 +117,8 @@ def test_at_depth_50_the_trunk_is_mmdets_resnet(tmp_path):
     from mmdet.models.backbones import ResNet
 
     untrained.run({"seed": 3, "backbone": {"depth": 50}}, Workspace(tmp_path))
-    constants = DetectionConfig.model_validate(configuration())
-    ours, theirs = build_detector(constants, tmp_path / MODEL_FILE, CPU).backbone, ResNet(depth=50)
+    config = DetectionConfig.model_validate(configuration())
+    ours, theirs = build_detector(config, tmp_path / MODEL_FILE, CPU).backbone, ResNet(depth=50)
     expected = trunk_of(tmp_path)
     theirs.load_state_dict(expected)  # the same names and shapes, none missing and none more
     assert all(torch.equal(ours.trunk.state_dict()[name], tensor) for name, tensor in expected.items())

@@ -56,16 +56,16 @@ def test_killed_twenty_times_it_ends_as_undisturbed(tmp_path, miniature, checkpo
 def trained(tmp_path_factory, miniature, checkpoint) -> Workspace:  # noqa: F811
     """A finished training with its two last states; tests work on copies of it."""
     place = workspace(tmp_path_factory.mktemp("trained"), miniature, checkpoint)
-    constants = DetectionConfig.model_validate(training(3))
-    detector = build_detector(constants, checkpoint / MODEL_FILE, CPU)
-    detection_training.train(detector, read_coco(miniature / "coco", 10)["train"], constants, place, CPU)
+    config = DetectionConfig.model_validate(training(3))
+    detector = build_detector(config, checkpoint / MODEL_FILE, CPU)
+    detection_training.train(detector, read_coco(miniature / "coco", 10)["train"], config, place, CPU)
     return place
 
 
 def resumed(place: Workspace, checkpoint: Path) -> Any:  # noqa: F811
     """What a job in this folder would go on from."""
-    constants = DetectionConfig.model_validate(training(3))
-    detector = build_detector(constants, checkpoint / MODEL_FILE, CPU)
+    config = DetectionConfig.model_validate(training(3))
+    detector = build_detector(config, checkpoint / MODEL_FILE, CPU)
     return detection_training._state_to_go_on_from(place.folder / detection_training.TRAINING, detector, CPU)
 
 

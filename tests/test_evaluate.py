@@ -148,7 +148,7 @@ def test_a_machine_of_one_gpu_is_asked_for_one(resnet18, capsys, monkeypatch):
             ["--on", "voc07=/", "--layout", "nonesuch"],
             "--layout nonesuch: there is no such layout, expected one of mopro",
         ),
-        (["--on", "voc07=/", "--layout", "swav"], "is not of the layout swav"),
+        (["--on", "voc07=/", "--layout", "swav"], "does not match the layout swav"),
         (["--on", "voc07=/", "--profile", "webvision50"], "The profile webvision50 has no data.voc07"),
         (["--on", "voc07=/", "--only", "detection"], "--only detection: the profile has lowshot-voc07"),
     ],
@@ -164,7 +164,7 @@ def test_what_cannot_be_used_is_one_sentence(resnet18, tmp_path, capsys, argumen
     ("content", "said"),
     [
         (None, "does not exist"),
-        ({"head.weight": torch.zeros(3)}, "is not of the layout"),
+        ({"head.weight": torch.zeros(3)}, "does not match the layout"),
         (b"nothing of the kind", "is not a file that torch.save or safetensors wrote"),
     ],
 )

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from core.errors import InputError
-from core.files import LOCK_FILE, held_alone, is_held, sha256_of, write_json, write_text, written_atomically
+from core.files import LOCK_FILE, exclusive_lock, is_held, sha256_of, write_json, write_text, written_atomically
 
 
 def test_an_exception_leaves_the_old_content(tmp_path):
@@ -36,21 +36,21 @@ def test_digest(tmp_path):
 
 def test_one_process_holds_a_folder(tmp_path):
     folder = tmp_path / "folder"
-    with held_alone(folder), pytest.raises(InputError, match="Another process is at work"), held_alone(folder):
+    with exclusive_lock(folder), pytest.raises(InputError, match="Another process is at work"), exclusive_lock(folder):
         pass
-    with held_alone(folder):
+    with exclusive_lock(folder):
         pass
 
 
 def test_looking_keeps_nobody_out(tmp_path):
     """Several may look at once, and a folder that is only looked at can be held."""
-    with held_alone(tmp_path):
+    with exclusive_lock(tmp_path):
         assert is_held(tmp_path)
     with open(tmp_path / LOCK_FILE) as look:
         fcntl.flock(look, fcntl.LOCK_SH)
         assert not is_held(tmp_path)
         threading.Timer(0.2, look.close).start()
-        with held_alone(tmp_path):
+        with exclusive_lock(tmp_path):
             assert is_held(tmp_path)
     assert not is_held(tmp_path / "nowhere")
 

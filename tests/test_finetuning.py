@@ -102,7 +102,7 @@ def first_model(monkeypatch, config: dict[str, Any], place: Workspace) -> Classi
     """The model as it is handed to the training loop."""
     seen = []
 
-    def train(method, dataset, constants, *_) -> int:
+    def train(method, dataset, config, *_) -> int:
         seen.append(method.encoder)
         raise KeyboardInterrupt
 
@@ -221,7 +221,7 @@ def test_two_processes_measure_rank_0s_model_on_every_image_once(place, miniatur
     alone = Classifier(SMALL, classes=10)
     state = torch.load(place.folder / loop.STATE_FILE, weights_only=True)["method"]
     CrossEntropy(alone).load_state_dict(state)
-    constants = finetuning.FinetuneConfig.model_validate(configuration())
+    config = finetuning.FinetuneConfig.model_validate(configuration())
     validation = finetuning.read_split(miniature / "imagenet", "val", 10)
     device = torch.device("cpu")
-    assert finetuning.accuracy_on(validation, alone.eval(), constants, place, device) == metrics
+    assert finetuning.accuracy_on(validation, alone.eval(), config, place, device) == metrics

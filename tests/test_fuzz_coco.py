@@ -121,8 +121,8 @@ def damage_file(root: Path, what: str, choose: int) -> None:
 
 def assert_is_usable(splits: dict[str, COCOSplit], val: dict[str, Any]) -> None:
     """mmdet reads every training image without an objection, and the truth of val scores 100."""
-    constants = DetectionConfig.model_validate(configuration(classes=CLASSES))
-    settings = dataset_config(splits["train"], constants, training=True)
+    config = DetectionConfig.model_validate(configuration(classes=CLASSES))
+    settings = dataset_config(splits["train"], config, training=True)
     dataset = DATASETS.build(settings | {"serialize_data": False})  # which collects garbage each time
     samples = [dataset[index] for index in range(len(dataset))]
     assert any(len(sample["data_samples"].gt_instances) for sample in samples)

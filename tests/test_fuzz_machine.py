@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from core.ending import ended
 from core.errors import InputError
-from core.files import held_alone, is_held, written_atomically
+from core.files import exclusive_lock, is_held, written_atomically
 from tests.commands import REPOSITORY, environment
 from tests.fuzzing import fuzz
 from tests.machine import STATUSES
@@ -118,13 +118,13 @@ def file_is_old_or_new(write: Callable, value: bytes, faults: dict[int, int], si
 def folder_is_held_or_refused(faults: dict[int, int], by_another: bool, looks: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         if by_another:
-            stack.enter_context(held_alone(Path(folder)))
+            stack.enter_context(exclusive_lock(Path(folder)))
         with failing(faults):
             try:
                 if looks:
                     assert is_held(Path(folder)) == by_another or faults
                 else:
-                    with held_alone(Path(folder), patience=0):
+                    with exclusive_lock(Path(folder), patience=0):
                         assert not by_another
             except InputError as error:
                 assert "\n" not in error.sentence and folder in error.sentence

@@ -327,10 +327,10 @@ def test_fuzz_layouts_are_recognised_or_refused(path):
     }
 
     @given(contents, st.sampled_from([None, "byol", "moco-v2", "torchvision", "vissl"]), st.booleans())
-    def layout(content, insisted, is_near):
+    def layout(content, required, is_near):
         if is_near and isinstance(content, dict):
             content = whole | content
-        found = accepted(lambda: recognise(content, lambda _: whole_trunk, path, insisted))
+        found = accepted(lambda: recognise(content, lambda _: whole_trunk, path, required))
         if found is not None:
             tensors = tensors_of(found[0], content, whole_trunk)
             assert {

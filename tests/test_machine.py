@@ -218,8 +218,8 @@ def jobs_folders(runs: Path) -> list[Path]:
 def test_locks_of_nfs(tmp_path):
     runs, path = tmp_path / "runs", with_locks(tmp_path, AS_ON_NFS)
     (folder,) = jobs_folders(runs)
-    program = "import sys, time; from pathlib import Path; from core.files import held_alone\n"
-    program += "with held_alone(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    program = "import sys, time; from pathlib import Path; from core.files import exclusive_lock\n"
+    program += "with exclusive_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", program, folder],
         stdout=subprocess.PIPE,

@@ -84,8 +84,8 @@ class Fixed(nn.Module):
 
 def test_early_learning_regularisation_is_that_of_the_formula():
     """Probabilities (0.6, 0.4): the target is (0.18, 0.12) after one step and (0.306, 0.204) after two."""
-    constants = EarlyLearning(objective="early_learning.py:EarlyLearning", beta=0.7, weight=3)
-    model = EarlyLearningModel(Fixed([0.6, 0.4]), torch.zeros(5, 2, dtype=torch.double), constants)
+    config = EarlyLearning(objective="early_learning.py:EarlyLearning", beta=0.7, weight=3)
+    model = EarlyLearningModel(Fixed([0.6, 0.4]), torch.zeros(5, 2, dtype=torch.double), config)
     batch = Batch([torch.zeros(1, 3)], torch.tensor([1]), torch.tensor([3]), epoch=0, step=0)
     for target in ([0.18, 0.12], [0.306, 0.204]):
         model.zero_grad()
@@ -106,8 +106,8 @@ def moved_targets() -> list[list[float]]:
     """Two steps, in which an image is of another rank the second time."""
     with process_group():
         torch.manual_seed(0)
-        constants = EarlyLearning(objective="early_learning.py:EarlyLearning")
-        model = EarlyLearningModel(nn.Linear(4, 3).double(), torch.zeros(8, 3, dtype=torch.double), constants)
+        config = EarlyLearning(objective="early_learning.py:EarlyLearning")
+        model = EarlyLearningModel(nn.Linear(4, 3).double(), torch.zeros(8, 3, dtype=torch.double), config)
         images, labels = torch.randn(8, 4, dtype=torch.double), torch.arange(8) % 3
         for step, order in enumerate((torch.arange(8), torch.arange(8).flip(0))):
             mine = order[rank() * 8 // world_size() : (rank() + 1) * 8 // world_size()]
@@ -121,9 +121,9 @@ def test_all_ranks_have_the_targets_that_one_process_has():
         torch.testing.assert_close(torch.tensor(of_rank), alone)
 
 
-def configuration(file: Path, name: str, **constants: float) -> dict:
+def configuration(file: Path, name: str, **config: float) -> dict:
     """Of a job that pretrains with a method of the file."""
-    method = {"objective": f"{file.name}:{name}", **constants}
+    method = {"objective": f"{file.name}:{name}", **config}
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return CONFIG.model_dump(mode="json") | {
         "method": method,

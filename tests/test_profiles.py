@@ -288,7 +288,7 @@ def test_the_content_of_a_release_identifies_it_where_its_digest_is_known():
 
 
 def test_the_ablations_differ_from_mopro_in_one_constant_each():
-    methods = {name: method.constants() for name, method in load_profile("ablation").pretrained.items()}
+    methods = {name: method.hyperparameters() for name, method in load_profile("ablation").pretrained.items()}
     for name in ("no-correction", "no-removal", "no-prototypical", "no-instance"):
         assert sum(methods[name][key] != value for key, value in methods["mopro"].items()) == 1
 

@@ -272,8 +272,8 @@ JOB = {"name": "a/b", "identity": "1", "folder": "a/b-1", "tags": {}}
         (plan_of(JOB | {"folder": "a\0b"}), "a name, folder, identity or tag of the job 'a/b' is empty or can"),
         (plan_of(JOB | {"tags": {"evaluation": "cleaning"}}), "the tags of a/b do not say of which method"),
         (plan_of(JOB | {"tags": {"seed": "one"}}), "the seed one of a/b is no number"),
-        (plan_of(JOB | {"needs": {"x": "a/b"}}), "a/b needs a/b, which does not stand before it"),
-        (plan_of(JOB | {"needs": {"x": "none"}}), "a/b needs none, which does not stand before it"),
+        (plan_of(JOB | {"needs": {"x": "a/b"}}), "a/b needs a/b, which does not come before it"),
+        (plan_of(JOB | {"needs": {"x": "none"}}), "a/b needs none, which does not come before it"),
         ([], "not a JSON object"),
     ],
 )

@@ -239,8 +239,8 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     for key, tensor in trunk_of(whole).items():
         assert torch.equal(model.trunk.state_dict()[key], tensor) or "num_batches" in key, key
 
-    constants = DetectionConfig.model_validate(detecting())
-    detector = build_detector(constants, place.folder / MODEL_FILE, torch.device("cpu")).backbone.eval()
+    detection = DetectionConfig.model_validate(detecting())
+    detector = build_detector(detection, place.folder / MODEL_FILE, torch.device("cpu")).backbone.eval()
     with torch.no_grad():
         maps = detector(normalise(torch.stack(crops)))
     torch.testing.assert_close(maps[-1].mean(dim=(2, 3)), expected, rtol=1e-3, atol=1e-4)
@@ -302,18 +302,18 @@ def test_a_release_with_a_classifier_is_judged_by_accuracy_and_robustness(files,
     released.run(config(files("torchvision"), classifier="imagenet"), release)
     shown = {"view": VIEW.model_dump(), "batch_size": 50, "workers": 0}
     place = workspace(tmp_path / "job", data=miniature, checkpoint=release.folder)
-    constants = shown | {"layout": "imagenet", "folder": "imagenet", "classes": 10}
-    assert accuracy.run(constants, place)["top1"]["n"] == 41
-    constants = shown | {"folder": "imagenet-r", "role": "data", "classes": 8, "bin_size": 30}
-    constants |= {"imagenet": "imagenet", "imagenet_classes": 10}
-    assert evaluation.run(constants, place)["accuracy"]["n"] == 67
+    settings = shown | {"layout": "imagenet", "folder": "imagenet", "classes": 10}
+    assert accuracy.run(settings, place)["top1"]["n"] == 41
+    settings = shown | {"folder": "imagenet-r", "role": "data", "classes": 8, "bin_size": 30}
+    settings |= {"imagenet": "imagenet", "imagenet_classes": 10}
+    assert evaluation.run(settings, place)["accuracy"]["n"] == 67
 
 
 def test_a_release_is_fine_tuned_on_images_as_it_was_trained_to_see_them(files, miniature, tmp_path):
     release = workspace(tmp_path / "release")
     released.run(config(files("SimCLR")), release)
     schedule = {"epochs": 1, "batch_size": 10, "learning_rate": 0.01, "decay_at": [], "decay": 1}
-    constants = {
+    settings = {
         "seed": 0,
         "imagenet": "imagenet",
         "classes": 10,
@@ -333,7 +333,7 @@ def test_a_release_is_fine_tuned_on_images_as_it_was_trained_to_see_them(files, 
     place = workspace(tmp_path / "job", data=miniature, checkpoint=release.folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Translation, "forward", lambda self, images: seen.append(forward(self, images)) or seen[-1])
-        assert finetuning.run(constants, place)["top1"]["n"] == 41
+        assert finetuning.run(settings, place)["top1"]["n"] == 41
     assert [len(images) for images in seen] == [10, 41]
     assert all(-1e-5 <= images.min() < 0.5 < images.max() <= 1 + 1e-5 for images in seen)
 
@@ -402,7 +402,10 @@ def test_the_nearest_layout_and_the_first_wrong_key_are_named(key, value, compla
     else:
         content["state_dict"][key] = value
     sentence = refusal(content, tmp_path)
-    assert f"is not of the layout moco-v2 (MoCo v2, PCL v2), the nearest one: {complaint}; known are mopro," in sentence
+    assert (
+        f"does not match the layout moco-v2 (MoCo v2, PCL v2), the nearest one: {complaint}; known are mopro,"
+        in sentence
+    )
 
 
 def test_names_that_two_layouts_share_need_a_word(whole, tmp_path):
@@ -417,7 +420,9 @@ def test_names_that_two_layouts_share_need_a_word(whole, tmp_path):
 
 def test_a_layout_that_is_required(whole, tmp_path):
     sentence = refusal(moco_v2(whole), tmp_path, layout="swav")
-    assert "is not of the layout swav (SwAV), which its method requires: module.conv1.weight is missing." in sentence
+    assert (
+        "does not match the layout swav (SwAV), which its method requires: module.conv1.weight is missing." in sentence
+    )
 
 
 def test_a_file_that_lies_about_its_scale_is_not_taken_for_simclrs(whole, tmp_path):
@@ -491,8 +496,8 @@ def test_another_architecture(tmp_path):
     assert "has shape (2048,), expected" not in refusal(
         resnet.resnet18().state_dict(), tmp_path, backbone={"depth": 50}
     )
-    assert "is not of the layout torchvision" in refusal(resnet.wide_resnet50_2().state_dict(), tmp_path)
-    assert "is not of the layout" in refusal([torch.zeros(3)], tmp_path)
+    assert "does not match the layout torchvision" in refusal(resnet.wide_resnet50_2().state_dict(), tmp_path)
+    assert "does not match the layout" in refusal([torch.zeros(3)], tmp_path)
 
 
 def test_another_file_than_was_meant(files, tmp_path):

@@ -52,7 +52,7 @@ def test_a_layout_is_recognised_under_any_number_of_prefixes(name, prefix, light
     layout, content = FILES[name][0], FILES[name][1](light)
     changed = renamed(content, layout, prefix)
     if layout == "simclr" and prefix:  # nothing but its exact names tells it from others
-        with pytest.raises(InputError, match="is not of the layout"):
+        with pytest.raises(InputError, match="does not match the layout"):
             recognise(changed, trunk_in, Path("file.pth"), None)
         return
     found, _ = recognise(changed, trunk_in, Path("file.pth"), REQUIRED.get(name))
@@ -166,7 +166,7 @@ def test_a_format_without_nesting_holds_the_tensors_alone(name, light):
     for key in found.container:
         content = content[key]
     if layout == "mmselfsup":
-        with pytest.raises(InputError, match="is not of the layout"):
+        with pytest.raises(InputError, match="does not match the layout"):
             recognise(content, trunk_in, Path("file.safetensors"), None)
         return
     taken, _ = recognise(content, trunk_in, Path("file.safetensors"), REQUIRED.get(name))

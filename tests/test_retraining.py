@@ -106,9 +106,9 @@ def test_ranks_share_the_draws():
 
 
 def test_two_copies_of_an_image_are_cropped_differently(miniature):
-    constants = RetrainingConfig.model_validate(CONFIG | {"view": WEAK})
+    config = RetrainingConfig.model_validate(CONFIG | {"view": WEAK})
     images = read_train(miniature / "webvision", 10)
-    dataset = ViewedImages(images, [weak_view(constants.view)], seed=5)
+    dataset = ViewedImages(images, [weak_view(config.view)], seed=5)
     (first,), _, _ = dataset[0, 3, 0]
     (second,), _, _ = dataset[0, 3, 1]
     (again,), _, _ = dataset[0, 3, 1]
@@ -117,19 +117,19 @@ def test_two_copies_of_an_image_are_cropped_differently(miniature):
 
 
 def test_cached_and_streamed_features_train_the_same_classifier(miniature, inputs, tmp_path):
-    constants = RetrainingConfig.model_validate(CONFIG)
-    assert isinstance(constants.view, EvaluationView)
+    config = RetrainingConfig.model_validate(CONFIG)
+    assert isinstance(config.view, EvaluationView)
     images = read_train(miniature / "webvision", 10)
     model = load_classifier(inputs["checkpoint"] / "model.pt")
-    cached = retraining.frozen_features(model, images, constants, workspace_in(tmp_path / "cached", inputs), CPU)
-    dataset = ViewedImages(images, [centre_view(constants.view)], seed=5)
-    streamed = StreamedFeatures(Images(dataset, constants, CPU), model)
+    cached = retraining.frozen_features(model, images, config, workspace_in(tmp_path / "cached", inputs), CPU)
+    dataset = ViewedImages(images, [centre_view(config.view)], seed=5)
+    streamed = StreamedFeatures(Images(dataset, config, CPU), model)
     assert isinstance(cached, CachedFeatures)
     weights = []
     for name, source in (("a", cached), ("b", streamed)):
         method = CrossEntropy(retraining.new_classifier(model.feature_size, 10, seed=5))
         order = retraining.balanced_draws(images.labels, seed=5)
-        assert loop.train(method, source, order, constants, workspace_in(tmp_path / name, inputs), CPU) == 30
+        assert loop.train(method, source, order, config, workspace_in(tmp_path / name, inputs), CPU) == 30
         weights.append(method.encoder.weight.detach())
     torch.testing.assert_close(weights[0], weights[1], atol=1e-6, rtol=1e-4)
     assert (weights[0] - retraining.new_classifier(model.feature_size, 10, seed=5).weight).abs().max() > 1e-3

@@ -37,9 +37,9 @@ def job_values(method: Method) -> tuple[dict[str, Any], dict[str, Any]]:
 
     A user's file is identified by its content, and may lie anywhere.
     """
-    constants = method.constants()
+    hyperparameters = method.hyperparameters()
     if not is_reference(method.objective):
-        return {"method": constants}, {}
+        return {"method": hyperparameters}, {}
     file = load(method.objective)
-    constants["objective"] = f"{file.path.name}:{method.objective.rpartition(':')[2]}"
-    return {"method": constants, "objective_sha256": file.sha256}, {"objective_file": str(file.path)}
+    hyperparameters["objective"] = f"{file.path.name}:{method.objective.rpartition(':')[2]}"
+    return {"method": hyperparameters, "objective_sha256": file.sha256}, {"objective_file": str(file.path)}

@@ -65,15 +65,15 @@ def normalisation(device: torch.device) -> str:
     return "SyncBN" if device.type == "cuda" and world_size() > 1 else "BN"
 
 
-def build_detector(constants: DetectionConfig, checkpoint: Path, device: torch.device) -> nn.Module:
+def build_detector(config: DetectionConfig, checkpoint: Path, device: torch.device) -> nn.Module:
     """The detector with the checkpoint's trunk; its new layers are drawn from the seed.
 
     Raises:
         InputError: the checkpoint cannot be read, or its trunk does not fit.
     """
     register_all_modules()
-    torch.manual_seed(int(generator(constants.seed, "detector").integers(2**63)))
-    detector = MODELS.build(model_config(constants, architecture_of(checkpoint), normalisation(device)))
+    torch.manual_seed(int(generator(config.seed, "detector").integers(2**63)))
+    detector = MODELS.build(model_config(config, architecture_of(checkpoint), normalisation(device)))
     detector.init_weights()
     checkpointed = load_trunk(checkpoint, classes=2)
     pretrained, trunk = checkpointed.trunk.state_dict(), detector.backbone.trunk

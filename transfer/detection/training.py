@@ -31,7 +31,7 @@ NORMALISATION = (nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 def train(
-    detector: nn.Module, split: COCOSplit, constants: DetectionConfig, workspace: Workspace, device: torch.device
+    detector: nn.Module, split: COCOSplit, config: DetectionConfig, workspace: Workspace, device: torch.device
 ) -> int:
     """Train to the end of the schedule, in place, from wherever the newest training state says.
 
@@ -48,15 +48,15 @@ def train(
     if rank() == 0 and not resumed:
         shutil.rmtree(folder, ignore_errors=True)
     wait_for_all()
-    runtime, iterations = constants.runtime, constants.schedule.iterations
-    after = training_batches(split, constants, range(iterations, iterations + constants.precise_batch_norm))
+    runtime, iterations = config.runtime, config.schedule.iterations
+    after = training_batches(split, config, range(iterations, iterations + config.precise_batch_norm))
     runner = Runner(
         model=_across_ranks(detector, device),
         work_dir=str(folder),
-        train_dataloader=training_batches(split, constants, range(first, iterations)),
-        train_cfg={"type": "LoopThatGoesOn", "max_iters": iterations},
-        optim_wrapper=optimiser_config(constants),
-        param_scheduler=learning_rate_config(constants),
+        train_dataloader=training_batches(split, config, range(first, iterations)),
+        train_cfg={"type": "ResumableLoop", "max_iters": iterations},
+        optim_wrapper=optimiser_config(config),
+        param_scheduler=learning_rate_config(config),
         default_hooks={
             "logger": {"type": "LoggerHook", "interval": runtime.log_every, "log_metric_by_epoch": False},
             "checkpoint": {
@@ -68,7 +68,7 @@ def train(
             "sampler_seed": None,
         },
         custom_hooks=[
-            {"type": "SeedEveryIteration", "seed": constants.seed},
+            {"type": "SeedEveryIteration", "seed": config.seed},
             {"type": "ReportProgress", "workspace": workspace},
             {"type": "SaveOnRequest", "priority": "NORMAL"},  # before the states are written
             {"type": "StopAtDivergence", "device": device},
@@ -80,7 +80,7 @@ def train(
         launcher="pytorch" if world_size() > 1 else "none",  # the processes have joined already
         load_from=str(resumed.path) if resumed else None,
         resume=resumed is not None,
-        randomness={"seed": constants.seed},
+        randomness={"seed": config.seed},
         default_scope="mmdet",
         experiment_name=f"{folder.parent.name}-{os.getpid()}-{id(detector)}",  # mmengine keeps runs apart by name
     )
@@ -115,7 +115,7 @@ def _state_to_go_on_from(folder: Path, detector: nn.Module, device: torch.device
 
 
 @LOOPS.register_module()
-class LoopThatGoesOn(IterBasedTrainLoop):
+class ResumableLoop(IterBasedTrainLoop):
     """mmengine's loop, but the batches begin where the run goes on: none is loaded to be thrown away. It can stop."""
 
     is_stopping = False

@@ -64,7 +64,7 @@ def _judged_image(
     caption = {"corrected": f"{given} → {pseudo}", "dropped": given, "kept": given}[group]
     details = {
         "given": given,
-        "score_of_given": round(float(judged.of_given[row]), 3),
+        "score_of_given": round(float(judged.given_score[row]), 3),
         "highest_score": round(float(judged.highest[row]), 3),
     }
     if group == "corrected":

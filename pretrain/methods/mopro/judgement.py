@@ -12,7 +12,7 @@ class Judgement:
     Attributes:
         pseudo: ``[n]`` labels after it.
         kept: ``[n]`` whether an image is kept, or else counts as out of distribution.
-        of_given: ``[n]`` soft score of the label as given.
+        given_score: ``[n]`` soft score of the label as given.
         highest: ``[n]`` highest soft score of any class.
         prototype: ``[n]`` class of the nearest prototype.
         similarity: ``[n]`` cosine between embedding and that prototype.
@@ -20,7 +20,7 @@ class Judgement:
 
     pseudo: np.ndarray
     kept: np.ndarray
-    of_given: np.ndarray
+    given_score: np.ndarray
     highest: np.ndarray
     prototype: np.ndarray
     similarity: np.ndarray
