@@ -24,7 +24,7 @@ from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
 from pretrain.methods.method import Method
 from pretrain.methods.mopro.spec import MoProConfig
 from pretrain.objective import Batch
-from pretrain.stage import build_method
+from pretrain.pretraining import build_method
 from profiles.cost import MEASURED_FILE, Measured
 from profiles.load import load_profile
 from profiles.schema import Profile

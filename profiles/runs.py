@@ -15,7 +15,7 @@ from profiles.schema import BuiltMethod, Profile, ReleasedMethod, StageResources
 from results.plan import NO_SET
 from slurm.jobs import Job, Resources
 
-PRETRAINING = Stage("pretrain", "pretrain.stage:run")
+PRETRAINING = Stage("pretrain", "pretrain.pretraining:run")
 RELEASE = Stage("released", "pretrain.released:run")
 BUILDING = Stage("built", "pretrain.built:run")
 INITIALISATION = Stage("untrained", "pretrain.untrained:run")

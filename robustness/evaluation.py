@@ -29,7 +29,7 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     images, present = _images(config, workspace)
     with process_group() as device:
         model = pretrained_classifier(workspace, device)
-        confidence, predicted = judge(model, images, present, config, workspace, device)
+        confidence, predicted = predict(model, images, present, config, workspace, device)
     correct = predicted == images.labels
     bins = equal_mass_bins(confidence, correct, config.bin_size)
     workspace.provenance["images"] = images.fingerprint() | {"present_classes": len(present)}
@@ -47,7 +47,7 @@ def _images(config: RobustnessConfig, workspace: Workspace) -> tuple[ImageTable,
     return read_variant(folder, config.classes, imagenet, config.imagenet_classes)
 
 
-def judge(
+def predict(
     model: Callable[[torch.Tensor], torch.Tensor],
     images: ImageTable,
     present: np.ndarray,

@@ -29,7 +29,7 @@ from pretrain.loop import train
 from pretrain.sources import Images
 from pretrain.tensor_files import save_tensors
 from robustness.config import HardImagesConfig
-from robustness.evaluation import judge
+from robustness.evaluation import predict
 
 HARD_IMAGES = "imagenet-a"
 REFERENCE_FILE = "reference.pt"
@@ -48,7 +48,7 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     pool, present = read_variant(workspace.dataset(config.pool), None, imagenet, config.classes)
     with process_group() as device:
         model = _reference_model(config, read_split(imagenet, "train", config.classes), workspace, device)
-        _, predicted = judge(model, pool, present, config, workspace, device)
+        _, predicted = predict(model, pool, present, config, workspace, device)
         hard = pool.subset(np.flatnonzero(predicted != pool.labels))
         if rank() == 0:
             _copy(hard, workspace.folder / HARD_IMAGES)

@@ -19,8 +19,8 @@ from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import exported
 from pretrain.methods.mopro import cleaning
 from pretrain.methods.mopro.config import CleaningConfig
+from pretrain.methods.mopro.correction import Correction
 from pretrain.methods.mopro.gallery import class_names, gallery
-from pretrain.methods.mopro.judgement import Judgement
 from pretrain.methods.mopro.model import MoPro
 from pretrain.tensor_files import save_tensors
 from tests.test_checkpoints import SMALL
@@ -58,13 +58,13 @@ def test_every_image_is_judged_by_its_scores(miniature, tmp_path):
         update={"method": CONSTANTS.model_copy(update={"temperature": 1, "threshold": 0.8})}
     )
     model = ScoresOfLabels(scores)  # its embeddings are its logits, which the identity as prototypes leaves as they are
-    judged = cleaning.judge(model, torch.eye(10), images, config, Workspace(tmp_path), torch.device("cpu"))
-    assert judged.pseudo.tolist() == [0, 7, 2, 3, 4]
-    assert judged.kept.tolist() == [True, True, True, False, True]
-    assert judged.given_score == pytest.approx([0.91, 0.01, 0.2, 0.05, 0.91])
-    assert judged.highest[[0, 1, 2, 4]] == pytest.approx([0.91, 0.91, 0.2, 0.91])
-    assert judged.prototype[[0, 1, 2, 4]].tolist() == [0, 7, 2, 4]
-    assert judged.similarity[0] == pytest.approx(np.log(0.91))
+    correction = cleaning.correct_images(model, torch.eye(10), images, config, Workspace(tmp_path), torch.device("cpu"))
+    assert correction.pseudo.tolist() == [0, 7, 2, 3, 4]
+    assert correction.kept.tolist() == [True, True, True, False, True]
+    assert correction.given_score == pytest.approx([0.91, 0.01, 0.2, 0.05, 0.91])
+    assert correction.highest[[0, 1, 2, 4]] == pytest.approx([0.91, 0.91, 0.2, 0.91])
+    assert correction.prototype[[0, 1, 2, 4]].tolist() == [0, 7, 2, 4]
+    assert correction.similarity[0] == pytest.approx(np.log(0.91))
 
 
 def test_analysis_against_a_known_truth():
@@ -166,8 +166,8 @@ def test_a_gallery_without_a_known_truth_names_classes_as_the_data_set_does(mini
     images = replace(images, root=shutil.copytree(miniature / "webvision", tmp_path / "webvision"))
     n = len(images)
     pseudo = (images.labels + (np.arange(n) % 3 == 0)) % 10
-    judged = Judgement(pseudo, np.arange(n) % 5 > 0, np.full(n, 0.1), np.full(n, 0.9), pseudo, np.arange(n) / n)
-    shown = gallery(images, judged, None)
+    correction = Correction(pseudo, np.arange(n) % 5 > 0, np.full(n, 0.1), np.full(n, 0.9), pseudo, np.arange(n) / n)
+    shown = gallery(images, correction, None)
     corrected = [it for it in shown if it.group == "corrected"]
     assert len(corrected) == 12
     assert all("truth" not in it.details for it in shown)

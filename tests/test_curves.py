@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from core.distributed import process_group, rank
 from core.exhibits import CURVES_FILE
 from core.workspace import Workspace
-from pretrain import loop, stage
+from pretrain import loop, pretraining
 from pretrain.curves import Curves
 from pretrain.objective import Outcome
 from tests.processes import in_two_processes
@@ -82,7 +82,7 @@ def test_an_interrupted_run_leaves_the_same_curves(miniature, tmp_path, monkeypa
     whole, broken = (Workspace(tmp_path / name, {"data": miniature}) for name in ("whole", "broken"))
     for workspace in (whole, broken):
         workspace.folder.mkdir()
-    stage.run(config, whole)
+    pretraining.run(config, whole)
     advance, steps = loop.TrainingState.advance, []
 
     def advance_until_killed(self, *arguments):
@@ -95,8 +95,8 @@ def test_an_interrupted_run_leaves_the_same_curves(miniature, tmp_path, monkeypa
         patch.setattr(loop.TrainingState, "advance", advance_until_killed)
         for _ in range(2):
             with pytest.raises(KilledError):
-                stage.run(config, broken)
-        stage.run(config, broken)
+                pretraining.run(config, broken)
+        pretraining.run(config, broken)
     curves = (whole.folder / CURVES_FILE).read_text()
     assert (broken.folder / CURVES_FILE).read_text() == curves
     epochs = json.loads(curves)
@@ -107,8 +107,8 @@ def test_an_interrupted_run_leaves_the_same_curves(miniature, tmp_path, monkeypa
 
 def test_a_state_of_an_earlier_version_goes_on(miniature, tmp_path):
     workspace = Workspace(tmp_path, {"data": miniature})
-    stage.run(CONFIG.model_dump(mode="json"), workspace)
+    pretraining.run(CONFIG.model_dump(mode="json"), workspace)
     state = torch.load(tmp_path / loop.STATE_FILE, weights_only=True)
     del state["curves"]
     torch.save(state, tmp_path / loop.STATE_FILE)
-    assert stage.run(CONFIG.model_dump(mode="json"), workspace)["steps"]["value"] == 15
+    assert pretraining.run(CONFIG.model_dump(mode="json"), workspace)["steps"]["value"] == 15

@@ -12,7 +12,7 @@ import torch
 from core.errors import InputError
 from core.exhibits import CURVES_FILE
 from core.workspace import MODEL_FILE, Workspace
-from pretrain import loop, stage
+from pretrain import loop, pretraining
 from pretrain.accuracy import stage as accuracy
 from pretrain.checkpoints import exported
 from pretrain.divergence import LossWatch, require_finite_state
@@ -32,8 +32,8 @@ RATE = 1e9
 NO_METHOD = CONFIG.model_dump(mode="json")
 CROSS_ENTROPY = NO_METHOD | {"method": CrossEntropyConfig(objective="cross-entropy").model_dump()}
 TRAININGS = {
-    "mopro": (stage.run, NO_METHOD),
-    "cross-entropy": (stage.run, CROSS_ENTROPY),
+    "mopro": (pretraining.run, NO_METHOD),
+    "cross-entropy": (pretraining.run, CROSS_ENTROPY),
     "re-training": (retraining.run, test_retraining.CONFIG),
     "fine-tuning": (finetuning.run, test_finetuning.configuration()),
     "hard images": (hard_images.run, test_robustness.HARD),
@@ -163,7 +163,7 @@ def test_states_that_are_no_states(tmp_path, inputs, capsys):  # noqa: F811
     with pytest.raises(
         InputError, match=r"state\.pt is whole, but this version of the code did not write it \(Error"
     ) as e:
-        stage.run(NO_METHOD, Workspace(folder, inputs))
+        pretraining.run(NO_METHOD, Workspace(folder, inputs))
     assert "\n" not in e.value.sentence and (folder / loop.STATE_FILE).read_bytes() == kept
 
 

@@ -24,11 +24,11 @@ import json, sys
 from pathlib import Path
 import torch
 from core.workspace import Workspace
-from pretrain import stage
+from pretrain import pretraining
 from tests.test_pretraining import CONFIG
 torch.set_num_threads(1)
 place = Workspace(Path(sys.argv[2]), {"data": Path(sys.argv[1])})
-stage.run(CONFIG.model_dump(mode="json"), place)
+pretraining.run(CONFIG.model_dump(mode="json"), place)
 print(json.dumps({"model": place.provenance["model_sha256"]}))
 """
 

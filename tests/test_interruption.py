@@ -9,7 +9,7 @@ import torch
 from core import interruption
 from core.errors import InputError
 from core.workspace import MODEL_FILE, Workspace
-from pretrain import loop, stage
+from pretrain import loop, pretraining
 from pretrain.divergence import LossWatch
 from pretrain.resumption import newest_whole
 from pretrain.tensor_files import load_tensors, save_tensors
@@ -46,11 +46,11 @@ def test_a_request_is_followed_at_the_next_step_in_mid_epoch(miniature, tmp_path
     folder.mkdir()
     interruption.note([signal.SIGUSR2])
     with pytest.raises(interruption.Interrupted):
-        stage.run(CONFIG.model_dump(mode="json"), Asks(folder, {"data": miniature}))
+        pretraining.run(CONFIG.model_dump(mode="json"), Asks(folder, {"data": miniature}))
     assert load_tensors(folder / loop.STATE_FILE)["step"] == Asks.at
     assert not (folder / MODEL_FILE).exists()
     interruption.note([])
-    stage.run(CONFIG.model_dump(mode="json"), Workspace(folder, {"data": miniature}))
+    pretraining.run(CONFIG.model_dump(mode="json"), Workspace(folder, {"data": miniature}))
     assert equal(load_tensors(folder / MODEL_FILE), undisturbed)
 
 
@@ -62,7 +62,7 @@ def leave_together(miniature, folder) -> tuple[int, str, str]:
     interruption.note([signal.SIGUSR2])
     workspace = (Asks if os.environ["RANK"] == "1" else Workspace)(folder, {"data": miniature})
     with pytest.raises(interruption.Interrupted):
-        stage.run(CONFIG.model_dump(mode="json"), workspace)
+        pretraining.run(CONFIG.model_dump(mode="json"), workspace)
     listed = [3, 2] if os.environ["RANK"] == "0" else []  # rank 1 sees an old listing of the folder
     chosen = newest_whole(listed, lambda number: folder / f"iter_{number}.pth", torch.device("cpu"))
     losses = LossWatch(torch.device("cpu"))
@@ -99,7 +99,7 @@ def test_a_damaged_state_gives_way_to_the_one_before(miniature, tmp_path, capsys
     assert before == 12
     newest.write_bytes(damage(newest.read_bytes()))
     (tmp_path / "job" / MODEL_FILE).unlink()
-    stage.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
+    pretraining.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
     assert equal(load_tensors(tmp_path / "job" / MODEL_FILE), undisturbed)
     assert f"warning: The checkpoint {newest}" in capsys.readouterr().out
 
@@ -110,5 +110,5 @@ def test_a_damaged_model_is_written_anew_where_its_job_runs_again(miniature, tmp
     model.write_bytes(with_a_wrong_byte(model.read_bytes()))
     with pytest.raises(InputError, match=r"model\.pt is damaged .*: delete .*job/record\.json, and the same command"):
         load_tensors(model)
-    stage.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
+    pretraining.run(CONFIG.model_dump(mode="json"), Workspace(tmp_path / "job", {"data": miniature}))
     assert equal(load_tensors(model), undisturbed)

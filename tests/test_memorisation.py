@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import InputError
 from core.workspace import Workspace
-from pretrain import stage
+from pretrain import pretraining
 from pretrain.config import MemorisationConfig, PretrainConfig
 from pretrain.memorisation import stage as memorisation
 from tests.test_pretraining import CONFIG
@@ -23,7 +23,7 @@ WATCHED = CONFIG.model_dump(mode="json") | {
 @pytest.fixture(scope="module")
 def pretrained(miniature, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pretrained")
-    stage.run(CONFIG.model_dump(mode="json"), Workspace(folder, {"data": miniature}))
+    pretraining.run(CONFIG.model_dump(mode="json"), Workspace(folder, {"data": miniature}))
     return folder
 
 

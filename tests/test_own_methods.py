@@ -20,7 +20,7 @@ from core.user_code import UserCodeError
 from core.workspace import MODEL_FILE, Workspace
 from examples.early_learning import EarlyLearning, EarlyLearningModel
 from examples.generalised_cross_entropy import generalised_cross_entropy
-from pretrain import loop, stage
+from pretrain import loop, pretraining
 from pretrain.objective import Batch
 from pretrain.tensor_files import load_tensors
 from profiles.expand import jobs_of
@@ -137,13 +137,13 @@ def test_targets_are_part_of_what_an_interrupted_training_goes_on_from(miniature
     undisturbed, job = tmp_path / "undisturbed", tmp_path / "job"
     for folder in (undisturbed, job):
         folder.mkdir()
-    stage.run(config, Workspace(undisturbed, {"data": miniature}))
+    pretraining.run(config, Workspace(undisturbed, {"data": miniature}))
     interruption.note([signal.SIGUSR2])
     with pytest.raises(interruption.Interrupted):
-        stage.run(config, Asks(job, {"data": miniature}))
+        pretraining.run(config, Asks(job, {"data": miniature}))
     interruption.note([])
     workspace = Workspace(job, {"data": miniature})
-    stage.run(config, workspace)
+    pretraining.run(config, workspace)
     assert workspace.provenance["objective"]["sha256"] == config["objective_sha256"]
     ours, theirs = (load_tensors(folder / loop.STATE_FILE)["method"] for folder in (job, undisturbed))
     assert equal(ours, theirs) and ours["targets"].any()
@@ -202,7 +202,7 @@ def test_the_page_about_it_says_what_works(miniature, tmp_path, capsys):
     assert main(["--profile", str(tmp_path / "mine.yaml"), "--runs", str(tmp_path / "runs"), "--dry-run"]) == 0
     assert "pretrain/mine/webvision/seed100" in capsys.readouterr().out
     (tmp_path / "job").mkdir()
-    stage.run(configuration(tmp_path / "mine.py", "Mine"), Workspace(tmp_path / "job", {"data": miniature}))
+    pretraining.run(configuration(tmp_path / "mine.py", "Mine"), Workspace(tmp_path / "job", {"data": miniature}))
     command = re.search(r"python run_all\.py (--profile examples/\S+)", page)
     assert main([*command[1].split(), "--runs", str(tmp_path / "runs"), "--dry-run"]) == 0
 
@@ -228,7 +228,7 @@ def test_a_file_that_was_changed_after_the_plan_is_not_run(miniature, tmp_path):
     file.write_text(HEAD.format(build=BUILD, forward=FORWARD))
     config = configuration(file, "Mine") | {"objective_sha256": "0" * 64}
     with pytest.raises(InputError, match="was changed after the job was planned"):
-        stage.run(config, Workspace(tmp_path, {"data": miniature}))
+        pretraining.run(config, Workspace(tmp_path, {"data": miniature}))
 
 
 NOTHING_TO_TRAIN = "from pretrain.methods.method import Method\n\n\nclass Mine(Method):\n    pass\n"
@@ -297,7 +297,7 @@ def test_what_a_method_must_not_give_is_told_with_file_and_line(miniature, tmp_p
     file = tmp_path / "mine.py"
     file.write_text(HEAD.format(build=build, forward=forward))
     with pytest.raises(UserCodeError) as error:
-        stage.run(configuration(file, "Mine"), Workspace(tmp_path, {"data": miniature}))
+        pretraining.run(configuration(file, "Mine"), Workspace(tmp_path, {"data": miniature}))
     assert str(file) in error.value.sentence
     assert all(part in error.value.sentence for part in parts), error.value.sentence
 
@@ -313,7 +313,7 @@ def test_a_function_that_takes_other_arguments_is_told_with_its_line(miniature, 
     file = tmp_path / "mine.py"
     file.write_text(HEAD.format(build=BUILD, forward=FORWARD).replace(right, wrong))
     with pytest.raises(UserCodeError) as error:
-        stage.run(configuration(file, "Mine"), Workspace(tmp_path, {"data": miniature}))
+        pretraining.run(configuration(file, "Mine"), Workspace(tmp_path, {"data": miniature}))
     assert all(part in error.value.sentence for part in parts), error.value.sentence
 
 

@@ -6,7 +6,7 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicO
 
 from core.workspace import MODEL_FILE, Workspace
 from data.config import TrainingViews
-from pretrain import stage
+from pretrain import pretraining
 from pretrain.backbone import ProjectingEncoder
 from pretrain.config import (
     ArithmeticConfig,
@@ -40,7 +40,7 @@ def pretrain(miniature, folder, **changes) -> dict[str, torch.Tensor]:
     """The exported model of a short run."""
     folder.mkdir()
     config = CONFIG.model_copy(update=changes)
-    metrics = stage.run(config.model_dump(mode="json"), Workspace(folder, {"data": miniature}))
+    metrics = pretraining.run(config.model_dump(mode="json"), Workspace(folder, {"data": miniature}))
     assert metrics["steps"]["value"] == 15
     return load_tensors(folder / MODEL_FILE)
 

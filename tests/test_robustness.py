@@ -265,16 +265,16 @@ def test_hard_images_are_the_pools_that_the_reference_gets_wrong(miniature, tmp_
     assert again.provenance == workspace.provenance
 
     checkpoint = inputs(miniature, tmp_path / "checkpoint")
-    judged = evaluation.run(
+    metrics = evaluation.run(
         CONFIG | {"folder": "imagenet-a", "role": "hard", "classes": None},
         Workspace(tmp_path, checkpoint | {"hard": tmp_path}),
     )
-    assert judged["accuracy"]["n"] == len(hard)
+    assert metrics["accuracy"]["n"] == len(hard)
     assert len(present) <= 10
 
 
 def test_two_processes_choose_the_same_hard_images(miniature, tmp_path):
-    """Each rank has BatchNorm statistics of its own: all must judge with the first one's."""
+    """Each rank has BatchNorm statistics of its own: all must predict with the first one's."""
     (first, _), (second, _) = in_two_processes(run_stage, hard_images.run, HARD, tmp_path, {"data": miniature})
     assert first == second
     hard, _ = read_variant(tmp_path / "imagenet-a", None, miniature / "imagenet", 10)

@@ -10,7 +10,7 @@ from core.files import sha256_of
 from core.workspace import Workspace
 from data.lists import read_list
 from data.sets.webvision.reader import read_train
-from pretrain import stage
+from pretrain import pretraining
 from pretrain.config import TrainingSetConfig
 from pretrain.training_set import training_images
 from profiles.expand import jobs_of
@@ -34,13 +34,13 @@ def test_a_run_on_a_draw_lists_it(miniature, tmp_path):
     workspace = Workspace(tmp_path / "job", {"data": miniature})
     (tmp_path / "job").mkdir()
     chosen = {"subset": {"seed": 2, "images": 100}, "exclusions": str(excluded)}
-    stage.run(CONFIG.model_dump(mode="json") | chosen, workspace)
-    paths, labels = read_list(workspace.folder / stage.IMAGES_FILE, 10)
+    pretraining.run(CONFIG.model_dump(mode="json") | chosen, workspace)
+    paths, labels = read_list(workspace.folder / pretraining.IMAGES_FILE, 10)
     assert 98 <= len(paths) <= 100 and not set(paths) & set(whole.paths[[1, 7]])
     label_of = dict(zip(whole.paths, whole.labels.tolist(), strict=True))
     assert labels.tolist() == [label_of[path] for path in paths]
     provenance = workspace.provenance
-    assert provenance["subset_sha256"] == sha256_of(workspace.folder / stage.IMAGES_FILE)
+    assert provenance["subset_sha256"] == sha256_of(workspace.folder / pretraining.IMAGES_FILE)
     assert provenance["exclusions"] == {"sha256": sha256_of(excluded)}
     assert provenance["webvision"]["images"] == len(paths)
 

@@ -28,8 +28,8 @@ from pretrain.config import MemorisationConfig
 from pretrain.evaluation import accuracy_on
 from pretrain.features import fill_rows
 from pretrain.loop import train
+from pretrain.pretraining import build_method, views_of
 from pretrain.sources import Images
-from pretrain.stage import build_method, views_of
 from pretrain.tensor_files import save_tensors
 from pretrain.training_set import training_images
 

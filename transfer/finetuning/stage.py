@@ -104,7 +104,7 @@ def _evaluation(
     device: torch.device,
 ) -> Callable[[int], None]:
     """What is done after an epoch: where one is due, an evaluation goes into the history and its file."""
-    # The progress shown is that of the training, and the model that is judged is not the one it began with.
+    # The progress shown is that of the training, and the model that is evaluated is not the one it began with.
     silent = replace(workspace, reports_progress=False, inputs={})
 
     def evaluate(epoch: int) -> None:

@@ -22,8 +22,8 @@ from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import load_encoder
 from pretrain.features import fill_rows
 from pretrain.methods.mopro.config import CleaningConfig
+from pretrain.methods.mopro.correction import Correction
 from pretrain.methods.mopro.gallery import gallery
-from pretrain.methods.mopro.judgement import Judgement
 from pretrain.methods.mopro.model import correct_labels, soft_scores
 from pretrain.training_set import training_images
 
@@ -45,12 +45,12 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     written = workspace.folder / PSEUDO_LABELS_FILE
     with process_group() as device:
         encoder, prototypes = load_encoder(workspace.inputs["checkpoint"] / MODEL_FILE)
-        judged = judge(encoder.to(device), prototypes.to(device), images, config, workspace, device)
-        pseudo, kept = judged.pseudo, judged.kept
+        correction = correct_images(encoder.to(device), prototypes.to(device), images, config, workspace, device)
+        pseudo, kept = correction.pseudo, correction.kept
         truth = read_hidden_truth(images)
         if rank() == 0:
             write_list(written, images.paths[kept], pseudo[kept])
-            write_exhibits(workspace.folder, gallery(images, judged, truth))
+            write_exhibits(workspace.folder, gallery(images, correction, truth))
         wait_for_all()
     workspace.provenance["pseudo_labels_sha256"] = sha256_of(written)
     shares = {"kept": (kept, np.ones_like(kept)), "changed": (pseudo != images.labels, kept)}
@@ -63,18 +63,18 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     }
 
 
-def judge(
+def correct_images(
     encoder: ProjectingEncoder,
     prototypes: torch.Tensor,
     images: ImageTable,
     config: CleaningConfig,
     workspace: Workspace,
     device: torch.device,
-) -> Judgement:
+) -> Correction:
     """What noise correction makes of every image, with the scores behind it."""
     method = config.method
 
-    def judged(view: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def corrected(view: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         logits, embeddings = encoder(view)
         similarities = embeddings @ prototypes.T
         prototype_logits = similarities / method.temperature
@@ -86,9 +86,9 @@ def judge(
         return torch.stack([column.double() for column in columns], dim=1)
 
     rows = torch.zeros(len(images), 6, dtype=torch.double, device=device)  # which holds labels exactly
-    fill_rows(rows, judged, images, config, workspace, device)
+    fill_rows(rows, corrected, images, config, workspace, device)
     pseudo, kept, given_score, highest, prototype, similarity = rows.cpu().numpy().T
-    return Judgement(pseudo.astype(int), kept.astype(bool), given_score, highest, prototype.astype(int), similarity)
+    return Correction(pseudo.astype(int), kept.astype(bool), given_score, highest, prototype.astype(int), similarity)
 
 
 def against_truth(given: np.ndarray, pseudo: np.ndarray, kept: np.ndarray, truth: np.ndarray) -> dict[str, Share]:

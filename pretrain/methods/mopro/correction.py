@@ -1,4 +1,4 @@
-"""What a pretrained MoPro model makes of every image of a training set."""
+"""What noise correction makes of the images of a training set."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Correction:
     """Noise correction, applied to n images.
 
     Attributes:
