@@ -83,8 +83,8 @@ def measure(profile: Profile, steps: int) -> tuple[Measured, float]:
         )
     device = local_device()
     batch_size = profile.pretrain.schedule.batch_size // profile.resources.pretrain.tasks
-    size, layout = profile.pretrain.views.size, memory_format(profile.pretrain.arithmetic)
-    images = torch.randn(batch_size, 3, size, size, device=device).contiguous(memory_format=layout)
+    size, in_memory = profile.pretrain.views.size, memory_format(profile.pretrain.arithmetic)
+    images = torch.randn(batch_size, 3, size, size, device=device).contiguous(memory_format=in_memory)
     with_mopro = _Training(profile, mopro, [images, images.clone()], device)
     encoder = with_mopro.state.method.get_submodule("encoder")
 

@@ -75,7 +75,7 @@ class Classifier:
     Attributes:
         classes: how many.
         shares_imagenet_classes: whether its class i is ImageNet's class i.
-        web_images: where images of these classes lie, in WebVision's layout; None where there are none.
+        web_images: where images of these classes lie, in WebVision's folder structure; None where there are none.
         part: which of the classes there, and of ImageNet's, these are, as JSON has it; None for all.
     """
 

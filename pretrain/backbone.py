@@ -113,5 +113,5 @@ def place(module: nn.Module, arithmetic: ArithmeticConfig, device: torch.device)
 
 
 def memory_format(arithmetic: ArithmeticConfig) -> torch.memory_format:
-    """The layout of images and convolutions."""
+    """The memory format of images and convolutions."""
     return torch.channels_last if arithmetic.channels_last else torch.contiguous_format

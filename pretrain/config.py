@@ -294,7 +294,7 @@ class MemorisationConfig(PretrainConfig, EvaluationConfig):
 
 
 class AccuracyConfig(EvaluationConfig):
-    """Which validation set, in which layout, and which of its classes: ``part`` is None where those are all."""
+    """Which validation set (``layout``), where it lies, and which of its classes: all where ``part`` is None."""
 
     layout: Literal["webvision", "imagenet"]
     folder: OnDisk

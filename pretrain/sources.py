@@ -53,7 +53,7 @@ class Images:
 
     def __init__(self, dataset: ViewedImages, config: TrainingConfig, device: torch.device) -> None:
         self.dataset = dataset
-        self.layout = memory_format(config.arithmetic)
+        self.memory_format = memory_format(config.arithmetic)
         self.workers = config.runtime.workers
         self.device = device
 
@@ -67,7 +67,7 @@ class Images:
     def batches(self, sampler: Sampler[list[Key]]) -> Batches:
         for views, labels, indices in batches(self.dataset, sampler, self.workers):
             moved = [normalise(view.to(self.device, non_blocking=True)) for view in views]
-            images = [view.contiguous(memory_format=self.layout) for view in moved]
+            images = [view.contiguous(memory_format=self.memory_format) for view in moved]
             yield Samples(images, labels.to(self.device, non_blocking=True), indices.to(self.device, non_blocking=True))
 
 

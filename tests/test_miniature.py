@@ -10,8 +10,8 @@ from data.miniature import build, sources
 from data.miniature.build import ItemPool
 from data.miniature.classes import CLOTHING, IMAGENET_CLASSES
 from data.miniature.config import Places205Part
-from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.places205 import write_places205
+from data.miniature.writers import OUT_OF_DISTRIBUTION
 from data.sets.webvision import reader as webvision
 from tests.conftest import TINY
 

@@ -122,16 +122,16 @@ def test_unreadable_image(world, damage):
     assert_sentence(error, str(path), "cannot be decoded")
 
 
-@pytest.mark.parametrize("layout", ["PNG", "CMYK", "L"])
-def test_unusual_images_decode(world, layout):
+@pytest.mark.parametrize("kind", ["PNG", "CMYK", "L"])
+def test_unusual_images_decode(world, kind):
     images = webvision.read_train(world / "webvision", 10)
     path = images.root / images.paths[5].decode()
-    if layout == "PNG":
+    if kind == "PNG":
         Image.open(path).save(path, "PNG")
     else:
-        Image.open(path).convert(layout).save(path, "JPEG")
+        Image.open(path).convert(kind).save(path, "JPEG")
     difference = images.decode(5).astype(int) - np.asarray(Image.open(path).convert("RGB"))
-    assert np.abs(difference).max() <= (1 if layout == "CMYK" else 0)  # two ways of rounding CMYK
+    assert np.abs(difference).max() <= (1 if kind == "CMYK" else 0)  # two ways of rounding CMYK
 
 
 def test_decoding_equals_pillows(miniature):

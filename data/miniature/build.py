@@ -1,4 +1,4 @@
-"""The stage that builds the miniature: sources -> items -> data sets in their published layouts."""
+"""The stage that builds the miniature: sources -> items -> data sets in their published folder structures."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.files import sha256_of
 from core.seeds import generator
 from core.workspace import Workspace
-from data.miniature import layouts, sources
+from data.miniature import sources, writers
 from data.miniature.classes import ANIMALS, CLOTHING, ItemClass
 from data.miniature.coco import write_coco
 from data.miniature.config import MiniatureConfig
@@ -59,14 +59,14 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     pool = ItemPool(pictures, generator(config.seed, "pool"))
     photographs, digits = sources.photographs(), sources.digits()
 
-    def studio(name: str) -> layouts.Studio:
+    def studio(name: str) -> writers.Studio:
         painter = Painter(photographs, generator(config.seed, name))
-        return layouts.Studio(config.image_size, pool, digits, painter)
+        return writers.Studio(config.image_size, pool, digits, painter)
 
-    writers = {
-        "webvision": lambda folder: layouts.write_webvision(folder, config.webvision, studio("webvision")),
-        "imagenet": lambda folder: layouts.write_imagenet(folder, config.imagenet, studio("imagenet")),
-        "VOCdevkit": lambda folder: layouts.write_voc07(folder, config.voc07, studio("voc07")),
+    by_folder = {
+        "webvision": lambda folder: writers.write_webvision(folder, config.webvision, studio("webvision")),
+        "imagenet": lambda folder: writers.write_imagenet(folder, config.imagenet, studio("imagenet")),
+        "VOCdevkit": lambda folder: writers.write_voc07(folder, config.voc07, studio("voc07")),
         "places205": lambda folder: write_places205(
             folder,
             config.places205,
@@ -75,21 +75,21 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
             generator(config.seed, "places205"),
         ),
         "imagenet-r": lambda folder: write_imagenet_r(folder, config.imagenet_r.images, studio("imagenet-r")),
-        "imagenet-pool": lambda folder: layouts.write_synsets(
+        "imagenet-pool": lambda folder: writers.write_synsets(
             folder, config.imagenet_pool.images, studio("imagenet-pool")
         ),
         "coco": lambda folder: write_coco(folder, config.coco, studio("coco")),
     }
     metrics = {}
-    for done, (name, write) in enumerate(writers.items()):
-        workspace.progress(done, len(writers), "data sets")
+    for done, (name, write) in enumerate(by_folder.items()):
+        workspace.progress(done, len(by_folder), "data sets")
         folder = workspace.folder / name
         shutil.rmtree(folder, ignore_errors=True)  # what an interrupted build left
         images = write(folder)
         print(f"{name}: {images} images in {folder}")
         metrics[f"{name}_images"] = {"value": images, "unit": "images", "n": 1}
-    workspace.progress(len(writers), len(writers), "data sets")
-    workspace.provenance["content_sha256"] = _digest([workspace.folder / name for name in writers])
+    workspace.progress(len(by_folder), len(by_folder), "data sets")
+    workspace.provenance["content_sha256"] = _digest([workspace.folder / name for name in by_folder])
     return metrics
 
 

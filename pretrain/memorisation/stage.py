@@ -20,8 +20,8 @@ from core.files import sha256_of, write_json
 from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.loading import ViewedImages, permutations
-from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
+from data.miniature.writers import OUT_OF_DISTRIBUTION
 from data.sets.imagenet.reader import read_split
 from pretrain.checkpoints import exported
 from pretrain.config import MemorisationConfig

@@ -23,7 +23,7 @@ if mmdetection.is_installed():  # the server from which jobs are forked then imp
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """COCO's AP, AP50 and AP75 in percent, and AP by size, for boxes and masks, after the last iteration.
 
-    The job's folder receives ``detections.json`` (in COCO's layout of results) and pictures of some detections. The
+    The job's folder receives ``detections.json`` (in COCO's format of results) and pictures of some detections. The
     provenance holds the fingerprints of both splits, the number of iterations, how BatchNorm's statistics came about,
     and whose operators served.
 

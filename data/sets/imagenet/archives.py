@@ -9,7 +9,7 @@ from typing import Literal
 
 from core.errors import InputError
 from data.images import require_folder
-from data.misplaced import SYNSET, Layout, quoted, require_layout
+from data.misplaced import SYNSET, FolderStructure, quoted, require_structure
 from data.paths import shown
 from data.strangers import files_in, listing
 
@@ -41,7 +41,7 @@ def require_split(root: Path, split: SplitName) -> Path:
     remedy = _packed(root, folder, split)
     if remedy is not None:
         raise InputError(remedy)
-    synsets = Layout("ImageNet", "data.imagenet", (SYNSET,))
+    synsets = FolderStructure("ImageNet", "data.imagenet", (SYNSET,))
     if folder.is_dir() and not synsets.is_at(folder):
         inner = next((folder / name for name in listing(folder).folders if synsets.is_at(folder / name)), None)
         if inner is not None:
@@ -50,7 +50,9 @@ def require_split(root: Path, split: SplitName) -> Path:
                 f"`mv {quoted(inner)}/{SYNSET} {quoted(folder)}`."
             )
     if not folder.is_dir() or not listing(folder).folders:
-        require_layout(root, Layout("ImageNet", "data.imagenet", (f"{split}/{SYNSET}", f"{split}/shards/*.tar")))
+        require_structure(
+            root, FolderStructure("ImageNet", "data.imagenet", (f"{split}/{SYNSET}", f"{split}/shards/*.tar"))
+        )
     return require_folder(folder, "ImageNet")
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from core.errors import InputError
 from data.declaration import World
-from data.misplaced import require_layout
+from data.misplaced import require_structure
 from data.sets.imagenet import synsets
 from data.sets.imagenet.archives import require_split
 from data.sets.imagenet.reader import KnownClasses, known_classes
 from data.sets.imagenet.verification import inspect_synsets, names_in
-from data.sets.imagenet_variants.reader import LAYOUT, LAYOUTS
+from data.sets.imagenet_variants.reader import STRUCTURE, STRUCTURES
 from data.sets.imagenet_variants.spec import IMAGENET_A, IMAGENET_R, ImageNetVariant, Published, is_published
 from data.verification.inspection import DataSet, Inspection, Split
 
@@ -45,10 +45,10 @@ def variant_split(root: Path, classes: int | Published | None, imagenet: Path, e
     def inspect() -> Inspection:
         try:
             if isinstance(classes, str):
-                require_layout(root, LAYOUTS[classes])
-                known = KnownClasses(synsets.variant(classes), LAYOUTS[classes].name)
+                require_structure(root, STRUCTURES[classes])
+                known = KnownClasses(synsets.variant(classes), STRUCTURES[classes].name)
                 return inspect_synsets(root, len(known.names), known, synsets.imagenet())
-            require_layout(root, LAYOUT)
+            require_structure(root, STRUCTURE)
             known = known_classes(imagenet, None) or names_in(require_split(imagenet, "val"))
         except InputError as error:
             return Inspection(faults=[error.sentence])

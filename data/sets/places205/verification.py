@@ -27,4 +27,4 @@ def places205_split(root: Path, split: Literal["train", "val"], classes: int, ex
     """One list of Places205."""
     listed = root / reader.LISTS / f"{split}_places205.csv"
     images = root / reader.IMAGES
-    return Split(split, expected, lambda: inspect_lists(reader.LAYOUT, root, [listed], images, listed, classes))
+    return Split(split, expected, lambda: inspect_lists(reader.STRUCTURE, root, [listed], images, listed, classes))

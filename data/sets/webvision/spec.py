@@ -12,7 +12,7 @@ SOURCES = ("google", "flickr")
 
 
 class WebVisionSet(Config):
-    """A training set in WebVision's layout.
+    """A training set in WebVision's folder structure.
 
     Attributes:
         folder: where it lies.

@@ -1,4 +1,4 @@
-"""What ``verify`` looks at in a set of WebVision's layout."""
+"""What ``verify`` looks at in a set of WebVision's folder structure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -26,7 +26,7 @@ def _train(section: WebVisionSet, world: World) -> Split:
 
     def inspect() -> Inspection:
         lists = [root / reader.list_of(source) for source in section.sources]
-        inspection = inspect_lists(reader.LAYOUT, root, lists, root, root / "info", section.classes_on_disk)
+        inspection = inspect_lists(reader.STRUCTURE, root, lists, root, root / "info", section.classes_on_disk)
         if inspection.images is not None:
             inspection.images = replace(inspection.images, remedy=reader.REMEDY)
             try:
@@ -45,7 +45,7 @@ def _validation(section: WebVisionSet, world: World) -> Split:
     listed, images = root / reader.VALIDATION_LIST, root / reader.VALIDATION_IMAGES
 
     def inspect() -> Inspection:
-        inspection = inspect_lists(reader.LAYOUT, root, [listed], images, listed, section.classes_on_disk)
+        inspection = inspect_lists(reader.STRUCTURE, root, [listed], images, listed, section.classes_on_disk)
         if inspection.images is not None:
             try:
                 inspection.images = _kept(inspection.images, section)

@@ -16,8 +16,8 @@ from core.files import sha256_of
 from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.lists import write_list
-from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
+from data.miniature.writers import OUT_OF_DISTRIBUTION
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import load_encoder
 from pretrain.features import fill_rows

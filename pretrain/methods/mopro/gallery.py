@@ -9,7 +9,7 @@ from core.exhibits import Exhibit
 from core.seeds import generator
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
-from data.miniature.layouts import OUT_OF_DISTRIBUTION
+from data.miniature.writers import OUT_OF_DISTRIBUTION
 from pretrain.methods.mopro.correction import Correction
 
 IMAGES_OF_A_GROUP = 12

@@ -53,7 +53,9 @@ def write_webvision(folder: Path, part: WebVisionPart, studio: Studio) -> int:
     for number in range(part.images):
         label = number % len(IMAGENET_CLASSES)
         true_label = _true_label(label, part, studio.painter.rng)
-        image = _stranger(studio) if true_label == OUT_OF_DISTRIBUTION else single_item(true_label, studio)
+        image = (
+            _out_of_distribution_image(studio) if true_label == OUT_OF_DISTRIBUTION else single_item(true_label, studio)
+        )
         engine = "google" if number < part.images // 2 else "flickr"
         name = f"{engine}/q{label:04d}/{number:07d}.jpg"
         save(image, folder / name)
@@ -127,7 +129,7 @@ def single_item(label: int, studio: Studio) -> Image.Image:
     return image
 
 
-def _stranger(studio: Studio) -> Image.Image:
+def _out_of_distribution_image(studio: Studio) -> Image.Image:
     """An out-of-distribution image: an animal, a digit, or nothing but background."""
     painter, rng = studio.painter, studio.painter.rng
     image = painter.background(studio.size)
