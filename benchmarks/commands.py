@@ -17,6 +17,8 @@ from tabulate import tabulate
 from benchmarks.measuring import seconds, spread
 from core.declarations import Table
 from core.ending import ended
+from execution.jobs import Job
+from execution.plan import write_plan
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
@@ -33,8 +35,6 @@ from results.schema import (
     Start,
 )
 from results.seal import sealed
-from slurm.jobs import Job
-from slurm.plan import write_plan
 
 RECORDS = 10_000
 CONVERGED = Convergence(fitted=100, not_converged=0)

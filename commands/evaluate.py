@@ -11,8 +11,8 @@ from core.errors import InputError
 
 if TYPE_CHECKING:  # help waits for none of it
     from commands.selection import Selection
+    from execution.jobs import Job
     from profiles.of_checkpoint import OfCheckpoint
-    from slurm.jobs import Job
 
 PROFILE_FILE = "profile.yaml"  # JSON, which is YAML too
 DATA = "data."  # what the keys of data sets begin with
@@ -22,9 +22,9 @@ def main(arguments: Sequence[str]) -> int:
     """Gives the exit status: 0 if all is done, 1 if a job failed, 2 if an input cannot be used."""
     given = _parser().parse_args(arguments)
 
+    from execution.local import visible_gpus
     from profiles.load import load_profile
     from profiles.of_checkpoint import of_checkpoint, told_by_building, told_by_names
-    from slurm.local import visible_gpus
 
     folders = _folders(given.on, must_exist=not given.dry_run)
     protocols = load_profile(given.profile, given.overrides, given.site)
@@ -115,8 +115,8 @@ def _selection(found: "OfCheckpoint", keys: Iterable[str], given: argparse.Names
         InputError: there is none.
     """
     from commands.selection import Selection, of_kinds
+    from execution.jobs import in_order
     from profiles.expand import jobs_of
-    from slurm.jobs import in_order
 
     runs = given.runs.absolute() / found.profile.name
     jobs = [job for job in jobs_of(found.profile) if _data_of(job)]

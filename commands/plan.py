@@ -6,9 +6,9 @@ from pathlib import Path
 from tabulate import tabulate
 
 from commands.selection import Selection
+from execution.jobs import Job, standing
 from profiles.cost import MEASURED_FILE, by_kind, gpu_hours, read_measured
 from profiles.schema import Profile
-from slurm.jobs import Job, standing
 
 
 def print_plan(selection: Selection) -> None:

@@ -8,7 +8,7 @@ from core.files import exclusive_lock
 
 if TYPE_CHECKING:  # help waits for none of it
     from commands.selection import Selection
-    from slurm.jobs import Job
+    from execution.jobs import Job
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,9 +54,9 @@ def _parser() -> CommandParser:
 
 def _submit(selection: "Selection", wait: bool) -> int:
     from commands.running import begin, end, status_after
+    from execution.display import TerminalDisplay
+    from execution.local import Failure
     from slurm.cluster import SlurmExecutor
-    from slurm.display import TerminalDisplay
-    from slurm.local import Failure
     from slurm.watching import watch
 
     with exclusive_lock(selection.runs):

@@ -5,9 +5,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from core.declarations import Source
 from core.errors import InputError
+from execution.jobs import Job
+from execution.resources import Resources
 from profiles.schema import Profile, StageResources
-from slurm.jobs import Job, Resources, Source
 
 Lacks = Mapping[str, Sequence[Job]]  # what is missing, and what can be done about it -> the jobs that need it
 

@@ -9,11 +9,11 @@ from commands.plan_to_write import plan_to_write
 from commands.requirements import lacks_of, lost_with, on_the_cpu, require
 from commands.selection import Selection
 from core.files import exclusive_lock
+from execution.display import TerminalDisplay
+from execution.jobs import Standing, standing
+from execution.local import Failure, LocalExecutor, visible_gpus
+from execution.plan import write_plan
 from results.writing import write_results
-from slurm.display import TerminalDisplay
-from slurm.jobs import Standing, standing
-from slurm.local import Failure, LocalExecutor, visible_gpus
-from slurm.plan import write_plan
 
 
 def runnable(selection: Selection, here: bool, partial: bool) -> Selection:

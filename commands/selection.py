@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
+from execution.jobs import Job, in_order
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
-from slurm.jobs import Job, in_order
 
 
 @dataclass(frozen=True)

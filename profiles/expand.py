@@ -11,10 +11,10 @@ from core.declarations import Evaluation, Run, Source, Stage
 from core.errors import InputError
 from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
+from execution.jobs import Job
 from profiles.runs import World, built, jobs_of_run, pretrained, released, untrained
 from profiles.schema import Profile
 from robustness.spec import CHOICE_OF_HARD_IMAGES
-from slurm.jobs import Job
 
 MINIATURE, HARD_IMAGES = "miniature", "hard-images"  # kinds of the jobs that make a world
 BUILD = Stage("miniature", "data.miniature.build:run")

@@ -9,11 +9,12 @@ from typing import Any
 from core.config import values
 from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
 from core.user_code import called, is_reference, load, mistake
+from execution.jobs import Job
+from execution.resources import Resources
 from pretrain.config import BuiltFile, ReleasedFile
 from pretrain.methods.registry import job_values
 from profiles.schema import BuiltMethod, Profile, ReleasedMethod, StageResources, slug
 from results.plan import NO_SET
-from slurm.jobs import Job, Resources
 
 PRETRAINING = Stage("pretrain", "pretrain.pretraining:run")
 RELEASE = Stage("released", "pretrain.released:run")

@@ -21,6 +21,7 @@ from data.config import TrainingViews
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.config import MiniatureParts
 from data.sets.imagenet.spec import SPEC as IMAGENET
+from execution.resources import Resources
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
@@ -39,7 +40,6 @@ from results.plan import NO_SET, check_tables
 from results.published import TABLES_OF
 from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
-from slurm.jobs import Resources
 
 
 class Pretraining(Config):

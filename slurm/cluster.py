@@ -12,14 +12,15 @@ import submitit
 
 from core.errors import InputError
 from core.instructions import variables_of
+from execution.environment import REPOSITORY
+from execution.jobs import Job, standing
+from execution.resources import Resources
+from execution.task import Task, forget_last_attempt
 from slurm.allocations import options_of_sbatch, outside_allocations
 from slurm.config import SlurmConfig
-from slurm.environment import REPOSITORY
-from slurm.jobs import Job, Resources, standing
 from slurm.queue import Entry, cancel, last_line, read_queue
 from slurm.submissions import FOLDER, Submission, queued_jobs
 from slurm.submitted import SubmittedTables, SubmittedTask
-from slurm.task import Task, forget_last_attempt
 
 PATIENCE = 600  # seconds in which a process dies whose machine the scheduler has given up
 OF_TABLES = Resources(hours=0.25)

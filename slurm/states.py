@@ -8,10 +8,10 @@ from typing import Any
 
 from core.files import is_held
 from core.workspace import read_progress
-from slurm.jobs import Job, standing
+from execution.jobs import Job, standing
+from execution.task import LOG_FILE, read_error
 from slurm.queue import Entry, ended_states
 from slurm.submissions import FOLDER, last_ids
-from slurm.task import LOG_FILE, read_error
 
 TOLD = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
 

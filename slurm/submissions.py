@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.files import write_json
-from slurm.jobs import Job
+from execution.jobs import Job
 from slurm.queue import Entry
 
 FOLDER = "slurm"

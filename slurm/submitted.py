@@ -9,8 +9,8 @@ from pathlib import Path
 import submitit
 
 from core import interruption
+from execution.task import EXIT_FAILED, EXIT_INTERRUPTED, Task, forget_last_attempt
 from results.writing import write_results
-from slurm.task import EXIT_FAILED, EXIT_INTERRUPTED, Task, forget_last_attempt
 
 REQUEUE = signal.Signals[f"SIG{submitit.JobEnvironment.USR_SIG}"]
 SECONDS_UNTIL_KILLED = 600

@@ -7,11 +7,12 @@ import pytest
 from benchmarks import throughput
 from core.declarations import Stage
 from core.errors import InputError
+from execution.jobs import Job
+from execution.resources import Resources
 from profiles.cost import MEASURED_FILE, Throughput, by_kind, gpu_hours, read_measured
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from run_all import main
-from slurm.jobs import Job, Resources
 
 ROUND = Throughput(device="a round one", training=1000, evaluation=3000)
 

@@ -14,8 +14,8 @@ from commands.arguments import CommandParser
 from commands.plan_to_write import plan_to_write
 from commands.selection import selection_of
 from core.files import exclusive_lock
+from execution.plan import write_plan
 from run_all import main
-from slurm.plan import write_plan
 from tests.commands import command, environment, records, run_all
 
 JOBS = 48  # the miniature, its hard images, four methods with ten jobs each, MoPro's cleaning and re-training with two,

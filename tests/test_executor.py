@@ -13,11 +13,12 @@ import torch
 from core.declarations import Stage
 from core.errors import InputError
 from core.files import PART, sha256_of
+from execution import environment
+from execution.environment import REPOSITORY
+from execution.jobs import Job, in_order
+from execution.local import Failure, LocalExecutor
+from execution.resources import Resources
 from results.records import UnusableRecordError
-from slurm import environment
-from slurm.environment import REPOSITORY
-from slurm.jobs import Job, Resources, in_order
-from slurm.local import Failure, LocalExecutor
 from slurm.states import State, read_states
 from tests.commands import records
 

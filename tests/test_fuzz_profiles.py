@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.config import Config
 from core.errors import InputError
 from data.miniature.config import MiniatureConfig
+from execution.jobs import in_order
 from pretrain.config import (
     AccuracyConfig,
     PretrainConfig,
@@ -26,7 +27,6 @@ from profiles.load import FOLDER, load_profile
 from profiles.plain_yaml import plain_values
 from profiles.schema import Profile
 from robustness.config import HardImagesConfig, RobustnessConfig
-from slurm.jobs import in_order
 from tests.declared import TABLES
 from tests.fuzzing import fuzz
 from transfer.detection.config import DetectionConfig

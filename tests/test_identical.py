@@ -11,10 +11,10 @@ import pytest
 
 from core.errors import InputError
 from core.instructions import lacking, variables_of
+from execution.environment import REPOSITORY
+from execution.jobs import in_order
 from results import identical
 from results.identical import comparison, ship_models, shipped_digests
-from slurm.environment import REPOSITORY
-from slurm.jobs import in_order
 from tests.test_records import planned_of, write_part
 
 TRAINED = {"model_sha256": "5e" * 32}

@@ -10,9 +10,9 @@ import pytest
 from core.declarations import Stage
 from core.errors import InputError
 from core.instructions import VARIABLES, held_to, lacking, require, require_processor, variables_of
-from slurm.environment import REPOSITORY
-from slurm.jobs import Job
-from slurm.local import LocalExecutor
+from execution.environment import REPOSITORY
+from execution.jobs import Job
+from execution.local import LocalExecutor
 from tests.test_executor import Events
 
 has_avx2 = pytest.mark.skipif(bool(lacking("avx2")), reason="the processor has no AVX2")

@@ -18,10 +18,10 @@ from core import cores
 from core.cores import usable_cores
 from core.ending import ended
 from core.errors import sentence_about
+from execution.plan import write_plan
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from slurm.allocations import KEPT, outside_allocations
-from slurm.plan import write_plan
 from tests.machine import (
     REPOSITORY,
     RESULTS,
@@ -289,7 +289,7 @@ def test_terminals_of_every_kind(variables):
     """What is said of a job shows on each of them."""
     program = """
 from core.ending import ended
-from slurm.display import TerminalDisplay
+from execution.display import TerminalDisplay
 from tests.test_executor import toy
 def command():
     job = toy("job")

@@ -11,9 +11,9 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from core.errors import InputError
+from execution.task import Task
 from profiles.expand import jobs_of
 from profiles.load import load_profile
-from slurm.task import Task
 from tests.commands import REPOSITORY, run_all
 
 EXAMPLE = REPOSITORY / "examples/linear_probe.py"

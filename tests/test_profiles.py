@@ -4,10 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from core.errors import InputError
+from execution.jobs import Job, in_order
 from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile
 from run_all import main
-from slurm.jobs import Job, in_order
 
 SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from commands.plan import print_plan
 from commands.selection import Selection
 from core.errors import InputError
+from execution.jobs import in_order
+from execution.plan import write_plan
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from results import schema
@@ -28,8 +30,6 @@ from results.schema import Metric
 from results.seal import sealed
 from results.trail import trace
 from results.writing import write_tables
-from slurm.jobs import in_order
-from slurm.plan import write_plan
 from tests.declared import DATA, TABLES
 from tests.declared import PLANNED as PLANNED_TABLES
 from tests.test_tables import a_record, write_job, write_runs

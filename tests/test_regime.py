@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.regime import Part, Study, falls, main, sampling_of_a_difference
 from core.errors import InputError
+from execution.environment import REPOSITORY
 from results.plan import PLAN_FILE, read_results
 from results.schema import Metric
-from slurm.environment import REPOSITORY
 from tests.declared import PLANNED
 from tests.test_tables import write_job
 

@@ -11,9 +11,9 @@ from commands.plan_to_write import plan_to_write
 from commands.requirements import lacks_of, lost_with, on_the_cpu
 from commands.selection import Selection, selection_of
 from core.errors import InputError
+from execution.plan import write_plan
 from results.writing import write_results
 from run_all import main
-from slurm.plan import write_plan
 
 
 def given(*arguments: str) -> argparse.Namespace:

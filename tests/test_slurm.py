@@ -315,7 +315,7 @@ def test_a_machine_without_slurm(runs, monkeypatch, tmp_path):
 def test_odd_folders_and_an_allocation_around_the_command(cluster, tmp_path):
     """Checkout and runs have spaces and quotes in their paths; nothing around reaches scheduler or job."""
     checkout, runs = tmp_path / "o'check out", tmp_path / 'ru "n" $s; é'
-    for package in ("core", "results", "slurm", "tests"):
+    for package in ("core", "results", "execution", "slurm", "tests"):
         shutil.copytree(REPOSITORY / package, checkout / package)
     program = """
 import sys

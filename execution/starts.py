@@ -13,9 +13,9 @@ from pydantic import Field, ValidationError
 from core.errors import InputError
 from core.files import LOCK_FILE, write_text
 from core.interruption import Interrupted
+from execution.environment import code_version, peak_gpu_memory, peak_memory, scheduler_id
+from execution.resources import Resources
 from results.schema import Code, Cost, End, Part, Start
-from slurm.environment import code_version, peak_gpu_memory, peak_memory, scheduler_id
-from slurm.jobs import Resources
 
 STARTS_FILE = "starts.json"
 OF_A_NEW_START = re.compile(rf"{re.escape(LOCK_FILE)}|log(\.rank\d+)?\.txt")  # files that it has touched by then

@@ -14,8 +14,8 @@ from typing import Any
 from core.cores import usable_cores
 from core.files import sha256_of
 from core.instructions import CPU_FILE, held_to
+from execution.resources import Resources
 from results.schema import Arithmetic, Code, Environment, Hardware
-from slurm.jobs import Resources
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOCK_FILE = "requirements.lock"

@@ -18,10 +18,10 @@ from core.files import write_json
 from core.instructions import require_processor, variables_of
 from core.processes import deaf_to_interrupts, end_with_parent, free_port, kill_children
 from core.workspace import read_progress
+from execution.environment import REPOSITORY
+from execution.jobs import Job, standing
+from execution.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt, read_error
 from results.plan import ERROR_FILE
-from slurm.environment import REPOSITORY
-from slurm.jobs import Job, standing
-from slurm.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt, read_error
 
 SECONDS_BETWEEN_LOOKS = 0.2
 LONGEST_PLACE_OF_SOCKETS = 70  # bytes; the system allows for 107, names and a folder between take 37 of them at most
@@ -252,7 +252,7 @@ def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, job
         os.environ |= variables_of(job.instructions)
     os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     shipped = {job.stage.code.split(":")[0] for job in jobs if job.stage.sha256 is None}
-    context.set_forkserver_preload(["slurm.task", *sorted(shipped)])
+    context.set_forkserver_preload(["execution.task", *sorted(shipped)])
 
 
 def visible_gpus() -> list[str]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from core.declarations import Table
 from core.files import write_text
+from execution.jobs import Job
 from results.plan import PLAN_FILE
 from results.seal import plain, sealed
-from slurm.jobs import Job
 
 
 def write_plan(

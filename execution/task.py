@@ -20,13 +20,13 @@ from core.instructions import require
 from core.interruption import Interrupted
 from core.user_code import UserCodeError, load, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
+from execution.environment import arithmetic, environment, hardware
+from execution.jobs import Job
+from execution.starts import Attempt, attempt, keep_sign_of_life
 from results.plan import ERROR_FILE
 from results.provenance import identities
 from results.records import RECORD_FILE, write_record
 from results.schema import SCHEMA_VERSION, Record, first_fault
-from slurm.environment import arithmetic, environment, hardware
-from slurm.jobs import Job
-from slurm.starts import Attempt, attempt, keep_sign_of_life
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"

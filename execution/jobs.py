@@ -8,58 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
-
-from core.config import Config
 from core.declarations import Source, Stage
 from core.instructions import Instructions
+from execution.resources import Resources
 from results.records import Found, find_record, read_record
 from results.schema import Record
-from slurm.config import SbatchOptions, checked
-
-HOURS_OF_A_YEAR = 8760
-
-
-class Resources(Config):
-    """What a job occupies; not part of its identity.
-
-    Attributes:
-        tasks: processes that work on the job together, one for each GPU where there are any.
-        nodes: machines that they are spread over evenly, on a cluster.
-        cpus: processor cores for each task.
-        gpus: GPUs for each task, 0 or 1.
-        memory: GiB on each node, on a cluster; None for its default.
-        cpu_will_do: whether a machine without any GPU may run the job on its CPU, where it is otherwise refused.
-        hours: expected length, for cost estimates; the time limit on a cluster, after which a training goes on anew.
-        sbatch: further options of sbatch for these jobs alone.
-    """
-
-    tasks: int = Field(default=1, gt=0, le=1 << 16)
-    nodes: int = Field(default=1, gt=0, le=1 << 16)
-    cpus: int = Field(default=1, gt=0, le=1 << 12)
-    gpus: int = Field(default=0, ge=0, le=1)
-    cpu_will_do: bool = False
-    memory: float | None = Field(default=None, gt=0, le=1 << 20)
-    hours: float = Field(default=1.0, gt=0, le=HOURS_OF_A_YEAR)
-    sbatch: SbatchOptions = Field(default_factory=dict)
-
-    _checked = field_validator("sbatch")(checked)
-
-    @model_validator(mode="after")
-    def _nodes_share_tasks(self) -> "Resources":
-        if self.tasks % self.nodes:
-            raise ValueError(f"{self.tasks} tasks cannot be spread evenly over {self.nodes} nodes")
-        return self
-
-    @property
-    def all_gpus(self) -> int:
-        """GPUs of all tasks together."""
-        return self.tasks * self.gpus
-
-    @property
-    def gpu_hours(self) -> float:
-        """The cost of the expected length."""
-        return self.all_gpus * self.hours
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from slurm.jobs import Job
-from slurm.local import Failure
+from execution.jobs import Job
+from execution.local import Failure
 
 
 class _Console(Console):
