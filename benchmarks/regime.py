@@ -27,7 +27,6 @@ IMAGENET = ("accuracy-imagenet", "top1")
 HALF = 50  # % of the wrong labels, of criterion (a)
 THREE_TIMES_CHANCE = 30  # %, of ten classes, of criterion (b)
 SHARES = ("top1", "top5", "accuracy")  # of images: each has a binomial variance
-UNTRAINED = "none"  # in place of a training set, of a backbone that had none
 UNTOLD = "cannot be told"
 
 Row = dict[str, object]
@@ -115,7 +114,7 @@ class Study:
     """
 
     def __init__(self, results: Results) -> None:
-        sets = sorted({job.tags["set"] for job in results.jobs if job.figure} - {UNTRAINED})
+        sets = sorted({job.tags["set"] for job in results.jobs if job.figure} - {NO_SET})
         if len(sets) > 1:
             raise InputError(
                 f"The plan has figures of several training sets ({', '.join(sets)}), expected one: run the study with "

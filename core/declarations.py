@@ -204,11 +204,11 @@ class Table:
     sections: tuple[str, ...] = ()
 
 
-def _accept(section: Any, profile: Any) -> None:
+def _no_check(section: Any, profile: Any) -> None:
     pass
 
 
-def _nowhere(section: Any) -> Sequence[int]:
+def _no_seeds(section: Any) -> Sequence[int]:
     return ()
 
 
@@ -226,7 +226,7 @@ class Evaluation:
         tables: what its figures stand in; a table that several evaluations name has the columns of all.
         is_required: whether every profile has the section.
         check: from the section and the profile; raises ValueError where they do not fit.
-        untrained_seeds: from the section to the seeds of backbones that it evaluates as they are initialised.
+        untrained_seeds: from the section to the seeds of the untrained backbones that it evaluates.
     """
 
     id: str
@@ -236,8 +236,8 @@ class Evaluation:
     key: str = ""
     tables: tuple[Table, ...] = ()
     is_required: bool = False
-    check: Callable[[Any, Any], None] = _accept
-    untrained_seeds: Callable[[Any], Sequence[int]] = _nowhere
+    check: Callable[[Any, Any], None] = _no_check
+    untrained_seeds: Callable[[Any], Sequence[int]] = _no_seeds
 
     def can_evaluate(self, run: Run) -> bool:
         """Whether the run has what is needed."""

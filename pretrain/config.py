@@ -185,7 +185,7 @@ class PretrainConfig(TrainingConfig, TrainingSetConfig):
 
 
 class UntrainedConfig(Config):
-    """A backbone that is initialised from a seed and never trained."""
+    """An untrained backbone, initialised from a seed."""
 
     seed: Seed
     backbone: BackboneConfig

@@ -1,4 +1,4 @@
-"""The stage that exports a backbone as it is initialised: what transfer is worth without any pretraining."""
+"""The stage that exports an untrained backbone: the baseline of transfer without pretraining."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from pretrain.config import UntrainedConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.tensor_files import save_tensors
 
-CLASSES = 2  # of a classifier that nobody uses
+CLASSES = 2  # of the classifier, which is not used
 
 
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:

@@ -53,7 +53,7 @@ def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, 
 
 
 def _untrained_seeds(profile: Profile) -> list[int]:
-    """Those of which some evaluation wants a backbone as it is initialised, each once."""
+    """The seeds of the untrained backbones that some evaluation asks for, each once."""
     sections = profile.evaluate.sections if profile.untrained else ()
     return list(dict.fromkeys(seed for evaluation, section in sections for seed in evaluation.untrained_seeds(section)))
 

@@ -19,7 +19,7 @@ from results.plan import NO_SET
 PRETRAINING = Stage("pretrain", "pretrain.pretraining:run")
 RELEASE = Stage("released", "pretrain.released:run")
 BUILDING = Stage("built", "pretrain.built:run")
-INITIALISATION = Stage("untrained", "pretrain.untrained:run")
+UNTRAINED = Stage("untrained", "pretrain.untrained:run")
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NO_RESOURCES = ""  # of the profile's: what any machine has
 
@@ -103,9 +103,9 @@ def _others(
 
 
 def untrained(profile: Profile, method_name: str, seed: int) -> Run:
-    """A backbone as it is initialised."""
+    """An untrained backbone."""
     config = {"seed": seed, "backbone": values(profile.pretrain.backbone)}
-    checkpoint = Work("untrained", INITIALISATION, config, world=(), resources=NO_RESOURCES)
+    checkpoint = Work("untrained", UNTRAINED, config, world=(), resources=NO_RESOURCES)
     return Run(profile, method_name, NO_SET, seed, seed, checkpoint)
 
 

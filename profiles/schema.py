@@ -97,7 +97,7 @@ class BuiltMethod(BuiltFile, OthersMethod):
 
 
 class UntrainedMethod(TableRow):
-    """Backbones as they are initialised: what an evaluation is worth without any pretraining."""
+    """Untrained backbones: the baseline of an evaluation without pretraining."""
 
     objective: Literal["untrained"]
 
@@ -198,7 +198,7 @@ class Profile(Config):
         for name in self.data.webvision:
             if name.casefold() == NO_SET:
                 raise ValueError(
-                    f"data.webvision.{name}: {NO_SET} is the name of the untrained backbones', choose another"
+                    f"data.webvision.{name}: {NO_SET} stands for the set of untrained backbones, choose another name"
                 )
         return self
 
@@ -241,7 +241,7 @@ class Profile(Config):
 
     @property
     def untrained(self) -> list[str]:
-        """The methods that are backbones as they are initialised."""
+        """The methods that are untrained backbones."""
         return [name for name, method in self.methods.items() if isinstance(method, UntrainedMethod)]
 
     @property

@@ -25,7 +25,7 @@ ERROR_FILE = "error.json"  # what a failed job leaves in its folder, {"kind": ..
 OF_A_FIGURE = ("method", "set", "evaluation", "seed")  # tags that every job of a figure has
 NAME_OF_A_TABLE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 TRAINING_SETS = "webvision"  # the key of a profile's data that names them
-NO_SET = "none"  # the pretraining set of a backbone that was not pretrained
+NO_SET = "none"  # the pretraining set of an untrained backbone
 SEED = re.compile(r"[0-9]{1,19}")
 
 

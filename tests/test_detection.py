@@ -62,7 +62,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a job that exports a backbone as it is initialised."""
+    """The folder of a job that exports an untrained backbone."""
     folder = tmp_path_factory.mktemp("checkpoint")
     untrained.run({"seed": 0, "backbone": SMALL}, Workspace(folder))
     return folder
