@@ -18,7 +18,7 @@ from tabulate import tabulate
 
 from core.ending import ended
 from core.errors import InputError
-from results.plan import PlannedJob, Results, read_results
+from results.plan import NO_SET, PlannedJob, Results, read_results
 from results.schema import Metric, Record
 from results.statistics import Summary, summarise
 
