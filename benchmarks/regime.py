@@ -16,8 +16,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from core.ending import ended
 from core.errors import InputError
+from core.exit_status import exit_status_of
 from results.plan import NO_SET, PlannedJob, Results, read_results
 from results.schema import Metric, Record
 from results.statistics import Summary, summarise
@@ -416,4 +416,4 @@ def _spread(values: Sequence[float]) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: main(sys.argv[1:])))
+    sys.exit(exit_status_of(lambda: main(sys.argv[1:])))

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from core.distributed import local_device
-from core.ending import ended
 from core.errors import InputError
+from core.exit_status import exit_status_of
 from core.files import write_json
 from pretrain.backbone import memory_format
 from pretrain.config import PretrainConfig
@@ -34,7 +34,7 @@ WARM_UP = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write ``throughput.json`` into the folder of the runs; gives the exit status."""
-    return ended(lambda: _main(arguments))
+    return exit_status_of(lambda: _main(arguments))
 
 
 def _main(arguments: Sequence[str] | None) -> int:

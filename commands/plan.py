@@ -6,7 +6,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from commands.selection import Selection
-from execution.jobs import Job, standing
+from execution.jobs import Job, jobs_by_state
 from profiles.cost import MEASURED_FILE, by_kind, gpu_hours, read_measured
 from profiles.schema import Profile
 
@@ -15,7 +15,7 @@ def print_plan(selection: Selection) -> None:
     """Touches nothing."""
     jobs, runs = selection.selected, selection.runs
     hours, source = _estimate(selection.profile, jobs, runs.parent / MEASURED_FILE)
-    found = standing(jobs, runs)
+    found = jobs_by_state(jobs, runs)
     states = dict.fromkeys(found.done, "done") | {job: "held back" for job, _ in found.held_back}
     rows = [
         {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands.arguments import CommandParser, take_how_to_run
+from commands.arguments import CommandParser, add_run_options
 from core.files import exclusive_lock
 
 if TYPE_CHECKING:  # help waits for none of it
@@ -41,7 +41,7 @@ def _parser() -> CommandParser:
         "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
         "run_all.py evaluate, status, cancel, verify; each has its own --help.",
     )
-    take_how_to_run(parser)
+    add_run_options(parser)
     parser.add_argument(
         "--cluster", choices=("local", "slurm"), default="local", help="where to run (default: %(default)s)"
     )

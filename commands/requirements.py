@@ -11,10 +11,10 @@ from execution.jobs import Job
 from execution.resources import Resources
 from profiles.schema import Profile, StageResources
 
-Lacks = Mapping[str, Sequence[Job]]  # what is missing, and what can be done about it -> the jobs that need it
+Missing = Mapping[str, Sequence[Job]]  # what is missing, and what can be done about it -> the jobs that need it
 
 
-def lacks_of(jobs: Sequence[Job], profile: Profile, gpus: int | None) -> Lacks:
+def missing_requirements(jobs: Sequence[Job], profile: Profile, gpus: int | None) -> Missing:
     """Everything that is missing on this machine for some of the jobs.
 
     Args:
@@ -37,7 +37,7 @@ def lacks_of(jobs: Sequence[Job], profile: Profile, gpus: int | None) -> Lacks:
     return lacks
 
 
-def require(lacks: Lacks) -> None:
+def require(lacks: Missing) -> None:
     """Nothing may be missing.
 
     Raises:
@@ -48,7 +48,7 @@ def require(lacks: Lacks) -> None:
         raise InputError(f"{several}{'; '.join(lacks)}; or plan without what is missing, with --partial.")
 
 
-def lost_with(lacks: Lacks, jobs: Sequence[Job]) -> set[str]:
+def jobs_blocked_by(lacks: Missing, jobs: Sequence[Job]) -> set[str]:
     """Names of the jobs that cannot run: those to which something is missing, and those that need them.
 
     Args:

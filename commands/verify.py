@@ -10,7 +10,7 @@ from core.cores import usable_cores
 from core.errors import InputError
 from core.files import exclusive_lock
 from core.workspace import VERIFICATION_FOLDER
-from data.declaration import World
+from data.declaration import DataLocation
 from data.verification.inspection import DataSet
 from data.verification.report import Verifier
 from profiles.expand import HARD_IMAGES, MINIATURE, jobs_of
@@ -84,7 +84,7 @@ def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
 def _data_sets_in(profile: Profile, root: Path, chosen: Path | None) -> list[DataSet]:
     """Those of one world; relative folders lie in ``root``, that of ImageNet-A in ``chosen``, None if not there yet."""
     sections, counts = dict(profile.data), dict(profile.data.counts)
-    return World(sections, counts, root, chosen, profile.imagenet_classes).data_sets(DATA_SETS)
+    return DataLocation(sections, counts, root, chosen, profile.imagenet_classes).data_sets(DATA_SETS)
 
 
 class _Bars:

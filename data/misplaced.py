@@ -12,8 +12,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from data.images import require_folder
+from data.listing import files_in, listing
 from data.paths import shown
-from data.strangers import files_in, listing
 
 SYNSET = "n????????"
 LEVELS_UP, LEVELS_DOWN = 2, 4

@@ -12,7 +12,7 @@ from data.config import DrawnSubset
 from data.images import ImageTable
 
 
-def of_classes(images: ImageTable, labels: Sequence[int]) -> ImageTable:
+def select_classes(images: ImageTable, labels: Sequence[int]) -> ImageTable:
     """The images of some classes: that of ``labels[i]`` becomes class i. The table has all of its data set's.
 
     Raises:

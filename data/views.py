@@ -73,7 +73,7 @@ def strong_view(config: TrainingViews) -> View:
     def view(width: int, height: int, rng: np.random.Generator) -> Piece:
         box = draw_crop(width, height, config.crop_scale, rng)
         grayscale = [_gray] if rng.random() < config.grayscale else []
-        changes = in_turn([*grayscale, jitter(config.jitter, rng), _drawn_flip(rng)])
+        changes = compose([*grayscale, jitter(config.jitter, rng), _drawn_flip(rng)])
         return _resized_crop(width, box, config.size, changes)
 
     return view
@@ -146,10 +146,10 @@ def jitter(strength: float, rng: np.random.Generator) -> Change:
     """
     brightness, contrast, saturation = rng.uniform(1 - strength, 1 + strength, 3)
     changes = colour_changes(brightness, contrast, saturation, turn=rng.uniform(-strength, strength))
-    return in_turn([changes[number] for number in rng.permutation(4)])
+    return compose([changes[number] for number in rng.permutation(4)])
 
 
-def in_turn(changes: Sequence[Change]) -> Change:
+def compose(changes: Sequence[Change]) -> Change:
     """One after the other, as one."""
 
     def change(colours: np.ndarray) -> np.ndarray:
@@ -191,7 +191,7 @@ def resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _drawn_flip(rng: np.random.Generator) -> Change:
-    return partial(cv2.flip, flipCode=1) if rng.random() < 0.5 else in_turn([])
+    return partial(cv2.flip, flipCode=1) if rng.random() < 0.5 else compose([])
 
 
 def _gray(colours: np.ndarray) -> np.ndarray:

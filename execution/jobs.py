@@ -81,7 +81,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobsByState:
     """Where jobs stand, each in one of three ways.
 
     Attributes:
@@ -95,7 +95,7 @@ class Standing:
     held_back: Sequence[tuple[Job, str]]
 
 
-def standing(jobs: Iterable[Job], runs: Path) -> Standing:
+def jobs_by_state(jobs: Iterable[Job], runs: Path) -> JobsByState:
     """Where the jobs stand; they are topologically sorted, needs first."""
     done: list[Job] = []
     to_do: list[Job] = []
@@ -113,10 +113,10 @@ def standing(jobs: Iterable[Job], runs: Path) -> Standing:
             names.add(job.name)
         else:
             to_do.append(job)
-    return Standing(done, to_do, held_back)
+    return JobsByState(done, to_do, held_back)
 
 
-def in_order(jobs: Iterable[Job]) -> list[Job]:
+def topologically_sorted(jobs: Iterable[Job]) -> list[Job]:
     """The jobs and everything they need, each once (by name), what is needed first."""
     ordered: dict[str, Job] = {}
 

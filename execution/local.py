@@ -16,10 +16,10 @@ from typing import Protocol
 from core.errors import InputError
 from core.files import write_json
 from core.instructions import require_processor, variables_of
-from core.processes import deaf_to_interrupts, end_with_parent, free_port, kill_children
+from core.processes import end_with_parent, free_port, ignoring_interrupts, kill_children
 from core.workspace import read_progress
 from execution.environment import REPOSITORY
-from execution.jobs import Job, standing
+from execution.jobs import Job, jobs_by_state
 from execution.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt, read_error
 from results.plan import ERROR_FILE
 
@@ -97,7 +97,7 @@ class LocalExecutor:
                 or the one for the jobs a name that is no text.
         """
         _require_text(self.runs)
-        found = standing(jobs, self.runs)
+        found = jobs_by_state(jobs, self.runs)
         self._waiting, self._done = list(found.to_do), {job.name for job in found.done}
         self._failures = {job.name: Failure(job, reason, None, True) for job, reason in found.held_back}
         for job in self._waiting:
@@ -173,7 +173,7 @@ class _Running:
             for rank in range(tasks)
         ]
         try:
-            with deaf_to_interrupts():
+            with ignoring_interrupts():
                 for process in processes:
                     process.start()
         except (ConnectionError, EOFError):

@@ -47,7 +47,7 @@ class Attempt:
         before = _read(folder)
         for start in before.starts:
             if start.end is None:
-                _end(start, "killed", max(_last_sign_of_life(folder) - _seconds(start.began), 0), resources.all_gpus)
+                _end(start, "killed", max(_last_activity(folder) - _seconds(start.began), 0), resources.all_gpus)
         code = code_version()
         self.code = before.code if code in before.code else [*before.code, code]
         self._now = Start(began=datetime.now(UTC).isoformat(), scheduler_id=scheduler_id(), code=self.code.index(code))
@@ -100,10 +100,10 @@ def attempt(folder: Path, resources: Resources) -> Iterator[Attempt]:
         raise
 
 
-def keep_sign_of_life(folder: Path) -> None:
+def keep_last_activity(folder: Path) -> None:
     """Before files of the last start are removed: note how long it lived."""
     if (folder / STARTS_FILE).exists():
-        alive = _last_sign_of_life(folder)
+        alive = _last_activity(folder)
         os.utime(folder / STARTS_FILE, (alive, alive))
 
 
@@ -128,7 +128,7 @@ def _seconds(began: str) -> float:
     return datetime.fromisoformat(began).timestamp()
 
 
-def _last_sign_of_life(folder: Path) -> float:
+def _last_activity(folder: Path) -> float:
     """When a process last wrote what it computed, or its progress, into the job's folder; in seconds since 1970."""
     files = (path for path in folder.rglob("*") if path.is_file() and not OF_A_NEW_START.fullmatch(path.name))
     return max(path.stat().st_mtime for path in files)

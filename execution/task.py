@@ -22,7 +22,7 @@ from core.user_code import UserCodeError, load, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from execution.environment import arithmetic, environment, hardware
 from execution.jobs import Job
-from execution.starts import Attempt, attempt, keep_sign_of_life
+from execution.starts import Attempt, attempt, keep_last_activity
 from results.plan import ERROR_FILE
 from results.provenance import identities
 from results.records import RECORD_FILE, write_record
@@ -229,7 +229,7 @@ def read_error(folder: Path) -> dict[str, str]:
 
 def forget_last_attempt(folder: Path) -> None:
     """Before a job is started anew: what it reported when it ran before."""
-    keep_sign_of_life(folder)
+    keep_last_activity(folder)
     for name in (PROGRESS_FILE, ERROR_FILE):
         (folder / name).unlink(missing_ok=True)
 

@@ -55,7 +55,7 @@ class Backbone(nn.Module):
         self.convention = OURS
         self.translation: nn.Module = nn.Identity()
 
-    def follow(self, convention: Convention) -> None:
+    def use_convention(self, convention: Convention) -> None:
         """From here on, show the trunk its images as it was trained to take them; images are still given our way."""
         self.convention = convention
         self.translation = Translation(convention)

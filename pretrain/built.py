@@ -13,7 +13,7 @@ from torch import nn
 
 from core.errors import InputError
 from core.files import sha256_of, write_json
-from core.user_code import called, load, mistake
+from core.user_code import call_user_code, error_in, load
 from core.workspace import Workspace
 from pretrain.config import Built, BuiltConfig
 from pretrain.conventions import ZERO_TO_ONE
@@ -64,7 +64,7 @@ class BuiltModel(nn.Module):
         found = getattr(self.module, name)(self.translation(images).clamp(0, 1))
         if not isinstance(found, torch.Tensor) or found.ndim != 2 or len(found) != len(images):
             kind = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-            raise mistake(self.build, f"{name} gives {kind} for {len(images)} images, expected a row for each")
+            raise error_in(self.build, f"{name} gives {kind} for {len(images)} images, expected a row for each")
         return found.float()
 
 
@@ -131,9 +131,9 @@ def module_of(reference: str, path: Path) -> BuiltModel:
     build = load(reference).value
     if not callable(build):
         raise InputError(f"{reference} is a {type(build).__name__}, expected a function of a path: name one.")
-    module = called(build, path)
+    module = call_user_code(build, path)
     if not isinstance(module, nn.Module) or not callable(getattr(module, "features", None)):
-        raise mistake(build, f"it gives a {type(module).__name__}, expected a torch.nn.Module with a method features")
+        raise error_in(build, f"it gives a {type(module).__name__}, expected a torch.nn.Module with a method features")
     return BuiltModel(module, build).eval()
 
 
@@ -145,8 +145,8 @@ def size_of(model: BuiltModel, side: int) -> Size:
     """
     blank = torch.zeros(1, 3, side, side)
     with torch.inference_mode():
-        features = called(model.features, blank).shape[1]
-        return Size(features, called(model, blank).shape[1] if model.has_logits else None)
+        features = call_user_code(model.features, blank).shape[1]
+        return Size(features, call_user_code(model, blank).shape[1] if model.has_logits else None)
 
 
 def require_digests(built: Built | BuiltConfig) -> None:

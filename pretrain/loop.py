@@ -19,7 +19,7 @@ from pretrain.config import TrainingConfig
 from pretrain.curves import Curves
 from pretrain.divergence import LossWatch, require_finite_state
 from pretrain.objective import Batch, Objective, Outcome, require_outcome
-from pretrain.resumption import MISFITS, newest_whole, of_another_version
+from pretrain.resumption import LOADING_ERRORS, incompatible_state, newest_whole
 from pretrain.sources import Source
 from pretrain.tensor_files import save_tensors
 
@@ -102,8 +102,8 @@ class TrainingState:
             if "curves" in saved:  # earlier versions kept none
                 self.curves.restore(saved["curves"])
             self.step = saved["step"]
-        except MISFITS as error:
-            raise of_another_version(path, error) from None
+        except LOADING_ERRORS as error:
+            raise incompatible_state(path, error) from None
 
 
 def train(

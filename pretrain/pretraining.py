@@ -9,7 +9,7 @@ from torch import nn
 
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
-from core.user_code import mistake, require_takes
+from core.user_code import error_in, require_arguments
 from core.workspace import MODEL_FILE, Workspace
 from data.lists import write_list
 from data.loading import ViewedImages, permutations
@@ -64,15 +64,15 @@ def build_method(config: PretrainConfig, images: int) -> nn.Module:
     torch.manual_seed(config.seed)
     setting = Setting(config.backbone, config.classes, images, config.seed, config.arithmetic.precision)
     method = config.method
-    require_takes(type(method).build, method, setting)
+    require_arguments(type(method).build, method, setting)
     built = method.build(setting)
     if not isinstance(built, nn.Module) or not isinstance(getattr(built, "encoder", None), Backbone):
-        raise mistake(
+        raise error_in(
             type(method).build,
             "what it builds is no module with an encoder, expected one of setting.classifier() or "
             "setting.projecting_encoder() under that name",
         )
-    require_takes(type(built).forward, built, "batch")
+    require_arguments(type(built).forward, built, "batch")
     return built
 
 
@@ -88,5 +88,5 @@ def views_of(config: PretrainConfig) -> list[View]:
     named = config.method.views
     if not named or not set(named) <= VIEWS.keys():
         declared = getattr_static(type(config.method), "views")
-        raise mistake(declared.fget, f"its views are {named}, expected some of {', '.join(VIEWS)}")
+        raise error_in(declared.fget, f"its views are {named}, expected some of {', '.join(VIEWS)}")
     return [VIEWS[name](config.views) for name in named]

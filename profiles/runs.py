@@ -8,7 +8,7 @@ from typing import Any
 
 from core.config import values
 from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
-from core.user_code import called, is_reference, load, mistake
+from core.user_code import call_user_code, error_in, is_reference, load
 from execution.jobs import Job
 from execution.resources import Resources
 from pretrain.config import BuiltFile, ReleasedFile
@@ -71,7 +71,7 @@ def released(profile: Profile, method_name: str, world: World) -> Run:
     config = release.model_dump(mode="json", include=set(ReleasedFile.model_fields))
     # The content identifies a file where its digest is known; then it may lie anywhere.
     options = {"file": config.pop("file")} if release.sha256 else {}
-    return _others(profile, method_name, release, Work("released", RELEASE, config, options), world)
+    return _external(profile, method_name, release, Work("released", RELEASE, config, options), world)
 
 
 def built(profile: Profile, method_name: str, world: World) -> Run:
@@ -79,11 +79,11 @@ def built(profile: Profile, method_name: str, world: World) -> Run:
     method = profile.built[method_name]
     config = method.model_dump(mode="json", include=set(BuiltFile.model_fields))
     config |= {"model_sha256": load(method.model).sha256, "crop": profile.evaluate.accuracy.view.crop}
-    run = _others(profile, method_name, method, Work("built", BUILDING, config), world)
+    run = _external(profile, method_name, method, Work("built", BUILDING, config), world)
     return replace(run, can_be_trained=False)
 
 
-def _others(
+def _external(
     profile: Profile, method_name: str, method: ReleasedMethod | BuiltMethod, checkpoint: Work, world: World
 ) -> Run:
     """A run whatever the training sets and seeds; its draws are those of the first seed."""
@@ -134,10 +134,10 @@ def jobs_of_run(run: Run, evaluations: Iterable[Evaluation], world: World) -> li
 
 
 def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
-    found = called(lambda: list(evaluation.work(section, run)))
+    found = call_user_code(lambda: list(evaluation.work(section, run)))
     for place, it in enumerate(found):
         if fault := _fault_of(it, [run.checkpoint, *found[:place]]):
-            raise mistake(evaluation.work, fault)
+            raise error_in(evaluation.work, fault)
     return found
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, create_model, model_validator
 
-from core.choices import Chosen
 from core.config import (
     Config,
     Distinct,
@@ -16,6 +15,7 @@ from core.config import (
     Seed,
 )
 from core.declarations import Evaluation, Table, columns_of, tables_of
+from core.discriminated_union import DiscriminatedUnion
 from core.instructions import Instructions
 from data.config import TrainingViews
 from data.miniature.classes import IMAGENET_CLASSES
@@ -35,7 +35,7 @@ from pretrain.methods.registry import BY_OBJECTIVE, own_method
 from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
-from results.claimed import Claims
+from results.claims_section import Claims
 from results.plan import NO_SET, check_tables
 from results.published import TABLES_OF
 from robustness.spec import ReferenceModel
@@ -74,7 +74,7 @@ def _title(text: str) -> str:
     return text
 
 
-class OthersMethod(TableRow):
+class ExternalMethod(TableRow):
     """A checkpoint that somebody else has trained, evaluated beside ours.
 
     Attributes:
@@ -84,13 +84,13 @@ class OthersMethod(TableRow):
     pretrained_on: Annotated[str, AfterValidator(_title)]
 
 
-class ReleasedMethod(ReleasedFile, OthersMethod):
+class ReleasedMethod(ReleasedFile, ExternalMethod):
     """One whose tensors lie in a file of a known layout."""
 
     objective: Literal["released"]
 
 
-class BuiltMethod(BuiltFile, OthersMethod):
+class BuiltMethod(BuiltFile, ExternalMethod):
     """One that a function in a user's file builds; it is not trained on."""
 
     objective: Literal["built"]
@@ -109,7 +109,7 @@ CHECKPOINTS = {  # that are not pretrained here
 }
 ProfileMethod = Annotated[
     Method | ReleasedMethod | BuiltMethod | UntrainedMethod,
-    Chosen("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method),
+    DiscriminatedUnion("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method),
 ]
 
 

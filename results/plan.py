@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from core.declarations import Column, Table, columns_of
 from core.errors import InputError
-from results.claimed import Claims
+from results.claims_section import Claims
 from results.published import TABLES_OF
 from results.records import RECORD_FILE, UnusableRecordError, parse_record, read_content
 from results.schema import Metric, Record, first_fault, in_a_sentence
@@ -88,7 +88,7 @@ class Plan(BaseModel):
         return values
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> "Plan":
+    def _is_consistent(self) -> "Plan":
         _check_profile(self.profile)
         check_tables(self.tables)
         _check_claims(self.profile, self.tables)

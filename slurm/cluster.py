@@ -13,7 +13,7 @@ import submitit
 from core.errors import InputError
 from core.instructions import variables_of
 from execution.environment import REPOSITORY
-from execution.jobs import Job, standing
+from execution.jobs import Job, jobs_by_state
 from execution.resources import Resources
 from execution.task import Task, forget_last_attempt
 from slurm.allocations import options_of_sbatch, outside_allocations
@@ -55,7 +55,7 @@ class SlurmExecutor:
         """
         _require_plain(self.runs)
         queued = queued_jobs(read_queue(), self.runs)  # before the records: what ends in between counts as done
-        open_jobs = standing(jobs, self.runs).to_do
+        open_jobs = jobs_by_state(jobs, self.runs).to_do
         ids = _lasting(open_jobs, queued)
         cancel(queued[job.identity].id for job in open_jobs if job.identity in queued and job.name not in ids)
         to_submit = [job for job in open_jobs if job.name not in ids]

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.files import is_held
 from core.workspace import read_progress
-from execution.jobs import Job, standing
+from execution.jobs import Job, jobs_by_state
 from execution.task import LOG_FILE, read_error
 from slurm.queue import Entry, ended_states
 from slurm.submissions import FOLDER, last_ids
@@ -60,7 +60,7 @@ def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) ->
         queued: jobs in the scheduler's queue by identity, read before this call; empty where there is no scheduler.
     """
     ids = last_ids(runs)
-    found = standing(jobs, runs)
+    found = jobs_by_state(jobs, runs)
     done = {job.name for job in found.done}
     held_back = dict(found.held_back)
     open_jobs = [job for job in jobs if job.name not in done]

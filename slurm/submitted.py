@@ -29,7 +29,7 @@ class SubmittedTask:
     def __call__(self) -> None:
         """Run, and end with the task's exit status, on which the jobs that need this one depend."""
         queue_again = signal.getsignal(REQUEUE)
-        interruption.note([REQUEUE, signal.SIGTERM])
+        interruption.install_handlers([REQUEUE, signal.SIGTERM])
         place = submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
         if place.rank == 0 and "SLURM_RESTART_COUNT" in os.environ:
             forget_last_attempt(self.task.folder)

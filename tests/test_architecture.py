@@ -41,7 +41,7 @@ LIGHT = (
     "slurm.watching",
     "profiles.expand",
     "profiles.load",
-    "profiles.of_checkpoint",
+    "profiles.checkpoint_profile",
     "results.writing",
     "execution.local",
     "execution.task",

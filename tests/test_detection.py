@@ -245,12 +245,12 @@ def test_asked_to_stop_it_goes_on_where_it_was(finished, tmp_path, miniature, ch
 
     before = signal.getsignal(signal.SIGUSR2)
     place = workspace(tmp_path / "job", miniature, checkpoint)
-    interruption.note([signal.SIGUSR2])
+    interruption.install_handlers([signal.SIGUSR2])
     rarely = configuration(runtime={"workers": 0, "checkpoint_every": 100, "log_every": 2})
     with pytest.raises(interruption.Interrupted):
         detection.run(rarely, Asks(place.folder, place.inputs))
     signal.signal(signal.SIGUSR2, before)
-    interruption.note([])
+    interruption.install_handlers([])
     assert [path.name for path in (place.folder / "training").glob("iter_*.pth")] == ["iter_2.pth"]
     undisturbed, metrics = finished
     assert detection.run(rarely, place) == metrics

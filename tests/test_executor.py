@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.files import PART, sha256_of
 from execution import environment
 from execution.environment import REPOSITORY
-from execution.jobs import Job, in_order
+from execution.jobs import Job, topologically_sorted
 from execution.local import Failure, LocalExecutor
 from execution.resources import Resources
 from results.records import UnusableRecordError
@@ -55,7 +55,7 @@ def toy(name: str, stage: str = "add", number=1, needs=(), **resources) -> Job:
 
 def run(jobs: list[Job], runs: Path, parallel: int = 2) -> tuple[list[Failure], list[tuple[str, str]]]:
     events = Events()
-    return LocalExecutor(runs, parallel, events).run(in_order(jobs)), events.ended
+    return LocalExecutor(runs, parallel, events).run(topologically_sorted(jobs)), events.ended
 
 
 def calls(job: Job, runs: Path) -> int:
@@ -230,7 +230,7 @@ def test_a_spoilt_record_is_kept_and_holds_back_what_needs_it(tmp_path, change):
     assert "restore it from a backup, or remove it and give the command" in failures[0].reason
     assert failures[1].reason == "needs first, which is held back"
     assert path.read_text() == spoilt
-    states = {state.job.name: state.state for state in read_states(in_order([third]), tmp_path, {})}
+    states = {state.job.name: state.state for state in read_states(topologically_sorted([third]), tmp_path, {})}
     assert states == dict.fromkeys(("first", "second", "third"), State.HELD_BACK)
     with pytest.raises(UnusableRecordError):
         first.record(tmp_path)

@@ -18,8 +18,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ending import ended
 from core.errors import InputError
+from core.exit_status import exit_status_of
 from core.files import exclusive_lock, is_held, written_atomically
 from tests.commands import REPOSITORY, environment
 from tests.fuzzing import fuzz
@@ -175,7 +175,7 @@ def command_ends(
 
     stdout, stderr = (Stream(encoding, room, number) for encoding, room in zip(encodings, rooms, strict=True))
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(stdout), redirect_stderr(stderr):
-        status = ended(command, [Path(folder)])
+        status = exit_status_of(command, [Path(folder)])
         reports = list(Path(folder).iterdir())
     for stream in (stdout, stderr):
         stream.bytes.room = None  # so that it may be closed

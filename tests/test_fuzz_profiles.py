@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.config import Config
 from core.errors import InputError
 from data.miniature.config import MiniatureConfig
-from execution.jobs import in_order
+from execution.jobs import topologically_sorted
 from pretrain.config import (
     AccuracyConfig,
     PretrainConfig,
@@ -137,7 +137,7 @@ def numbers_in(values: Any) -> list[float]:
 def check(profile: Profile) -> None:
     """The plan expands, and nothing in it would surprise a job."""
     jobs = jobs_of(profile)
-    assert in_order(jobs) == jobs
+    assert topologically_sorted(jobs) == jobs
     assert len({job.name.casefold() for job in jobs}) == len({job.identity for job in jobs}) == len(jobs)
     for job in jobs:
         configuration = json.loads(json.dumps(job.configuration, allow_nan=False))

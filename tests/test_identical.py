@@ -12,9 +12,9 @@ import pytest
 from core.errors import InputError
 from core.instructions import lacking, variables_of
 from execution.environment import REPOSITORY
-from execution.jobs import in_order
+from execution.jobs import topologically_sorted
 from results import identical
-from results.identical import comparison, ship_models, shipped_digests
+from results.shipped_models import comparison, ship_models, shipped_digests
 from tests.test_records import planned_of, write_part
 
 TRAINED = {"model_sha256": "5e" * 32}
@@ -69,7 +69,7 @@ def test_only_a_whole_run_of_committed_code_ships_the_digests_of_its_models(tmp_
     jobs = planned_of("mini")[:3]
     with pytest.raises(InputError, match="only a whole run is shipped"):
         ship_models(write_part(tmp_path / "part", jobs, {jobs[0].name}, "claims"))
-    whole = write_part(tmp_path / "whole", jobs, {job.name for job in in_order(jobs)}, "claims")
+    whole = write_part(tmp_path / "whole", jobs, {job.name for job in topologically_sorted(jobs)}, "claims")
     name, record = next(iter(whole.records.items()))
     code = [it.model_copy(update={"differs": True}) for it in record.code]
     with pytest.raises(InputError, match="are of code that no commit names"):

@@ -9,13 +9,13 @@ import pytest
 
 from core.declarations import Stage
 from core.errors import InputError
-from core.instructions import VARIABLES, held_to, lacking, require, require_processor, variables_of
+from core.instructions import VARIABLES, held_to, missing_flags, require, require_processor, variables_of
 from execution.environment import REPOSITORY
 from execution.jobs import Job
 from execution.local import LocalExecutor
 from tests.test_executor import Events
 
-has_avx2 = pytest.mark.skipif(bool(lacking("avx2")), reason="the processor has no AVX2")
+has_avx2 = pytest.mark.skipif(bool(missing_flags("avx2")), reason="the processor has no AVX2")
 CAPABILITY = "import torch; print(torch.backends.cpu.get_cpu_capability())"
 
 
@@ -77,7 +77,7 @@ def test_a_processor_that_cannot_be_asked_is_trusted(tmp_path):
 
 
 def test_no_process_is_started_on_a_processor_without_them(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.instructions.lacking", lambda *_: ["avx2"])
+    monkeypatch.setattr("core.instructions.missing_flags", lambda *_: ["avx2"])
     forget_variables()
     job = Job("held", Stage("add", "tests.toy_stages:add"), {"number": 1}, instructions="avx2")
     with pytest.raises(InputError, match="This processor has no avx2"):

@@ -22,7 +22,7 @@ def nothing_received():
     """The signals of one test are none of another's."""
     before = signal.getsignal(signal.SIGUSR2)
     yield
-    interruption.note([])
+    interruption.install_handlers([])
     signal.signal(signal.SIGUSR2, before)
 
 
@@ -44,12 +44,12 @@ def test_a_request_is_followed_at_the_next_step_in_mid_epoch(miniature, tmp_path
     undisturbed = pretrain(miniature, tmp_path / "undisturbed")
     folder = tmp_path / "job"
     folder.mkdir()
-    interruption.note([signal.SIGUSR2])
+    interruption.install_handlers([signal.SIGUSR2])
     with pytest.raises(interruption.Interrupted):
         pretraining.run(CONFIG.model_dump(mode="json"), Asks(folder, {"data": miniature}))
     assert load_tensors(folder / loop.STATE_FILE)["step"] == Asks.at
     assert not (folder / MODEL_FILE).exists()
-    interruption.note([])
+    interruption.install_handlers([])
     pretraining.run(CONFIG.model_dump(mode="json"), Workspace(folder, {"data": miniature}))
     assert equal(load_tensors(folder / MODEL_FILE), undisturbed)
 
@@ -59,7 +59,7 @@ def leave_together(miniature, folder) -> tuple[int, str, str]:
 
     And what it says of a loss that is broken on rank 1 alone.
     """
-    interruption.note([signal.SIGUSR2])
+    interruption.install_handlers([signal.SIGUSR2])
     workspace = (Asks if os.environ["RANK"] == "1" else Workspace)(folder, {"data": miniature})
     with pytest.raises(interruption.Interrupted):
         pretraining.run(CONFIG.model_dump(mode="json"), workspace)

@@ -16,8 +16,8 @@ from PIL import Image
 
 from core import cores
 from core.cores import usable_cores
-from core.ending import ended
 from core.errors import sentence_about
+from core.exit_status import exit_status_of
 from execution.plan import write_plan
 from profiles.expand import jobs_of
 from profiles.load import load_profile
@@ -271,12 +271,12 @@ from data.images import ImageTable
 from data.paths import Paths
 from data.verification.inspection import DataSet, Inspection, Split
 from data.verification.report import Verifier
-from core.ending import ended
+from core.exit_status import exit_status_of
 folder = Path(sys.argv[1])
 table = ImageTable(folder, Paths.of([b"google/caf\\xe9.jpg", b"google/whole.jpg"]), np.array([0, 1]), 2, folder)
 split = Split("train", 2, lambda: Inspection(2, table))
 report = lambda: Verifier(folder, None, 1, lambda *_: None).verify(DataSet("set", (split,)))
-sys.exit(ended(lambda: print(report()["faults"][0]) or 1))
+sys.exit(exit_status_of(lambda: print(report()["faults"][0]) or 1))
 """
     done = run(sys.executable, "-c", program, tmp_path, LC_ALL="C", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (1, b"") and b"caf" in done.stdout
@@ -288,7 +288,7 @@ sys.exit(ended(lambda: print(report()["faults"][0]) or 1))
 def test_terminals_of_every_kind(variables):
     """What is said of a job shows on each of them."""
     program = """
-from core.ending import ended
+from core.exit_status import exit_status_of
 from execution.display import TerminalDisplay
 from tests.test_executor import toy
 def command():
@@ -298,7 +298,7 @@ def command():
         display.progress(job, 1, 2, "steps")
         display.finished(job)
     return 0
-raise SystemExit(ended(command))
+raise SystemExit(exit_status_of(command))
 """
     line = f"stty cols 0 rows 0; {quoted(sys.executable, '-c', program)}"
     done = run("script", "-qec", line, "/dev/null", **variables)
@@ -399,7 +399,7 @@ def test_too_little_memory_is_a_sentence(capsys):
     def command() -> int:
         raise MemoryError
 
-    assert ended(command) == 2
+    assert exit_status_of(command) == 2
     assert "not enough memory" in capsys.readouterr().err
 
 

@@ -56,18 +56,18 @@ def test_without_the_truth_nothing_is_said(miniature, pretrained, tmp_path):
 def test_shares_of_wrong_labels():
     """Of three wrongly labelled images one is given its wrong label and one its true one; a stranger counts nowhere."""
     given, truth, answers = np.array([0, 1, 2, 3, 4]), np.array([0, 2, 1, 0, -1]), np.array([0, 1, 1, 5, 4])
-    metrics = memorisation.of_wrong_labels(given, answers, truth)
+    metrics = memorisation.wrong_label_metrics(given, answers, truth)
     assert {name: (round(metric["value"], 6), metric["n"]) for name, metric in metrics.items()} == {
         "wrong_reproduced": (33.333333, 3),
         "wrong_seen_through": (33.333333, 3),
     }
-    assert memorisation.of_wrong_labels(given[:1], answers[:1], truth[:1]) == {}
+    assert memorisation.wrong_label_metrics(given[:1], answers[:1], truth[:1]) == {}
 
 
 def test_the_best_epoch_and_that_of_correction():
     values = WATCHED | {"schedule": WATCHED["schedule"] | {"epochs": 4}}
     values["method"] = values["method"] | {"correction_from_epoch": 3}
-    metrics = memorisation.of_epochs(
+    metrics = memorisation.epoch_metrics(
         {1: 20.0, 2: 50.0, 3: 50.0, 4: 40.0}, MemorisationConfig.model_validate(values), 10
     )
     assert {name: metric["value"] for name, metric in metrics.items()} == {

@@ -138,10 +138,10 @@ def test_targets_are_part_of_what_an_interrupted_training_goes_on_from(miniature
     for folder in (undisturbed, job):
         folder.mkdir()
     pretraining.run(config, Workspace(undisturbed, {"data": miniature}))
-    interruption.note([signal.SIGUSR2])
+    interruption.install_handlers([signal.SIGUSR2])
     with pytest.raises(interruption.Interrupted):
         pretraining.run(config, Asks(job, {"data": miniature}))
-    interruption.note([])
+    interruption.install_handlers([])
     workspace = Workspace(job, {"data": miniature})
     pretraining.run(config, workspace)
     assert workspace.provenance["objective"]["sha256"] == config["objective_sha256"]

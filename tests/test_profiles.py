@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.errors import InputError
-from execution.jobs import Job, in_order
+from execution.jobs import Job, topologically_sorted
 from profiles.expand import jobs_of
 from profiles.load import FOLDER, load_profile
 from run_all import main
@@ -16,7 +16,7 @@ SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 def test_shipped_profiles_expand(name):
     jobs = jobs_of(load_profile(name))
     assert len({job.name for job in jobs}) == len({job.identity for job in jobs}) == len(jobs)
-    assert in_order(jobs) == jobs
+    assert topologically_sorted(jobs) == jobs
 
 
 @pytest.mark.parametrize(

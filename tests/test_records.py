@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from commands.plan import print_plan
 from commands.selection import Selection
 from core.errors import InputError
-from execution.jobs import in_order
+from execution.jobs import topologically_sorted
 from execution.plan import write_plan
 from profiles.expand import jobs_of
 from profiles.load import load_profile
@@ -331,7 +331,7 @@ CLAIMS = load_profile("mini").model_dump(mode="json")["claims"]
 
 def write_part(runs: Path, chosen: list, done: set[str], compares_with: str) -> Results:
     """A plan of some jobs and what they need, and records of those that are done."""
-    jobs = in_order(chosen)
+    jobs = topologically_sorted(chosen)
     profile = {"name": "part", "compares_with": compares_with, "tolerance": 0.5, "claims": CLAIMS, "data": DATA}
     write_plan(jobs, profile, TABLES, runs)
     for job in jobs:

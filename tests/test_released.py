@@ -288,11 +288,11 @@ def test_the_same_file_gives_the_same_model(files, tmp_path):
 def test_channels_in_reverse_on_a_scale_of_255():
     caffe = Convention(mean=(103.5, 116.3, 123.7), deviation=(1.0, 1.0, 1.0), channels="BGR")
     model = Classifier(BackboneConfig(depth=10, width=8, stem="small"), classes=2)
-    model.follow(caffe)
+    model.use_convention(caffe)
     pixels = torch.randint(0, 256, (2, 5, 7, 3), dtype=torch.uint8)
     expected = pixels.permute(0, 3, 1, 2).flip(1).float() - torch.tensor(caffe.mean).view(3, 1, 1)
     torch.testing.assert_close(model.translation(normalise(pixels)), expected, rtol=1e-5, atol=1e-4)
-    model.follow(OURS)
+    model.use_convention(OURS)
     torch.testing.assert_close(model.translation(normalise(pixels)), normalise(pixels), rtol=1e-5, atol=1e-5)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from commands.arguments import CommandParser
 from commands.plan_to_write import plan_to_write
-from commands.requirements import lacks_of, lost_with, on_the_cpu
+from commands.requirements import jobs_blocked_by, missing_requirements, on_the_cpu
 from commands.selection import Selection, selection_of
 from core.errors import InputError
 from execution.plan import write_plan
@@ -26,7 +26,7 @@ def selected(*arguments: str) -> Selection:
 
 def missing(selection: Selection, gpus: int | None = None) -> set[str]:
     """Keys of what is missing."""
-    return {what.split()[0].rstrip(":") for what in lacks_of(selection.selected, selection.profile, gpus)}
+    return {what.split()[0].rstrip(":") for what in missing_requirements(selection.selected, selection.profile, gpus)}
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,10 @@ def test_a_release_on_one_data_set_needs_that_and_the_file(disk):
     selection = selected("--profile", "released", "--only", "lowshot-voc07", "--methods", "byol")
     assert missing(selection) == {"methods.byol.file", "data.voc07"}
     on_cpu = on_the_cpu(selection.selected)
-    assert lacks_of(on_cpu, selection.profile, gpus=0).keys() == lacks_of(on_cpu, selection.profile, None).keys()
+    assert (
+        missing_requirements(on_cpu, selection.profile, gpus=0).keys()
+        == missing_requirements(on_cpu, selection.profile, None).keys()
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,17 +138,17 @@ def test_a_relative_folder_is_what_the_miniature_builds(tmp_path):
 @pytest.mark.parametrize(("gpus", "advice"), [(0, ".gpus=0"), (3, ".tasks=2"), (5, ".tasks=4")])
 def test_gpus_that_are_missing_come_with_settings_that_work(gpus, advice):
     selection = selected("--profile", "paper", "--only", "pretrain")
-    (what,) = (what for what in lacks_of(selection.selected, selection.profile, gpus) if "GPUs" in what)
+    (what,) = (what for what in missing_requirements(selection.selected, selection.profile, gpus) if "GPUs" in what)
     assert f"asks for 8 GPUs, this machine has {gpus}" in what and f"--set resources.pretrain{advice}" in what
     settings = [part for part in what.rstrip(")").split() if part.startswith("resources.") and "=" in part]
     again = selected("--profile", "paper", "--only", "pretrain", *(it for one in settings for it in ("--set", one)))
-    assert not any("GPUs" in what for what in lacks_of(again.selected, again.profile, gpus))
+    assert not any("GPUs" in what for what in missing_requirements(again.selected, again.profile, gpus))
 
 
 def test_tasks_on_several_nodes_come_down_to_one():
     nodes = ("--set", "resources.pretrain={tasks: 16, nodes: 2, gpus: 1}")
     selection = selected("--profile", "paper", "--only", "pretrain", *nodes)
-    (what,) = (what for what in lacks_of(selection.selected, selection.profile, 3) if "GPUs" in what)
+    (what,) = (what for what in missing_requirements(selection.selected, selection.profile, 3) if "GPUs" in what)
     assert "--set resources.pretrain.tasks=2 --set resources.pretrain.nodes=1" in what
 
 
@@ -159,14 +162,14 @@ def test_detection_needs_its_packages(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "mmdet" else find(name))
     selection = selected("--only", "detection")
-    (what,) = lacks_of(selection.selected, selection.profile, None)
+    (what,) = missing_requirements(selection.selected, selection.profile, None)
     assert what.startswith("the Python package mmdet is not installed")
     assert missing(selected("--only", "accuracy")) == set()
 
 
 def test_what_needs_what_is_missing_is_lost_with_it(tmp_path):
     selection = selected("--set", f"data.webvision.webvision.folder={tmp_path}/nowhere")
-    lost = lost_with(lacks_of(selection.selected, selection.profile, None), selection.selected)
+    lost = jobs_blocked_by(missing_requirements(selection.selected, selection.profile, None), selection.selected)
     left = {job.kind for job in selection.selected if job.name not in lost}
     assert left == {"miniature", "hard-images", "untrained", "detection-short"}
 

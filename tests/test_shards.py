@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from data.config import TrainingViews
+from data.listing import is_image
 from data.loading import TrainingBatches, ViewedImages, batches, permutations
 from data.sets.imagenet import reader as imagenet
 from data.sets.imagenet_variants.reader import read_variant
 from data.sets.webvision import reader as webvision
 from data.sets.webvision.reader import read_train
 from data.shards import open_shards
-from data.strangers import is_image
 from data.views import strong_view, weak_view
 from tests.tars import image_bytes, member, write_tar
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from data.images import ImageTable
+from data.listing import is_image, listing
 from data.miniature.classes import IMAGENET_CLASSES
 from data.sets.imagenet import reader as imagenet
 from data.sets.imagenet_variants.reader import read_variant
 from data.sets.voc07 import reader as voc
-from data.strangers import is_image, listing
 from tests.folders import STRANGERS, put
 
 READERS = {

@@ -114,7 +114,7 @@ def test_an_image_that_was_decoded_smaller_gives_nearly_the_same_view(photograph
     for factor in (1, 2, 4, 8):
         smaller = file.pixels(factor + 0.5)
         assert smaller.shape == (-(-801 // factor), 1200 // factor, 3)
-        piece = views._resized_crop(1200, (200, 80, 640, 480), 60, views.in_turn([]))
+        piece = views._resized_crop(1200, (200, 80, 640, 480), 60, views.compose([]))
         assert piece.reduction == 8
         whole, view = (piece.of(pixels).numpy().astype(int) for pixels in (file.pixels(), smaller))
         assert np.abs(whole - view).mean() < 1.5

@@ -70,7 +70,7 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     if sha256_of(model_file) != sha256_of(workspace.inputs["checkpoint"] / MODEL_FILE):
         raise RuntimeError("the same training came to another model: what was watched is not what is evaluated")
     workspace.provenance["clean_accuracies"] = {str(epoch): accuracies[epoch] for epoch in sorted(accuracies)}
-    return of_epochs(accuracies, config, len(validation)) | of_wrong_labels(images.labels, answers, truth)
+    return epoch_metrics(accuracies, config, len(validation)) | wrong_label_metrics(images.labels, answers, truth)
 
 
 def _watching(
@@ -111,7 +111,7 @@ def _answers(
     return logits.argmax(dim=1).cpu().numpy()
 
 
-def of_epochs(accuracies: Accuracies, config: MemorisationConfig, n: int) -> dict[str, dict[str, Any]]:
+def epoch_metrics(accuracies: Accuracies, config: MemorisationConfig, n: int) -> dict[str, dict[str, Any]]:
     """Metrics of the last and the best epoch, and of the moment before correction; ``n`` images are behind each."""
     best = max(sorted(accuracies), key=lambda epoch: accuracies[epoch])
     values = {"clean_top1": accuracies[config.schedule.epochs], "best_clean_top1": accuracies[best]}
@@ -122,7 +122,7 @@ def of_epochs(accuracies: Accuracies, config: MemorisationConfig, n: int) -> dic
     return metrics | {"best_epoch": {"value": best, "unit": "epochs", "n": len(accuracies)}}
 
 
-def of_wrong_labels(given: np.ndarray, answers: np.ndarray, truth: np.ndarray) -> dict[str, dict[str, Any]]:
+def wrong_label_metrics(given: np.ndarray, answers: np.ndarray, truth: np.ndarray) -> dict[str, dict[str, Any]]:
     """Of the wrongly labelled images of a class, shares by what the classifier answers; nothing where there are none.
 
     Args:

@@ -19,9 +19,9 @@ from results.outcome import Outcome
 from results.plan import NO_SET, Results
 from results.report import pictures
 from results.report.images import exhibited
-from results.report.leftovers import EPOCHS, Reliability, read_leftover
 from results.report.pictures import Picture
 from results.report.runs import absences, anchor, costs, duration, grouped, ranges, trails
+from results.report.stage_outputs import EPOCHS, Reliability, read_stage_output
 from results.schema import first_fault
 from results.tables import NOT_CONVERGED, Figure, figures, marks
 from results.tested import Line, tested
@@ -256,7 +256,7 @@ def _curves(results: Results, runs: Path, problems: list[str]) -> dict[str, list
     for job, _ in results.done:
         if job.tags.get("evaluation") != "pretrain":
             continue
-        epochs = read_leftover(runs / job.folder / CURVES_FILE, EPOCHS, problems)
+        epochs = read_stage_output(runs / job.folder / CURVES_FILE, EPOCHS, problems)
         if epochs is not None:
             curves.setdefault(job.tags["method"], []).append(epochs)
     return curves

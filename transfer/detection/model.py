@@ -43,7 +43,7 @@ class PretrainedTrunk(BaseModule):
         self.trunk = nn.SyncBatchNorm.convert_sync_batchnorm(trunk) if norm == "SyncBN" else trunk
         self.translation: nn.Module = nn.Identity()
 
-    def follow(self, convention: Convention) -> None:
+    def use_convention(self, convention: Convention) -> None:
         """Show the trunk its images as it was trained to take them; mmdet normalises them our way."""
         self.translation = Translation(convention)
         if convention.padding == "same":
@@ -79,6 +79,6 @@ def build_detector(config: DetectionConfig, checkpoint: Path, device: torch.devi
     pretrained, trunk = checkpointed.trunk.state_dict(), detector.backbone.trunk
     trunk.load_state_dict(pretrained)
     if checkpointed.convention != OURS:
-        detector.backbone.follow(checkpointed.convention)
+        detector.backbone.use_convention(checkpointed.convention)
     assert all(torch.equal(tensor, pretrained[name]) for name, tensor in trunk.state_dict().items())
     return detector.to(device)

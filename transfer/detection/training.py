@@ -20,7 +20,7 @@ from core.seeds import generator
 from core.workspace import Workspace
 from data.sets.coco.reader import COCOSplit
 from pretrain.divergence import LossWatch, require_finite_state
-from pretrain.resumption import MISFITS, Resumed, newest_whole, of_another_version
+from pretrain.resumption import LOADING_ERRORS, Resumed, incompatible_state, newest_whole
 from transfer.detection.config import DetectionConfig
 from transfer.detection.data import training_batches
 from transfer.detection.mmdet_config import learning_rate_config, optimiser_config
@@ -43,7 +43,7 @@ def train(
         Interrupted: a process of the job was asked to stop; all leave after the same iteration, with the state written.
     """
     folder = workspace.folder / TRAINING
-    resumed = _state_to_go_on_from(folder, detector, device)
+    resumed = _state_to_resume(folder, detector, device)
     first = resumed.content["meta"]["iter"] if resumed else 0
     if rank() == 0 and not resumed:
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,7 +96,7 @@ def _across_ranks(detector: nn.Module, device: torch.device) -> nn.Module:
     return MMDistributedDataParallel(detector, device_ids=devices, broadcast_buffers=False)
 
 
-def _state_to_go_on_from(folder: Path, detector: nn.Module, device: torch.device) -> Resumed | None:
+def _state_to_resume(folder: Path, detector: nn.Module, device: torch.device) -> Resumed | None:
     """The newest of an interrupted run that is whole; mmengine's own pointer to it is an absolute path, and not used.
 
     Raises:
@@ -109,8 +109,8 @@ def _state_to_go_on_from(folder: Path, detector: nn.Module, device: torch.device
         try:
             detector.load_state_dict(resumed.content["state_dict"])
             int(resumed.content["meta"]["iter"])
-        except MISFITS as error:
-            raise of_another_version(resumed.path, error) from None
+        except LOADING_ERRORS as error:
+            raise incompatible_state(resumed.path, error) from None
     return resumed
 
 

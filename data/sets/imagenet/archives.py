@@ -9,9 +9,9 @@ from typing import Literal
 
 from core.errors import InputError
 from data.images import require_folder
+from data.listing import files_in, listing
 from data.misplaced import SYNSET, FolderStructure, quoted, require_structure
 from data.paths import shown
-from data.strangers import files_in, listing
 
 SplitName = Literal["train", "val"]
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from core.errors import InputError
 from data.images import ImageTable, require_folder
+from data.listing import files_in
 from data.misplaced import FolderStructure, require_structure
 from data.paths import Paths, shown
-from data.strangers import files_in
 
 STRUCTURE = FolderStructure("the VOC2007 devkit", "data.voc07", ("VOC2007/ImageSets/Main",))
 CLASSES = (

@@ -15,7 +15,7 @@ from data.lists import read_list, read_lists
 from data.misplaced import FolderStructure, require_structure
 from data.sets.webvision.spec import SOURCES
 from data.shards import open_shards
-from data.subsets import of_classes
+from data.subsets import select_classes
 
 
 def list_of(source: str) -> str:
@@ -46,7 +46,7 @@ def read_train(root: Path, classes: int, part: ClassPart | None = None, sources:
     on_disk = part.of if part else classes
     paths, labels = read_lists([root / list_of(source) for source in sources], on_disk)
     images = ImageTable(root, paths, labels, on_disk, root / "info", open_shards(root), REMEDY)
-    return of_classes(images, part.kept(classes)) if part else images
+    return select_classes(images, part.kept(classes)) if part else images
 
 
 def read_listed(root: Path, listed: Path, classes: int) -> ImageTable:
@@ -70,4 +70,4 @@ def read_validation(root: Path, classes: int, part: ClassPart | None = None) -> 
     on_disk, folder = part.of if part else classes, root / VALIDATION_IMAGES
     paths, labels = read_list(root / VALIDATION_LIST, on_disk)
     images = ImageTable(folder, paths, labels, on_disk, root / VALIDATION_LIST, open_shards(folder))
-    return of_classes(images, part.kept(classes)) if part else images
+    return select_classes(images, part.kept(classes)) if part else images

@@ -54,7 +54,7 @@ class WebVisionSet(Config):
         return self
 
     @model_validator(mode="after")
-    def _part_is_of_it(self) -> "WebVisionSet":
+    def _part_is_valid(self) -> "WebVisionSet":
         if self.part:
             self.part.kept(self.classes)
         return self

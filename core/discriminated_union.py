@@ -11,7 +11,7 @@ from core.user_code import is_reference
 
 
 @dataclass(frozen=True)
-class Chosen:
+class DiscriminatedUnion:
     """Metadata of such a field.
 
     Attributes:

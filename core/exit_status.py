@@ -12,13 +12,13 @@ from pathlib import Path
 from core.errors import InputError, sentence_about
 from core.user_code import UserCodeError
 
-EXIT_UNUSABLE = 2  # something given, or the place to write to, cannot be used
+EXIT_INPUT_ERROR = 2  # something given, or the place to write to, cannot be used
 EXIT_DEFECT = 70  # a defect of this program
 EXIT_INTERRUPTED = 130  # as a shell says it of SIGINT
-EXIT_NOBODY_READS = 141  # as a shell says it of SIGPIPE
+EXIT_BROKEN_PIPE = 141  # as a shell says it of SIGPIPE
 
 
-def ended(command: Callable[[], int], reports: Iterable[Path] = ()) -> int:
+def exit_status_of(command: Callable[[], int], reports: Iterable[Path] = ()) -> int:
     """Call a command and give the exit status to end with, whatever happens in it.
 
     Args:
@@ -31,7 +31,7 @@ def ended(command: Callable[[], int], reports: Iterable[Path] = ()) -> int:
         if nobody reads what it prints any more, as after ``| head``.
     """
     _open_streams()
-    _forget_impossible_sizes()
+    _drop_invalid_terminal_sizes()
     try:
         try:
             status = command()
@@ -42,26 +42,26 @@ def ended(command: Callable[[], int], reports: Iterable[Path] = ()) -> int:
     except UserCodeError as error:
         path = _traceback_file(error, reports) if error.__cause__ else None
         where = f" Its traceback lies in {path}." if path else ""
-        return _say(f"error: {error.sentence}{where}", EXIT_UNUSABLE)
+        return _print_error(f"error: {error.sentence}{where}", EXIT_INPUT_ERROR)
     except InputError as error:
-        return _say(f"error: {error.sentence}", EXIT_UNUSABLE)
+        return _print_error(f"error: {error.sentence}", EXIT_INPUT_ERROR)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one is not to disturb the end
-        return _say("interrupted: what is done stays; give the same command again to go on", EXIT_INTERRUPTED)
+        return _print_error("interrupted: what is done stays; give the same command again to go on", EXIT_INTERRUPTED)
     except MemoryError:
-        return _say(
+        return _print_error(
             "error: There is not enough memory for this command: end other processes, or use a larger machine.",
-            EXIT_UNUSABLE,
+            EXIT_INPUT_ERROR,
         )
     except Exception as error:
         if isinstance(error, OSError):
-            if error.errno in (errno.EPIPE, errno.EIO) and _nobody_reads():
-                return EXIT_NOBODY_READS
+            if error.errno in (errno.EPIPE, errno.EIO) and _is_broken_pipe():
+                return EXIT_BROKEN_PIPE
             if sentence := sentence_about(error):
-                return _say(f"error: {sentence}", EXIT_UNUSABLE)
-        return _say(f"error: {_defect(error, reports)}", EXIT_DEFECT)
+                return _print_error(f"error: {sentence}", EXIT_INPUT_ERROR)
+        return _print_error(f"error: {_defect(error, reports)}", EXIT_DEFECT)
     finally:
-        _let_go_of_output()
+        _detach_unwritable_output()
 
 
 def _open_streams() -> None:
@@ -80,7 +80,7 @@ def _open_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _forget_impossible_sizes() -> None:
+def _drop_invalid_terminal_sizes() -> None:
     """A terminal of no columns shows nothing: without such a variable, the terminal itself is asked."""
     for name in ("COLUMNS", "LINES"):
         try:
@@ -91,7 +91,7 @@ def _forget_impossible_sizes() -> None:
             del os.environ[name]
 
 
-def _say(sentence: str, status: int) -> int:
+def _print_error(sentence: str, status: int) -> int:
     """Print one line to the user; gives the status back."""
     with suppress(OSError):  # there is nobody to tell it to
         sys.stdout.flush()
@@ -100,7 +100,7 @@ def _say(sentence: str, status: int) -> int:
     return status
 
 
-def _takes(stream: object) -> bool:
+def _is_writable(stream: object) -> bool:
     """Whether a stream can be written to: what could not be written is still in it."""
     try:
         stream.flush()  # type: ignore[attr-defined]
@@ -109,7 +109,7 @@ def _takes(stream: object) -> bool:
     return True
 
 
-def _nobody_reads() -> bool:
+def _is_broken_pipe() -> bool:
     """Whether the other end of what is printed to has been closed."""
     look = select.poll()
     for stream in (sys.stdout, sys.stderr):
@@ -118,10 +118,10 @@ def _nobody_reads() -> bool:
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in look.poll(0))
 
 
-def _let_go_of_output() -> None:
+def _detach_unwritable_output() -> None:
     """Let the interpreter, which flushes once more at its end, find nothing that cannot be written."""
     for stream in (sys.stdout, sys.stderr):
-        if not _takes(stream):
+        if not _is_writable(stream):
             with suppress(OSError, ValueError), open(os.devnull, "w") as nothing:
                 os.dup2(nothing.fileno(), stream.fileno())
 

@@ -44,14 +44,14 @@ def ship_models(results: Results) -> str:
     if results.missing:
         name = results.profile["name"]
         raise InputError(f"Profile {name} lacks {results.missing[0]}, and only a whole run is shipped: run it first.")
-    if not digests_of(results):
+    if not model_digests(results):
         raise InputError(f"Profile {results.profile['name']} has trained no model: there is nothing to ship.")
-    shipped = ShippedModels(commits=commits_of(results), digests=digests_of(results))
+    shipped = ShippedModels(commits=commits_of(results), digests=model_digests(results))
     write_text(SHIPPED_FILE, shipped.model_dump_json(indent=1) + "\n")
     return f"{len(shipped.digests)} models: {SHIPPED_FILE}"
 
 
-def digests_of(results: Results) -> dict[str, str]:
+def model_digests(results: Results) -> dict[str, str]:
     """Those of all models that were trained, by their jobs' identities."""
     records = results.records.values()
     return {record.identity: record.provenance[DIGEST] for record in records if DIGEST in record.provenance}

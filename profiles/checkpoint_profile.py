@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from core.errors import InputError
 from core.files import sha256_of
-from core.user_code import is_reference, placed
+from core.user_code import absolute_reference, is_reference
 from pretrain.config import ReleasedFile
 from pretrain.layouts import NAMES
 from profiles.load import validated
@@ -20,8 +20,8 @@ NEEDED = ("classifier", "trunk")  # of a checkpoint, which not every one has
 LONGEST = 50  # of what folders are called by
 
 
-class Told(NamedTuple):
-    """What a file says of itself.
+class CheckpointDescription(NamedTuple):
+    """What a checkpoint was found to be.
 
     Attributes:
         method: keys of a profile's method.
@@ -36,7 +36,7 @@ class Told(NamedTuple):
     can_be_trained: bool
 
 
-class OfCheckpoint(NamedTuple):
+class CheckpointProfile(NamedTuple):
     """A profile of one method, a checkpoint.
 
     Attributes:
@@ -50,7 +50,7 @@ class OfCheckpoint(NamedTuple):
     left_out: Mapping[str, list[str]]
 
 
-def told_by_names(path: Path, layout: str | None) -> Told:
+def described_by_names(path: Path, layout: str | None) -> CheckpointDescription:
     """What names and shapes of a file's tensors say.
 
     Args:
@@ -66,10 +66,12 @@ def told_by_names(path: Path, layout: str | None) -> Told:
         raise InputError(f"--layout {layout}: there is no such layout, expected one of {', '.join(NAMES)}.")
     release = opened(path, layout)
     described = f"ResNet-{release.trunk.backbone.depth}, layout {release.layout.name}"
-    return Told({"objective": "released", "layout": layout}, described, release.classes, can_be_trained=True)
+    return CheckpointDescription(
+        {"objective": "released", "layout": layout}, described, release.classes, can_be_trained=True
+    )
 
 
-def told_by_building(path: Path, reference: str, protocols: Profile) -> Told:
+def described_by_building(path: Path, reference: str, protocols: Profile) -> CheckpointDescription:
     """What a user's function builds from a file.
 
     Args:
@@ -86,20 +88,25 @@ def told_by_building(path: Path, reference: str, protocols: Profile) -> Told:
         raise InputError(f"--model {reference}: expected a file and a function in it, such as ./mine.py:build.")
     if not path.is_file():
         raise InputError(f"The checkpoint {path} does not exist: correct its path.")
-    model = placed(reference, Path())
+    model = absolute_reference(reference, Path())
     size = size_of(module_of(model, path), protocols.evaluate.accuracy.view.crop)
     described = f"what {reference} builds, {size.features} features"
-    return Told({"objective": "built", "model": model}, described, size.classes, can_be_trained=False)
+    return CheckpointDescription({"objective": "built", "model": model}, described, size.classes, can_be_trained=False)
 
 
-def of_checkpoint(
-    path: Path, told: Told, folders: Mapping[str, Path], protocols: Profile, gpus: int, has_web_labels: bool
-) -> OfCheckpoint:
+def profile_of_checkpoint(
+    path: Path,
+    found: CheckpointDescription,
+    folders: Mapping[str, Path],
+    protocols: Profile,
+    gpus: int,
+    has_web_labels: bool,
+) -> CheckpointProfile:
     """The profile of a checkpoint; its classifier is evaluated if it has the classes of the protocols' ImageNet.
 
     Args:
         path: of the file.
-        told: what it says of itself.
+        found: what it says of itself.
         folders: of data sets, by their keys in a profile; the others stay where the protocols have them.
         protocols: the profile that says how evaluations go.
         gpus: of this machine; jobs of more processes than that have fewer.
@@ -109,10 +116,10 @@ def of_checkpoint(
         InputError: the protocols know nothing of a data set.
     """
     classes = protocols.imagenet_classes or ReleasedFile.model_fields["classes"].default
-    can_classify = told.classes == classes
+    can_classify = found.classes == classes
     labels = "web" if has_web_labels else "imagenet"
     method = {
-        **told.method,
+        **found.method,
         "file": os.path.abspath(path),
         "sha256": sha256_of(path),
         "classifier": labels if can_classify else "none",
@@ -123,12 +130,14 @@ def of_checkpoint(
     left_out = {}
     if not can_classify:
         left_out[f"they need a classifier of ImageNet's {classes} classes"] = asking["classifier"]
-    if not told.can_be_trained:
+    if not found.can_be_trained:
         left_out["they train on a ResNet, and a module of your own is evaluated as it is"] = asking["trunk"]
-    held = f"a classifier of {told.classes} classes" if told.classes else "no classifier that can be used"
-    if can_classify and told.can_be_trained:
+    held = f"a classifier of {found.classes} classes" if found.classes else "no classifier that can be used"
+    if can_classify and found.can_be_trained:
         held += f", which learned {'the labels of web images' if has_web_labels else ASSUMED}"
-    return OfCheckpoint(profile, f"{told.described}, {held}", {why: left for why, left in left_out.items() if left})
+    return CheckpointProfile(
+        profile, f"{found.described}, {held}", {why: left for why, left in left_out.items() if left}
+    )
 
 
 def _profile(

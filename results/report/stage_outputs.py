@@ -42,7 +42,7 @@ EPOCHS = TypeAdapter(list[Annotated[dict[str, float], AfterValidator(_has_an_epo
 EXHIBITS = TypeAdapter(list[Exhibit])
 
 
-def read_leftover(path: Path, kind: TypeAdapter[T], problems: list[str]) -> T | None:
+def read_stage_output(path: Path, kind: TypeAdapter[T], problems: list[str]) -> T | None:
     """The content of a file of a kind; None where there is no such file, or it is damaged, which is a problem."""
     try:
         return kind.validate_json(path.read_bytes())
