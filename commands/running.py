@@ -47,7 +47,7 @@ def run_here(selection: Selection, parallel: int) -> int:
 
 
 def begin(selection: Selection) -> JobsByState:
-    """Write the plan down; gives where its jobs stand."""
+    """Write the plan; gives its jobs by their state."""
     runs, selected = selection.runs, selection.selected
     write_plan(*plan_to_write(selection), runs, selection.described)
     found = jobs_by_state(selected, runs)

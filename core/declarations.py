@@ -214,7 +214,7 @@ def _no_seeds(section: Any) -> Sequence[int]:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Something that checkpoints are evaluated by: all that the rest of the house has to know of it.
+    """Something that checkpoints are evaluated by: all that the rest of the suite has to know of it.
 
     Attributes:
         id: its name.
@@ -223,7 +223,7 @@ class Evaluation:
         needs: of a checkpoint, without which the run has nothing for it: frozen ``features`` of images alone, a
             ``classifier`` too, the ``trunk`` itself to train on, or a ``training`` in this profile.
         key: of the section; a user's evaluation has the key that the profile gives it.
-        tables: what its figures stand in; a table that several evaluations name has the columns of all.
+        tables: that hold its figures; a table that several evaluations name has the columns of all.
         is_required: whether every profile has the section.
         check: from the section and the profile; raises ValueError where they do not fit.
         untrained_seeds: from the section to the seeds of the untrained backbones that it evaluates.

@@ -1,4 +1,4 @@
-"""A field whose value says itself of which model it is, by one of its keys: one that ships, or one in a user's file."""
+"""A discriminated union whose models are those that ship, and those in users' files."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from core.user_code import is_reference
 
 @dataclass(frozen=True)
 class DiscriminatedUnion:
-    """Metadata of such a field.
+    """Metadata of a field whose value names its model by one of its keys.
 
     Attributes:
         key: that tells the models apart.

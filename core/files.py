@@ -109,11 +109,11 @@ def read_whole(path: str | bytes) -> bytes:
 
 LOCK_FILE = ".lock"
 SECONDS_BETWEEN_ATTEMPTS = 0.5
-SECONDS_OF_A_LOOK = 1.0  # so that a process that only looks whether a folder is held keeps nobody out
+DEFAULT_PATIENCE = 1.0  # so that a process that only looks whether a folder is held keeps nobody out
 
 
 @contextmanager
-def exclusive_lock(folder: Path, patience: float = SECONDS_OF_A_LOOK) -> Iterator[None]:
+def exclusive_lock(folder: Path, patience: float = DEFAULT_PATIENCE) -> Iterator[None]:
     """Keep every other process out of a folder for the length of the block; a process that ends lets go.
 
     Args:

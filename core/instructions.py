@@ -34,7 +34,7 @@ FLAGS: Mapping[Instructions, tuple[str, ...]] = {"avx2": ("avx2", "fma", "f16c")
 
 
 def variables_of(instructions: Instructions | None) -> Mapping[str, str]:
-    """What must stand in a process's environment from its start; nothing for all that the processor has."""
+    """What a process's environment must hold from its start; nothing for all that the processor has."""
     return VARIABLES[instructions] if instructions and _is_x86() else {}
 
 

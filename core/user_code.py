@@ -55,7 +55,7 @@ def is_reference(text: object) -> bool:
 
 
 def absolute_reference(reference: str, folder: Path) -> str:
-    """The reference with an absolute path; a relative one is seen from the folder."""
+    """The reference with an absolute path; a relative one is relative to the folder."""
     path, _, name = reference.rpartition(":")
     return f"{os.path.abspath(folder / Path(path).expanduser())}:{name}"
 
@@ -107,7 +107,7 @@ def call_user_code(function: Callable[..., T], *arguments: object) -> T:
 
 
 def error_in(definition: Any, found: str) -> UserCodeError:
-    """What to raise where a user's function or class does something that it must not: where it is defined, and what."""
+    """The error to raise where a user's function or class is wrong: where it is defined, and what was found."""
     code = getattr(definition, "__code__", None)
     if code is not None:
         return UserCodeError(_sentence(code.co_filename, code.co_firstlineno, found))

@@ -1,4 +1,4 @@
-"""What the suite has to be told of a data set; everything else in the house takes it from there. Light to import."""
+"""What the suite has to be told of a data set; everything else takes it from there. Light to import."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

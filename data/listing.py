@@ -1,4 +1,4 @@
-"""What counts in a data set's folder, and what does not: the one rule for every reader.
+"""The files and folders of a data set that readers see; every reader lists folders by this one rule.
 
 Ignored is, wherever it lies:
 

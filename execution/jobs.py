@@ -20,7 +20,7 @@ class Job:
     """One call of a stage.
 
     Attributes:
-        name: where it stands in the reproduction, such as ``pretrain/mopro/webvision-v1/seed0``.
+        name: unique in the reproduction, such as ``pretrain/mopro/webvision-v1/seed0``.
         stage: what is called.
         config: what determines the stage's result, plain JSON values.
         options: the rest of the stage's configuration (loading processes, logging); changes no result.
@@ -82,7 +82,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobsByState:
-    """Where jobs stand, each in one of three ways.
+    """Jobs by their state; each is in one of three.
 
     Attributes:
         done: those with a record.
@@ -96,7 +96,7 @@ class JobsByState:
 
 
 def jobs_by_state(jobs: Iterable[Job], runs: Path) -> JobsByState:
-    """Where the jobs stand; they are topologically sorted, needs first."""
+    """The jobs, which are topologically sorted, by their state."""
     done: list[Job] = []
     to_do: list[Job] = []
     held_back: list[tuple[Job, str]] = []

@@ -23,9 +23,9 @@ from execution.jobs import Job, jobs_by_state
 from execution.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt, read_error
 from results.plan import ERROR_FILE
 
-SECONDS_BETWEEN_LOOKS = 0.2
-LONGEST_PLACE_OF_SOCKETS = 70  # bytes; the system allows for 107, names and a folder between take 37 of them at most
-PROBABLY = {
+SECONDS_BETWEEN_POLLS = 0.2
+LONGEST_SOCKET_FOLDER = 70  # bytes; the system allows for 107, names and a folder between take 37 of them at most
+LIKELY_CAUSES = {
     signal.SIGKILL: ": the system probably had no memory left; let fewer jobs run side by side (--jobs), or use a "
     "machine with more",
     signal.SIGBUS: ": shared memory (/dev/shm) or the disk is probably full; make room there",
@@ -111,7 +111,7 @@ class LocalExecutor:
             while self._waiting or self._running:
                 self._start_what_is_ready()
                 sentinels = [process.sentinel for run in self._running for process in run.processes]
-                multiprocessing.connection.wait(sentinels, timeout=SECONDS_BETWEEN_LOOKS)
+                multiprocessing.connection.wait(sentinels, timeout=SECONDS_BETWEEN_POLLS)
                 self._collect_what_has_ended()
         finally:
             kill_children()  # also one that was started right before an interruption
@@ -203,18 +203,18 @@ class _Running:
         folder = self.job.folder(self.runs)
         error = read_error(folder)
         if not error:
-            error = self._as_its_end_tells(folder)
+            error = self._error_by_exit_status(folder)
             with suppress(OSError):  # the summary says it even if the folder cannot keep it
                 write_json(folder / ERROR_FILE, error)
         return Failure(self.job, error["sentence"], folder / LOG_FILE, is_input_error=error["kind"] == "input")
 
-    def _as_its_end_tells(self, folder: Path) -> dict[str, str]:
+    def _error_by_exit_status(self, folder: Path) -> dict[str, str]:
         if self.status == EXIT_UNWRITABLE:
             sentence = f"{folder} could not be written: make room there, or have it permitted"
             return {"kind": "input", "sentence": sentence}
         if self.status < 0:
             number = signal.Signals(-self.status)
-            return {"kind": "failure", "sentence": f"ended by {number.name}{PROBABLY.get(number, '')}"}
+            return {"kind": "failure", "sentence": f"ended by {number.name}{LIKELY_CAUSES.get(number, '')}"}
         return {"kind": "failure", "sentence": f"ended without a record, exit status {self.status}"}
 
     def show_progress(self, display: Display) -> None:
@@ -242,10 +242,10 @@ def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, job
         InputError: the sockets by which it is spoken to would have too long names, or the processor lacks instructions.
     """
     place = tempfile.gettempdir()
-    if len(os.fsencode(place)) > LONGEST_PLACE_OF_SOCKETS:
+    if len(os.fsencode(place)) > LONGEST_SOCKET_FOLDER:
         raise InputError(
             f"The folder for temporary files, {place}, has too long a name for sockets: set TMPDIR to one of at most "
-            f"{LONGEST_PLACE_OF_SOCKETS} bytes, such as /tmp."
+            f"{LONGEST_SOCKET_FOLDER} bytes, such as /tmp."
         )
     for job in jobs:
         require_processor(job.instructions)  # before the server imports libraries that are held to them

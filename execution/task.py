@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from core.declarations import Stage
 from core.errors import InputError, sentence_about
-from core.files import SECONDS_OF_A_LOOK, exclusive_lock, remove_parts, sha256_of, write_json
+from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
 from core.user_code import UserCodeError, load, sentence_of
@@ -34,7 +34,7 @@ EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED, EXIT_UNWRITABLE = 1, 2, 3, 4
 
 
 class UnrecordableError(Exception):
-    """What a stage gave cannot stand in a record; the message is one sentence."""
+    """What a stage gave cannot go into a record; the message is one sentence."""
 
 
 class Task:
@@ -47,7 +47,7 @@ class Task:
             lost to the scheduler but not dead.
     """
 
-    def __init__(self, job: Job, runs: Path, patience: float = SECONDS_OF_A_LOOK) -> None:
+    def __init__(self, job: Job, runs: Path, patience: float = DEFAULT_PATIENCE) -> None:
         self.job = job
         self.runs = runs
         self.patience = patience

@@ -56,7 +56,7 @@ class Backbone(nn.Module):
         self.translation: nn.Module = nn.Identity()
 
     def use_convention(self, convention: Convention) -> None:
-        """From here on, show the trunk its images as it was trained to take them; images are still given our way."""
+        """From here on, convert images to the convention that the trunk was trained with; they are still given in ours."""
         self.convention = convention
         self.translation = Translation(convention)
         if convention.padding == "same":

@@ -1,4 +1,4 @@
-"""Lets a trunk that takes images in another way be given them in ours."""
+"""Converts images that are normalised our way to the convention that a trunk was trained with."""
 
 from functools import partial
 

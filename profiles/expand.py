@@ -77,7 +77,7 @@ def _world(profile: Profile, seed: int) -> dict[str, Job]:
 
 
 def _with_instructions(jobs: list[Job], instructions: Instructions | None) -> list[Job]:
-    """The same jobs, computed with certain instructions; what a job needs stands before it."""
+    """The same jobs, computed with certain instructions; they are topologically sorted."""
     changed: dict[str, Job] = {}
     for job in jobs:
         needs = {role: changed[needed.name] for role, needed in job.needs.items()}

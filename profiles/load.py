@@ -48,7 +48,7 @@ def load_profile(
 
 
 def validated(values: dict[str, Any], what: str) -> Profile:
-    """The one gate through which values become a profile, whatever way they came.
+    """Values as a validated profile, whatever way they came.
 
     Raises:
         InputError: a key or value is not valid; the sentence begins with ``what``.
@@ -205,7 +205,7 @@ def _shown(value: Any) -> str:
 
 
 def _resolved(place: Sequence[str], profile: type[Profile], values: Any) -> tuple[list[str], Any]:
-    """The keys of a place in the profile, and the model or type that stands there, for these values.
+    """The keys of a place in the profile, and the model or type there, for these values.
 
     Where a value can be one of several models, pydantic names the chosen one in the place, which is no key; or the
     value chooses itself.

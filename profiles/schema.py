@@ -123,7 +123,7 @@ PublishedFigures = Annotated[str, AfterValidator(_published)]
 
 
 class Tolerances(Config):
-    """How far ours may lie from the paper's and still reproduce it, by table; one number stands for all."""
+    """How far ours may lie from the paper's and still reproduce it, by table; one number is used for all."""
 
     @model_validator(mode="before")
     @classmethod

@@ -80,7 +80,7 @@ class Claims(Config):
         for claim, figures in self.primary.items():
             for figure in figures:
                 if figure in claimed:
-                    raise ValueError(f"{figure} stands in {claimed[figure]} and in {claim}: name it in one of them")
+                    raise ValueError(f"{figure} is in {claimed[figure]} and in {claim}: name it in one of them")
                 claimed[figure] = claim
         return self
 

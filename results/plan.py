@@ -97,7 +97,7 @@ class Plan(BaseModel):
         for job in self.jobs:
             _check_job(job, names)
             if job.name in names or job.folder in folders:
-                raise ValueError(f"{job.name} or its folder {job.folder} stands there twice")
+                raise ValueError(f"{job.name} or its folder {job.folder} appears twice")
             names.add(job.name)
             folders.add(job.folder)
         return self
@@ -155,7 +155,7 @@ def check_tables(tables: Sequence[Table]) -> None:
     ):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise ValueError(f"the {what} {in_a_sentence(twice)} stands there twice")
+            raise ValueError(f"the {what} {in_a_sentence(twice)} appears twice")
 
 
 def _check_claims(profile: dict[str, Any], tables: Sequence[Table]) -> None:

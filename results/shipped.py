@@ -40,7 +40,7 @@ WITHOUT_EFFECT_ANYWHERE = {
     "untrained_seeds",
     "title",
     "published",
-}  # keys that change none wherever they stand
+}  # keys that change none wherever they are
 
 
 class Difference(BaseModel):
@@ -181,7 +181,7 @@ def _counts(key: str, section: Any, tables: Sequence[Table], claimed: Set[str]) 
 
 
 def _without(values: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> dict[str, Any]:
-    """The values without those at some places, and those that change no figure wherever they stand."""
+    """The values without those at some places, and those that change no figure wherever they are."""
     ended = {key for key, *rest in keys if not rest} | WITHOUT_EFFECT_ANYWHERE
     deeper = {key: [tuple(rest) for first, *rest in keys if first == key and rest] for key in values}
     return {

@@ -13,7 +13,7 @@ from execution.task import LOG_FILE, read_error
 from slurm.queue import Entry, ended_states
 from slurm.submissions import FOLDER, last_ids
 
-TOLD = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
+HINTS = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
 
 
 class State(StrEnum):
@@ -106,8 +106,8 @@ def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Map
         return JobState(job, State.CANCELLED, next(iter(lost), ""), log, identity)
     if not error and identity is None:  # the command on this machine would have noted how a job failed
         return JobState(job, State.INTERRUPTED, "goes on when the command is given again", log)
-    told = TOLD.get(ended, ended) or "ended without a record"
-    return JobState(job, State.FAILED, error.get("sentence", told), log, identity)
+    hint = HINTS.get(ended, ended) or "ended without a record"
+    return JobState(job, State.FAILED, error.get("sentence", hint), log, identity)
 
 
 def _is_lost(state: JobState) -> bool:

@@ -59,7 +59,7 @@ class Submission:
 
 
 def queued_jobs(entries: Sequence[Entry], runs: Path) -> dict[str, Entry]:
-    """Where jobs of this plan stand in the queue, by identity."""
+    """The queue's entries of this plan's jobs, by identity."""
     found = {}
     for entry in entries:
         submission = _read(_path(runs, entry.name.rpartition(".")[2]))

@@ -142,7 +142,7 @@ def test_a_thousand_classes_need_not_be_imagenets(tmp_path):
     ("text", "parts"),
     [
         ("apple\nbat\n", ["names 2 classes, expected 3"]),
-        ("apple\nbat\napple\n", ["line 3: apple stands on line 1 already"]),
+        ("apple\nbat\napple\n", ["line 3: apple is on line 1 already"]),
         ("apple\n\nbat\n", ["line 2: found ''", "the name of a class's folder"]),
         ("apple\nbat\ncrow\n", ["crane", "named after no synset of", "classes.txt"]),
     ],

@@ -148,7 +148,7 @@ def test_the_profile_that_a_plan_holds_can_be_read_again(tmp_path):
             "times: 3",
             "are no Tables of Columns",
         ),
-        (MINIMAL.replace('"my-answer", "answer"', '"accuracy-imagenet", "top1"'), "times: 3", "stands there twice"),
+        (MINIMAL.replace('"my-answer", "answer"', '"accuracy-imagenet", "top1"'), "times: 3", "appears twice"),
         (MINIMAL.replace('"my-answers"', '"My answers"'), "times: 3", "no file can be called by the name of the table"),
     ],
 )

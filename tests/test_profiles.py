@@ -25,7 +25,7 @@ def test_shipped_profiles_expand(name):
         ("pretrain.schedule.epoch=3", ["unknown key 'pretrain.schedule.epoch'", "'pretrain.schedule.epochs'"]),
         ("published=papers", ["published: found 'papers', expected one of paper, webvision50"]),
         ("claims.better=ce", ["claims: ce is among the baselines", "take it out"]),
-        ("claims.baselines=[ce, ce]", ["claims.baselines: ce stands there twice"]),
+        ("claims.baselines=[ce, ce]", ["claims.baselines: ce appears twice"]),
         ("claims.baselines=[]", ["claims: name who is compared", "better and baselines, or by comparisons"]),
         (
             "claims.baselines=[ce, plain]",
@@ -48,7 +48,7 @@ def test_shipped_profiles_expand(name):
         ),
         (
             "claims.primary.detection=[detection-short/box_ap, detection-short/box_ap]",
-            ["claims.primary.detection: detection-short/box_ap stands there twice"],
+            ["claims.primary.detection: detection-short/box_ap appears twice"],
         ),
         (
             "claims.primary={all: [accuracy-imagenet/top1, robustness-imagenet-r/calibration_error_without_last_bin]}",
@@ -84,9 +84,9 @@ def test_shipped_profiles_expand(name):
         ("data.voc07=", ["the value is empty", "or null"]),
         ("a=b=c", ["unknown key 'a'"]),
         ("evaluate.detecton=null", ["unknown key 'evaluate.detecton'", "'evaluate.detection'"]),
-        ("seeds=[100, 100]", ["seeds: 100 stands there twice"]),
+        ("seeds=[100, 100]", ["seeds: 100 appears twice"]),
         ("seeds=[4294967296]", ["seeds.0", "less than 4294967296"]),
-        ("evaluate.detection.untrained_seeds=[3, 3]", ["untrained_seeds: 3 stands there twice"]),
+        ("evaluate.detection.untrained_seeds=[3, 3]", ["untrained_seeds: 3 appears twice"]),
         ("pretrain.schedule.epochs=true", ["pretrain.schedule.epochs", "valid integer", "found True"]),
         ("pretrain.schedule.epochs=1e1", ["pretrain.schedule.epochs", "valid integer", "found 10.0"]),
         ("pretrain.arithmetic.channels_last=1", ["channels_last", "valid boolean", "found 1"]),
@@ -110,7 +110,7 @@ def test_shipped_profiles_expand(name):
         ("evaluate.lowshot_voc07.shots=[0]", ["evaluate.lowshot_voc07.shots.0", "greater than 0"]),
         ("evaluate.lowshot_voc07.shots=[3]", ["no table has a column", "shots of 3", "1, 2, 4, 8, 16"]),
         ("evaluate.lowshot_places205.shots=[1, 32]", ["no table has a column", "shots of 32"]),
-        ("evaluate.lowshot_places205.shots=[1, 1]", ["evaluate.lowshot_places205.shots: 1 stands there twice"]),
+        ("evaluate.lowshot_places205.shots=[1, 1]", ["evaluate.lowshot_places205.shots: 1 appears twice"]),
         ("evaluate.lowshot_voc07.svm.cost=.inf", ["cost=.inf", "finite number"]),
         ("evaluate.finetune.subsets.2pct={kind: random, fraction: 0.02}", ["a subset called 2pct", "1pct, 10pct"]),
         ("evaluate.accuracy.sets=[]", ["evaluate.accuracy.sets", "at least 1 item"]),

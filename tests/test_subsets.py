@@ -110,7 +110,7 @@ def test_a_name_that_is_not_in_the_train_folder(train, tmp_path, stranger):
 
 def test_a_name_that_stands_in_the_list_twice(train, tmp_path):
     first, second = names_of(train)[:2]
-    with pytest.raises(InputError, match=rf"names\.txt, line 3: '{first}' stands on line 1 already"):
+    with pytest.raises(InputError, match=rf"names\.txt, line 3: '{first}' is on line 1 already"):
         listed_subset(train, written(tmp_path, first, second, first))
 
 

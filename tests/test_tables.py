@@ -318,7 +318,7 @@ def test_a_figure_that_is_filled_in(tmp_path):
         (f"{NEW},71.3,verified,paper, Table 2", "it has not 7 cells"),
         (f"{NEW},71.3,verified", "it has not 7 cells"),
         ("lowshot,Mine,WebVision-V1.0,VOC07_k1,71.3,verified,paper", "no table has the metric lowshot/VOC07_k1"),
-        ("lowshot,CE,WebVision-V1.0,VOC07_mAP_k2,71.3,verified,paper", "the same figure stands on an earlier line"),
+        ("lowshot,CE,WebVision-V1.0,VOC07_mAP_k2,71.3,verified,paper", "the same figure is on an earlier line"),
     ],
 )
 def test_a_wrong_cell_among_the_published_figures(tmp_path, line, said):

@@ -45,7 +45,7 @@ class Studio(NamedTuple):
 def write_webvision(folder: Path, part: WebVisionPart, studio: Studio) -> int:
     """``info/*.txt``, ``google/``, ``flickr/`` and ``val_images_256/``.
 
-    Beside the published lists stands ``info/hidden_truth.txt`` with the true label of every training image (-1: out
+    Beside the published lists is ``info/hidden_truth.txt`` with the true label of every training image (-1: out
     of distribution). It is for analysis alone; no training code reads it.
     """
     lists: dict[str, list[str]] = {"google": [], "flickr": []}

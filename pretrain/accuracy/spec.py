@@ -1,4 +1,4 @@
-"""What the accuracy of pretrained classifiers takes, and where it stands in the tables."""
+"""What the accuracy of pretrained classifiers takes, and its columns in the tables."""
 
 from collections.abc import Iterable
 from typing import Any, Literal

@@ -64,7 +64,7 @@ class Verdict:
 class Cell:
     """A figure of a table: ours, with the place of its trail, and the paper's beside it.
 
-    ``mark`` stands behind a figure that rests on classifiers that did not converge, ``counted`` says how many.
+    ``mark`` follows a figure that rests on classifiers that did not converge, ``counted`` says how many.
     """
 
     mean: str
@@ -231,7 +231,7 @@ def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Seque
 
 
 def _minus(text: str) -> str:
-    """With the sign that stands beside a plus."""
+    """With a minus sign that matches a plus."""
     return re.sub(r"(?<!\w)-(?=[0-9])", "−", text)
 
 

@@ -44,7 +44,7 @@ class PretrainedTrunk(BaseModule):
         self.translation: nn.Module = nn.Identity()
 
     def use_convention(self, convention: Convention) -> None:
-        """Show the trunk its images as it was trained to take them; mmdet normalises them our way."""
+        """Convert images to the convention that the trunk was trained with; mmdet normalises them our way."""
         self.translation = Translation(convention)
         if convention.padding == "same":
             pad_as_tensorflow(self.trunk)

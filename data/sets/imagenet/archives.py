@@ -1,7 +1,7 @@
 """ImageNet as it is downloaded, and what turns it into folders of synsets.
 
 The training set comes as a tar file of 1,000 tar files, the validation set as 50,000 images in one folder, whose
-classes stand in the development kit (``ILSVRC2012_devkit_t12.tar.gz``).
+classes are in the development kit (``ILSVRC2012_devkit_t12.tar.gz``).
 """
 
 from pathlib import Path

@@ -94,9 +94,7 @@ def known_classes(root: Path, classes: int | None) -> KnownClasses | None:
                 "it."
             )
         if names.setdefault(name, number) != number:
-            raise InputError(
-                f"{shown(path)}, line {number}: {shown(name)} stands on line {names[name]} already: drop one."
-            )
+            raise InputError(f"{shown(path)}, line {number}: {shown(name)} is on line {names[name]} already: drop one.")
     if classes is not None and len(names) != classes:
         raise InputError(
             f"{shown(path)} names {len(names)} classes, expected {classes}: correct the list, or the number of classes "

@@ -19,7 +19,7 @@ class WebVisionSet(Config):
         title: as tables print it; None for its name in the profile.
         classes: how many are trained on.
         part: which of its classes these are; None for all.
-        sources: whose images are trained on: the name of each stands in that of its list,
+        sources: whose images are trained on: the name of each is part of its list's,
             ``info/train_filelist_<source>.txt``.
         threshold: MoPro's T for it, where it differs from the method's.
         shares_imagenet_classes: whether its label i on disk is ImageNet's class i, so that its classifier serves
