@@ -56,7 +56,7 @@ class Backbone(nn.Module):
         self.translation: nn.Module = nn.Identity()
 
     def use_convention(self, convention: Convention) -> None:
-        """From here on, convert images to the convention that the trunk was trained with; they are still given in ours."""
+        """Convert images, which are still given in our convention, to the one that the trunk was trained with."""
         self.convention = convention
         self.translation = Translation(convention)
         if convention.padding == "same":
