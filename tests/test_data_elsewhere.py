@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import InputError
 from data.config import ClassPart
-from data.declaration import DataSetSpec, World
+from data.declaration import DataLocation, DataSetSpec
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.truth import read_hidden_truth
@@ -29,7 +29,7 @@ from profiles.registry import DATA_SETS
 FOUND = Split("all", 3, Inspection)
 
 
-def checks_of_mine(folder: str, world: World) -> Iterator[DataSet]:
+def checks_of_mine(folder: str, world: DataLocation) -> Iterator[DataSet]:
     """What a data set of one's own has verified."""
     yield DataSet("mine", (replace(FOUND, name=folder, expected=world.counts["mine_all"]),))
 
@@ -39,7 +39,7 @@ def test_a_data_set_is_added_by_its_declaration_alone():
     sections = section_of([*DATA_SETS, mine]).model_validate(
         {"webvision": {}, "mine": "/data/mine", "counts": {"mine_all": 4}}
     )
-    (found,) = World(dict(sections), dict(sections.counts), Path(), None, None).data_sets([*DATA_SETS, mine])
+    (found,) = DataLocation(dict(sections), dict(sections.counts), Path(), None, None).data_sets([*DATA_SETS, mine])
     assert found == DataSet("mine", (Split("/data/mine", 4, Inspection),))
     profile = SimpleNamespace(data=sections)
     assert mine.images(profile, "mine_all") == 4
@@ -203,7 +203,7 @@ def test_a_part_is_verified_as_a_part(miniature, tmp_path):
     """The whole lists are looked at; of the images, those that are kept."""
     world = shutil.copytree(miniature, tmp_path / "world")
     profile = load_profile("mini", [*WITHOUT_THE_REST, *PART, "data.webvision.webvision.sources=[google]"])
-    found = World(dict(profile.data), dict(profile.data.counts), world, world, 10).data_sets(DATA_SETS)
+    found = DataLocation(dict(profile.data), dict(profile.data.counts), world, world, 10).data_sets(DATA_SETS)
     (train, validation), _ = (data_set.splits for data_set in found)
     kept = read_train(world / "webvision", 4, ClassPart(of=10, labels=(0, 2, 5, 9)), ["google"])
     inspection = train.inspect()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
-from core.instructions import lacking, variables_of
+from core.instructions import missing_flags, variables_of
 from execution.environment import REPOSITORY
 from execution.jobs import topologically_sorted
-from results import identical
+from results import shipped_models
 from results.shipped_models import comparison, ship_models, shipped_digests
 from tests.test_records import planned_of, write_part
 
@@ -47,7 +47,7 @@ def test_what_is_said_of_models(here, shipped, said):
     assert found is None if said is None else found.startswith(said)
 
 
-@pytest.mark.skipif(bool(lacking("avx2")), reason="a processor without AVX2 computes otherwise")
+@pytest.mark.skipif(bool(missing_flags("avx2")), reason="a processor without AVX2 computes otherwise")
 def test_a_small_training_gives_the_very_same_model_on_every_processor(miniature, tmp_path):
     """Held to AVX2. Another torch may give another model: then the golden file is to be written anew."""
     found = trained(miniature, tmp_path / "held", variables_of("avx2"))
@@ -65,7 +65,7 @@ def trained(data: Path, folder: Path, variables: dict[str, str]) -> dict[str, st
 
 
 def test_only_a_whole_run_of_committed_code_ships_the_digests_of_its_models(tmp_path, monkeypatch):
-    monkeypatch.setattr(identical, "SHIPPED_FILE", tmp_path / "shipped.json")
+    monkeypatch.setattr(shipped_models, "SHIPPED_FILE", tmp_path / "shipped.json")
     jobs = planned_of("mini")[:3]
     with pytest.raises(InputError, match="only a whole run is shipped"):
         ship_models(write_part(tmp_path / "part", jobs, {jobs[0].name}, "claims"))
@@ -88,7 +88,7 @@ def test_only_a_whole_run_of_committed_code_ships_the_digests_of_its_models(tmp_
 
 @pytest.mark.parametrize("content", ["{", "[]", "null", '{"commits": [], "digests": {"a": 3}}'])
 def test_damaged_digests_are_named(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(identical, "SHIPPED_FILE", tmp_path / "shipped.json")
+    monkeypatch.setattr(shipped_models, "SHIPPED_FILE", tmp_path / "shipped.json")
     (tmp_path / "shipped.json").write_text(content)
     with pytest.raises(InputError, match=r"shipped\.json is damaged \(.*\): restore it, or remove it"):
         shipped_digests()

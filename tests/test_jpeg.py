@@ -90,7 +90,7 @@ LOST: dict[str, Callable[[], bytes]] = {
 def test_every_warning_has_its_file():
     said = [warning.said for warning in jpeg.WARNINGS]
     assert len(said) == len(set(said)) and set(said) == HARMLESS.keys() | LOST.keys()
-    assert {warning.said for warning in jpeg.WARNINGS if warning.settle} == HARMLESS.keys()
+    assert {warning.said for warning in jpeg.WARNINGS if warning.repair} == HARMLESS.keys()
 
 
 @pytest.mark.parametrize("said", HARMLESS)

@@ -44,7 +44,7 @@ def test_shipped_profiles_expand(name):
         ),
         (
             "claims.primary.detection=[detection-short/box_ap, accuracy-imagenet/top1]",
-            ["claims: accuracy-imagenet/top1 stands in accuracy and in detection: name it in one of them"],
+            ["claims: accuracy-imagenet/top1 is in accuracy and in detection: name it in one of them"],
         ),
         (
             "claims.primary.detection=[detection-short/box_ap, detection-short/box_ap]",
