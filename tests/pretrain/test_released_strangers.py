@@ -17,14 +17,14 @@ from pretrain.architectures import trunk_in
 from pretrain.architectures import trunk_of as trunk_of_backbone
 from pretrain.layouts import LAYOUTS, misfits_of, recognise, tensors_of
 from pretrain.tensor_files import load_tensors
-from tests.pretrain.test_released import FILES, REQUIRED, RESNET50, Tensors, config, trunk_of, whole, workspace  # noqa: F401
+from tests.support.released_files import FILES, REQUIRED, RESNET50, Tensors, config, trunk_of, workspace
 
 OF_TRAININGS = ("pytorch-example", "torchvision-training")  # torchvision's names, beside the state of the training
 TRUNK = trunk_of_backbone(RESNET50)
 
 
 @pytest.fixture(scope="module")
-def light(whole) -> Tensors:  # noqa: F811
+def light(whole) -> Tensors:
     """ResNet-50's names and shapes, but each tensor repeats one number, which is all that a file of it holds."""
     return {
         name: torch.full((), place, dtype=tensor.dtype).expand(tensor.shape)
@@ -174,7 +174,7 @@ def test_a_format_without_nesting_holds_the_tensors_alone(name, light):
     assert tensors_of(taken, content, TRUNK)["conv1.weight"].shape == TRUNK.shapes["conv1.weight"]
 
 
-def test_safetensors_without_sums_are_read_and_that_is_said(whole, tmp_path, capsys):  # noqa: F811
+def test_safetensors_without_sums_are_read_and_that_is_said(whole, tmp_path, capsys):
     save_file(dict(whole), tmp_path / "model.safetensors")
     place = workspace(tmp_path / "job")
     released.run(config(tmp_path / "model.safetensors"), place)
