@@ -14,8 +14,8 @@ from core.errors import InputError
 from execution.environment import REPOSITORY
 from results.plan import PLAN_FILE, read_results
 from results.schema import Metric
-from tests.results.test_tables import write_job
 from tests.support.declared import PLANNED
+from tests.support.result_runs import write_job
 
 CURVES = (
     {"1": 40.0, "2": 52.0, "3": 45.0},

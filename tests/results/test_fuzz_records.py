@@ -19,8 +19,8 @@ from results.seal import KEY, sealed
 from results.tables import build_tables
 from results.trail import trace
 from tests.results.test_records import VERSION_1
-from tests.results.test_tables import write_runs
 from tests.support.fuzzing import fuzz
+from tests.support.result_runs import write_runs
 
 VALUES = st.one_of(
     st.none(),

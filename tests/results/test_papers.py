@@ -13,7 +13,7 @@ from results.frame import read_table
 from results.latex import BETWEEN, escaped, latex
 from results.plan import read_results
 from results.writing import write_tables
-from tests.results.test_tables import write_job, write_runs
+from tests.support.result_runs import write_job, write_runs
 
 HOSTILE = r"50% & more_or_less #1 $x$ {y} ~z^2 \input ± <b> | – →"
 CELLS = [

@@ -16,9 +16,9 @@ from results.__main__ import main
 from results.plan import PLAN_FILE, read_results
 from results.records import write_record
 from results.report.writing import write_report
-from tests.results.test_tables import a_record, write_job, write_runs
 from tests.support import REPOSITORY
 from tests.support.declared import DATA, PLANNED
+from tests.support.result_runs import a_record, write_job, write_runs
 
 
 def fill(runs: Path, compares_with: str = "claims") -> Path:

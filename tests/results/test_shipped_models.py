@@ -15,7 +15,7 @@ from execution.environment import REPOSITORY
 from execution.jobs import topologically_sorted
 from results import shipped_models
 from results.shipped_models import comparison, ship_models, shipped_digests
-from tests.results.test_records import planned_of, write_part
+from tests.support.part_runs import planned_of, write_part
 
 TRAINED = {"model_sha256": "5e" * 32}
 GOLDEN = REPOSITORY / "tests/results/golden/model.json"
