@@ -10,18 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core import cores
-from core.cores import usable_cores
 from core.errors import sentence_about
 from core.exit_status import exit_status_of
 from execution.plan import write_plan
 from profiles.expand import jobs_of
 from profiles.load import load_profile
-from slurm.allocations import KEPT, outside_allocations
 from tests.support.machine import (
     REPOSITORY,
     RESULTS,
@@ -62,9 +59,6 @@ def of_runs(runs: Path) -> dict[str, tuple[str, ...]]:
 QUICK = tuple(of_runs(Path()))
 
 
-# --- who reads ---
-
-
 @pytest.mark.parametrize("name", QUICK)
 def test_nobody_reads_the_output(planned, name):
     reader, writer = os.pipe()
@@ -98,9 +92,6 @@ def test_an_output_without_room(planned):
     assert "The standard output cannot be used (No space left on device)" in sentence_of(done)
 
 
-# --- Ctrl-C, and processes that the system ends ---
-
-
 def test_interrupted_jobs_are_not_called_failed(tmp_path):
     line = [*RUN_ALL, *MINIATURE, "--runs", str(tmp_path)]
     done = interrupted(
@@ -111,9 +102,6 @@ def test_interrupted_jobs_are_not_called_failed(tmp_path):
     assert "Traceback" not in log.read_text() and not (log.parent / "error.json").exists()
     (job,) = json.loads(run(*RUN_ALL, "status", "--json", *MINIATURE, "--runs", tmp_path).stdout)
     assert job["state"] == "interrupted" and "goes on" in job["detail"]
-
-
-# --- disks ---
 
 
 def test_a_disk_that_is_full(tmp_path):
@@ -165,77 +153,6 @@ def test_relative_runs_are_below_the_working_folder(tmp_path):
     line = f"cd {quoted(tmp_path)} && {quoted(*RUN_ALL, 'status', '--json', *MINIATURE, '--runs', 'here/../there')}"
     done = run("sh", "-c", line)
     assert (done.returncode, done.stderr, list(tmp_path.iterdir())) == (1, b"", [])
-
-
-# --- locks ---
-
-WITHOUT_LOCKS = """
-import errno, fcntl, os
-def flock(file, kind):
-    raise OSError(errno.{name}, os.strerror(errno.{name}))
-fcntl.flock = flock
-"""
-AS_ON_NFS = """
-import errno, fcntl, os
-really = fcntl.flock
-def flock(file, kind):
-    access = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
-    if access == (os.O_RDONLY if kind & fcntl.LOCK_EX else os.O_WRONLY):
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    really(file, kind)
-fcntl.flock = flock
-"""
-
-
-def with_locks(folder: Path, text: str) -> str:
-    """A value of PYTHONPATH by which every process locks in another way."""
-    (folder / "sitecustomize.py").write_text(text)
-    return str(folder)
-
-
-@pytest.mark.parametrize("name", ("ENOSYS", "ENOLCK"))
-def test_a_file_system_without_locks(tmp_path, name):
-    runs, path = tmp_path / "runs", with_locks(tmp_path, WITHOUT_LOCKS.format(name=name))
-    sentence = sentence_of(run(*RUN_ALL, *MINIATURE, "--runs", runs, PYTHONPATH=path))
-    assert str(runs) in sentence and os.strerror(getattr(errno, name)) in sentence
-    assert "--runs" in sentence and "-o flock" in sentence
-    (folder,) = jobs_folders(runs)
-    (folder / "log.txt").write_text("")
-    (folder / ".lock").write_text("")
-    done = run(*RUN_ALL, "status", *MINIATURE, "--runs", runs, PYTHONPATH=path)
-    assert (done.returncode, done.stderr) == (1, b"") and b"interrupted" in done.stdout
-
-
-def jobs_folders(runs: Path) -> list[Path]:
-    folders = [
-        job.folder(runs / "mini") for job in jobs_of(load_profile("mini", ["seeds=[100]"])) if job.kind == "miniature"
-    ]
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    return folders
-
-
-def test_locks_of_nfs(tmp_path):
-    runs, path = tmp_path / "runs", with_locks(tmp_path, AS_ON_NFS)
-    (folder,) = jobs_folders(runs)
-    program = "import sys, time; from pathlib import Path; from core.files import exclusive_lock\n"
-    program += "with exclusive_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, folder],
-        stdout=subprocess.PIPE,
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": path},
-    ) as holder:
-        assert holder.stdout and holder.stdout.readline() == b"held\n"
-        (folder / "log.txt").write_text("")
-        line = (*RUN_ALL, "status", *MINIATURE, "--runs", runs)
-        assert b"running" in run(*line, PYTHONPATH=path).stdout
-        holder.kill()
-        holder.wait()
-        assert b"interrupted" in run(*line, PYTHONPATH=path).stdout  # a lock goes with its process
-
-
-# --- terminals and names ---
 
 
 @pytest.mark.parametrize("name", (b"caf\xe9", "a b'c\"d\n%j $HOME é".encode()))
@@ -305,9 +222,6 @@ raise SystemExit(exit_status_of(command))
     assert done.returncode == 0 and b"[1/1] job (0 s) done" in done.stdout, done.stdout
 
 
-# --- homes, temporary folders ---
-
-
 def test_no_home_and_nowhere_for_temporary_files(tmp_path):
     line = (*RUN_ALL, "status", *MINIATURE, "--runs", tmp_path)
     assert run(*line, without=["HOME"], XDG_CACHE_HOME="", TMPDIR="/dev/null/nowhere").returncode == 1
@@ -318,67 +232,6 @@ def test_a_folder_for_temporary_files_whose_name_is_too_long_for_sockets(tmp_pat
     place.mkdir()
     done = run(*RUN_ALL, *MINIATURE, "--runs", tmp_path / "runs", TMPDIR=str(place))
     assert str(place) in sentence_of(done) and "set TMPDIR" in sentence_of(done)
-
-
-# --- processors ---
-
-
-def test_as_many_processes_as_processors_that_may_be_used():
-    line = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0))), *RUN_ALL]
-    for command in ([], ["verify"]):
-        assert b"(default: 1)" in run(*line, *command, "--help", COLUMNS="200").stdout
-
-
-def group(folder: Path, quota: str, version: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    if version == 2:
-        (folder / "cpu.max").write_text(f"{quota} 100000\n")
-    else:
-        (folder / "cpu.cfs_quota_us").write_text(f"{-1 if quota == 'max' else quota}\n")
-        (folder / "cpu.cfs_period_us").write_text("100000\n")
-
-
-@pytest.mark.parametrize("version", (1, 2))
-@given(quotas=st.lists(st.one_of(st.just("max"), st.integers(1000, 10**6).map(str)), min_size=3, max_size=3))
-@settings(max_examples=20, deadline=None)
-def test_every_group_around_the_process_limits_it(tmp_path_factory, version, quotas):
-    """Also where a container sees its own group as the root."""
-    top = tmp_path_factory.mktemp("groups")
-    folders = [top, top / "user.slice", top / "user.slice/job"]
-    for folder, quota in zip(folders, quotas, strict=True):
-        group(folder, quota, version)
-    (top / "groups").write_text({1: "3:cpu,cpuacct:/user.slice/job\n", 2: "0::/user.slice/job\n"}[version])
-    limits = set(cores._limits(top / "groups", (top,)))
-    assert limits == {int(quota) / 100000 for quota in quotas if quota != "max"}
-
-
-def test_never_less_than_one_processor(monkeypatch):
-    monkeypatch.setattr(cores, "_limits", lambda: iter([0.01]))
-    assert usable_cores() == 1
-
-
-# --- the scheduler's environment ---
-
-ALLOCATION = st.sampled_from(("SLURM_", "SBATCH_", "SRUN_", "SQUEUE_", "PMI_", "PMIX_", "OMPI_", "SLURMD_"))
-
-
-@given(st.lists(st.tuples(ALLOCATION, st.from_regex(r"[A-Z_]{1,12}", fullmatch=True)), max_size=8))
-@settings(max_examples=25, deadline=None)
-def test_nothing_of_an_allocation_reaches_the_scheduler(parts):
-    names = {prefix + rest for prefix, rest in parts} - set(KEPT)
-    kept = {"SLURM_CONF": "/etc/slurm.conf", "OTHER": "1"}
-    before = dict(os.environ)
-    os.environ.update({**dict.fromkeys(names, "1"), **kept})
-    try:
-        with outside_allocations():
-            assert not names & os.environ.keys() and kept.items() <= os.environ.items()
-        assert names <= os.environ.keys()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-# --- defects ---
 
 
 @pytest.mark.parametrize("place", ("the runs folder", "the folder for temporary files"))
