@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from core.ending import ended
+from core.exit_status import exit_status_of
 
 COMMANDS = ("evaluate", "status", "cancel", "verify")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Gives the exit status: 0 if all is well, 1 if something is not done; the others are :mod:`core.ending`'s."""
-    return ended(lambda: _command(arguments), [_runs(arguments)])
+    """Gives the exit status: 0 if all is well, 1 if something is not done; the others are :mod:`core.exit_status`'s."""
+    return exit_status_of(lambda: _command(arguments), [_runs(arguments)])
 
 
 def _command(arguments: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ from tabulate import tabulate
 
 from benchmarks import commands, damage, detection, images, lists, lowshot, metrics, prototypes, step
 from benchmarks.measuring import Comparison, spread
-from core.ending import ended
+from core.exit_status import exit_status_of
 
 
 def main() -> int:
@@ -63,4 +63,4 @@ def _row(comparison: Comparison) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    sys.exit(exit_status_of(main))

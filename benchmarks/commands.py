@@ -16,7 +16,9 @@ from tabulate import tabulate
 
 from benchmarks.measuring import seconds, spread
 from core.declarations import Table
-from core.ending import ended
+from core.exit_status import exit_status_of
+from execution.jobs import Job
+from execution.plan import write_plan
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
@@ -33,8 +35,6 @@ from results.schema import (
     Start,
 )
 from results.seal import sealed
-from slurm.jobs import Job
-from slurm.plan import write_plan
 
 RECORDS = 10_000
 CONVERGED = Convergence(fitted=100, not_converged=0)
@@ -164,4 +164,4 @@ def _row(what: str, goal: float, run: Callable[[], object]) -> dict[str, object]
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    sys.exit(exit_status_of(main))

@@ -10,8 +10,8 @@ import re
 import sys
 from collections.abc import Sequence
 
-from core.ending import ended
 from core.errors import InputError
+from core.exit_status import exit_status_of
 
 WORLDS = 20
 FIRST, LAST = 1_000, 999_999  # below lie the worlds of development
@@ -51,4 +51,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: main(sys.argv[1:])))
+    sys.exit(exit_status_of(lambda: main(sys.argv[1:])))

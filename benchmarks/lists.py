@@ -19,7 +19,7 @@ from tabulate import tabulate
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.measuring import Comparison, compare
-from core.ending import ended
+from core.exit_status import exit_status_of
 from core.seeds import generator
 from data.images import ImageTable
 from data.loading import Key, TrainingBatches, permutations
@@ -186,4 +186,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    sys.exit(exit_status_of(main))

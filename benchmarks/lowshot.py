@@ -43,7 +43,7 @@ def measure() -> Comparison:
     """
     torch.manual_seed(0)
     model = Classifier(BACKBONE, classes=10).eval()
-    constants = EvaluationConfig(view=EvaluationView(resize=64, crop=64), batch_size=100, workers=0)
+    config = EvaluationConfig(view=EvaluationView(resize=64, crop=64), batch_size=100, workers=0)
     with tempfile.TemporaryDirectory() as folder:
         build.run(WORLD, Workspace(Path(folder)))
         tables = {split: read_classification(Path(folder) / "VOCdevkit", split, 20) for split in ("trainval", "test")}
@@ -51,9 +51,7 @@ def measure() -> Comparison:
         def features(split: str) -> np.ndarray:
             with tempfile.TemporaryDirectory() as own:
                 workspace = Workspace(Path(own), reports_progress=False)
-                return unit_rows(
-                    pooled_features(model, tables[split], split, constants, workspace, torch.device("cpu"))
-                )
+                return unit_rows(pooled_features(model, tables[split], split, config, workspace, torch.device("cpu")))
 
         def figures(once: bool) -> list[float]:
             cached = {split: features(split) for split in tables} if once else {}

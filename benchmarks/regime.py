@@ -16,9 +16,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from core.ending import ended
 from core.errors import InputError
-from results.plan import PlannedJob, Results, read_results
+from core.exit_status import exit_status_of
+from results.plan import NO_SET, PlannedJob, Results, read_results
 from results.schema import Metric, Record
 from results.statistics import Summary, summarise
 
@@ -27,7 +27,6 @@ IMAGENET = ("accuracy-imagenet", "top1")
 HALF = 50  # % of the wrong labels, of criterion (a)
 THREE_TIMES_CHANCE = 30  # %, of ten classes, of criterion (b)
 SHARES = ("top1", "top5", "accuracy")  # of images: each has a binomial variance
-UNTRAINED = "none"  # in place of a training set, of a backbone that had none
 UNTOLD = "cannot be told"
 
 Row = dict[str, object]
@@ -115,7 +114,7 @@ class Study:
     """
 
     def __init__(self, results: Results) -> None:
-        sets = sorted({job.tags["set"] for job in results.jobs if job.figure} - {UNTRAINED})
+        sets = sorted({job.tags["set"] for job in results.jobs if job.figure} - {NO_SET})
         if len(sets) > 1:
             raise InputError(
                 f"The plan has figures of several training sets ({', '.join(sets)}), expected one: run the study with "
@@ -417,4 +416,4 @@ def _spread(values: Sequence[float]) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: main(sys.argv[1:])))
+    sys.exit(exit_status_of(lambda: main(sys.argv[1:])))

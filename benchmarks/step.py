@@ -18,7 +18,7 @@ from tabulate import tabulate
 from torch import nn
 
 from benchmarks.measuring import Comparison, compare, seconds, spread
-from core.ending import ended
+from core.exit_status import exit_status_of
 from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
@@ -187,4 +187,4 @@ def _row(name: str, of_step: list[float], of_cross_entropy: list[float]) -> dict
 
 
 if __name__ == "__main__":
-    sys.exit(ended(main))
+    sys.exit(exit_status_of(main))

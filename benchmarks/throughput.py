@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from core.distributed import local_device
-from core.ending import ended
 from core.errors import InputError
+from core.exit_status import exit_status_of
 from core.files import write_json
 from pretrain.backbone import memory_format
 from pretrain.config import PretrainConfig
@@ -24,7 +24,7 @@ from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
 from pretrain.methods.method import Method
 from pretrain.methods.mopro.spec import MoProConfig
 from pretrain.objective import Batch
-from pretrain.stage import build_method
+from pretrain.pretraining import build_method
 from profiles.cost import MEASURED_FILE, Measured
 from profiles.load import load_profile
 from profiles.schema import Profile
@@ -34,7 +34,7 @@ WARM_UP = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write ``throughput.json`` into the folder of the runs; gives the exit status."""
-    return ended(lambda: _main(arguments))
+    return exit_status_of(lambda: _main(arguments))
 
 
 def _main(arguments: Sequence[str] | None) -> int:
@@ -83,8 +83,8 @@ def measure(profile: Profile, steps: int) -> tuple[Measured, float]:
         )
     device = local_device()
     batch_size = profile.pretrain.schedule.batch_size // profile.resources.pretrain.tasks
-    size, layout = profile.pretrain.views.size, memory_format(profile.pretrain.arithmetic)
-    images = torch.randn(batch_size, 3, size, size, device=device).contiguous(memory_format=layout)
+    size, in_memory = profile.pretrain.views.size, memory_format(profile.pretrain.arithmetic)
+    images = torch.randn(batch_size, 3, size, size, device=device).contiguous(memory_format=in_memory)
     with_mopro = _Training(profile, mopro, [images, images.clone()], device)
     encoder = with_mopro.state.method.get_submodule("encoder")
 
@@ -124,18 +124,18 @@ class _Training:
         device: torch.device,
     ) -> None:
         classes = next(iter(profile.data.webvision.values())).classes
-        constants = PretrainConfig(
+        config = PretrainConfig(
             webvision="none",
             classes=classes,
             method=method,
             seed=0,
             **dict(profile.pretrain),
         )
-        self.state = TrainingState.fresh(build_method(constants, len(views[0])), constants, device)
+        self.state = TrainingState.fresh(build_method(config, len(views[0])), config, device)
         self.views = views
         self.labels = torch.randint(classes, (len(views[0]),), device=device)
         self.indices = torch.arange(len(views[0]), device=device)
-        self.epoch = constants.schedule.epochs - 1
+        self.epoch = config.schedule.epochs - 1
 
     def __call__(self) -> None:
         self.state.method.train()

@@ -1,1 +1,1 @@
-"""What `run_all.py` can be told to do: reproduce (without a word), evaluate, status, cancel, verify."""
+"""What `run_all.py` can be told to do: reproduce (without a subcommand), evaluate, status, cancel, verify."""

@@ -44,7 +44,7 @@ class CommandParser(ProfileParser):
         )
 
 
-def take_how_to_run(parser: ProfileParser) -> None:
+def add_run_options(parser: ProfileParser) -> None:
     """Let a command that runs jobs be told how many side by side, or none at all."""
     parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
     parser.add_argument(

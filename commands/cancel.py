@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from commands.arguments import CommandParser
 from commands.selection import selection_of
-from core.files import held_alone
+from core.files import exclusive_lock
 from slurm.queue import cancel, read_queue
 from slurm.submissions import queued_jobs
 
@@ -12,7 +12,7 @@ from slurm.submissions import queued_jobs
 def main(arguments: Sequence[str]) -> int:
     """Cancel the queued jobs of the kinds that were asked for; gives the exit status."""
     selection = selection_of(CommandParser("cancel", __doc__).parse_args(arguments))
-    with held_alone(selection.runs):
+    with exclusive_lock(selection.runs):
         queued = queued_jobs(read_queue(), selection.runs)
         here = [job for job in selection.asked if job.identity in queued]
         cancel(queued[job.identity].id for job in here)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.arguments import ProfileParser, take_how_to_run
+from commands.arguments import ProfileParser, add_run_options
 from core.errors import InputError
 
 if TYPE_CHECKING:  # help waits for none of it
     from commands.selection import Selection
-    from profiles.of_checkpoint import OfCheckpoint
-    from slurm.jobs import Job
+    from execution.jobs import Job
+    from profiles.checkpoint_profile import CheckpointProfile
 
 PROFILE_FILE = "profile.yaml"  # JSON, which is YAML too
 DATA = "data."  # what the keys of data sets begin with
@@ -22,18 +22,18 @@ def main(arguments: Sequence[str]) -> int:
     """Gives the exit status: 0 if all is done, 1 if a job failed, 2 if an input cannot be used."""
     given = _parser().parse_args(arguments)
 
+    from execution.local import visible_gpus
+    from profiles.checkpoint_profile import described_by_building, described_by_names, profile_of_checkpoint
     from profiles.load import load_profile
-    from profiles.of_checkpoint import of_checkpoint, told_by_building, told_by_names
-    from slurm.local import visible_gpus
 
     folders = _folders(given.on, must_exist=not given.dry_run)
     protocols = load_profile(given.profile, given.overrides, given.site)
     if given.model is None:
-        told = told_by_names(given.checkpoint, given.layout)
+        description = described_by_names(given.checkpoint, given.layout)
     else:
-        told = told_by_building(given.checkpoint, given.model, protocols)
+        description = described_by_building(given.checkpoint, given.model, protocols)
     gpus = len(visible_gpus())
-    found = of_checkpoint(given.checkpoint, told, folders, protocols, gpus, given.web_labels)
+    found = profile_of_checkpoint(given.checkpoint, description, folders, protocols, gpus, given.web_labels)
     print(f"{given.checkpoint}: {found.described}")
     selection = _selection(found, folders.keys(), given)
     if given.dry_run:
@@ -79,7 +79,7 @@ def _parser() -> ProfileParser:
         help="its classifier has never seen ImageNet's own labels, so that fine-tuning on a part of them is fair",
     )
     parser.add_argument("--only", nargs="+", metavar="KIND", help="only jobs of these kinds and what they need")
-    take_how_to_run(parser)
+    add_run_options(parser)
     return parser
 
 
@@ -108,15 +108,15 @@ def _folders(on: Sequence[str], must_exist: bool) -> dict[str, Path]:
     return folders
 
 
-def _selection(found: "OfCheckpoint", keys: Iterable[str], given: argparse.Namespace) -> "Selection":
+def _selection(found: "CheckpointProfile", keys: Iterable[str], given: argparse.Namespace) -> "Selection":
     """The jobs that read these data sets and no others; says what is left out.
 
     Raises:
         InputError: there is none.
     """
     from commands.selection import Selection, of_kinds
+    from execution.jobs import topologically_sorted
     from profiles.expand import jobs_of
-    from slurm.jobs import in_order
 
     runs = given.runs.absolute() / found.profile.name
     jobs = [job for job in jobs_of(found.profile) if _data_of(job)]
@@ -139,7 +139,7 @@ def _selection(found: "OfCheckpoint", keys: Iterable[str], given: argparse.Names
         )
     asked = of_kinds(planned, given.only)
     described = ["--profile", str(runs / PROFILE_FILE)]
-    return Selection(found.profile, in_order(planned), in_order(asked), asked, runs, described)
+    return Selection(found.profile, topologically_sorted(planned), topologically_sorted(asked), asked, runs, described)
 
 
 def _name(key: str) -> str:

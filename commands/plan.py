@@ -6,16 +6,16 @@ from pathlib import Path
 from tabulate import tabulate
 
 from commands.selection import Selection
+from execution.jobs import Job, jobs_by_state
 from profiles.cost import MEASURED_FILE, by_kind, gpu_hours, read_measured
 from profiles.schema import Profile
-from slurm.jobs import Job, standing
 
 
 def print_plan(selection: Selection) -> None:
     """Touches nothing."""
     jobs, runs = selection.selected, selection.runs
     hours, source = _estimate(selection.profile, jobs, runs.parent / MEASURED_FILE)
-    found = standing(jobs, runs)
+    found = jobs_by_state(jobs, runs)
     states = dict.fromkeys(found.done, "done") | {job: "held back" for job, _ in found.held_back}
     rows = [
         {
@@ -40,7 +40,7 @@ def print_plan(selection: Selection) -> None:
 
 
 def _estimate(profile: Profile, jobs: Sequence[Job], measured_file: Path) -> tuple[dict[str, float | None], str]:
-    """GPU-hours by the job's name (None where the time limit has to stand in), and what they rest on."""
+    """GPU-hours by the job's name (None where the time limit has to stand in), and what they are based on."""
     measured = read_measured(measured_file)
     if measured is not None and not measured.is_for(profile.pretrain.model_dump(mode="json")):
         measured = None

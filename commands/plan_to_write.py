@@ -7,11 +7,11 @@ from pydantic import ValidationError
 from commands.selection import Selection
 from core.declarations import Table
 from core.errors import InputError
+from execution.jobs import Job
 from profiles.expand import jobs_of
 from profiles.load import validated
 from profiles.schema import Profile
 from results.plan import PLAN_FILE, Plan
-from slurm.jobs import Job
 
 
 def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any], list[Table]]:

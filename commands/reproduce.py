@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from commands.arguments import CommandParser, take_how_to_run
-from core.files import held_alone
+from commands.arguments import CommandParser, add_run_options
+from core.files import exclusive_lock
 
 if TYPE_CHECKING:  # help waits for none of it
     from commands.selection import Selection
-    from slurm.jobs import Job
+    from execution.jobs import Job
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,7 +41,7 @@ def _parser() -> CommandParser:
         "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
         "run_all.py evaluate, status, cancel, verify; each has its own --help.",
     )
-    take_how_to_run(parser)
+    add_run_options(parser)
     parser.add_argument(
         "--cluster", choices=("local", "slurm"), default="local", help="where to run (default: %(default)s)"
     )
@@ -54,12 +54,12 @@ def _parser() -> CommandParser:
 
 def _submit(selection: "Selection", wait: bool) -> int:
     from commands.running import begin, end, status_after
+    from execution.display import TerminalDisplay
+    from execution.local import Failure
     from slurm.cluster import SlurmExecutor
-    from slurm.display import TerminalDisplay
-    from slurm.local import Failure
     from slurm.watching import watch
 
-    with held_alone(selection.runs):
+    with exclusive_lock(selection.runs):
         begun = begin(selection)
         ids = SlurmExecutor(selection.runs, selection.profile.slurm).submit(begun.to_do)
     _print_queued(begun.to_do, ids)

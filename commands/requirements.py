@@ -5,14 +5,16 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from core.declarations import Source
 from core.errors import InputError
+from execution.jobs import Job
+from execution.resources import Resources
 from profiles.schema import Profile, StageResources
-from slurm.jobs import Job, Resources, Source
 
-Lacks = Mapping[str, Sequence[Job]]  # what is missing, and what can be done about it -> the jobs that need it
+Missing = Mapping[str, Sequence[Job]]  # what is missing, and what can be done about it -> the jobs that need it
 
 
-def lacks_of(jobs: Sequence[Job], profile: Profile, gpus: int | None) -> Lacks:
+def missing_requirements(jobs: Sequence[Job], profile: Profile, gpus: int | None) -> Missing:
     """Everything that is missing on this machine for some of the jobs.
 
     Args:
@@ -35,7 +37,7 @@ def lacks_of(jobs: Sequence[Job], profile: Profile, gpus: int | None) -> Lacks:
     return lacks
 
 
-def require(lacks: Lacks) -> None:
+def require(lacks: Missing) -> None:
     """Nothing may be missing.
 
     Raises:
@@ -46,12 +48,12 @@ def require(lacks: Lacks) -> None:
         raise InputError(f"{several}{'; '.join(lacks)}; or plan without what is missing, with --partial.")
 
 
-def lost_with(lacks: Lacks, jobs: Sequence[Job]) -> set[str]:
+def jobs_blocked_by(lacks: Missing, jobs: Sequence[Job]) -> set[str]:
     """Names of the jobs that cannot run: those to which something is missing, and those that need them.
 
     Args:
         lacks: what is missing.
-        jobs: those that are not done, in an order in which nothing stands before what it needs.
+        jobs: those that are not done, topologically sorted.
     """
     lost = {job.name for of_lack in lacks.values() for job in of_lack}
     for job in jobs:

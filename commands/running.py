@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from commands.plan_to_write import plan_to_write
-from commands.requirements import lacks_of, lost_with, on_the_cpu, require
+from commands.requirements import jobs_blocked_by, missing_requirements, on_the_cpu, require
 from commands.selection import Selection
-from core.files import held_alone
+from core.files import exclusive_lock
+from execution.display import TerminalDisplay
+from execution.jobs import JobsByState, jobs_by_state
+from execution.local import Failure, LocalExecutor, visible_gpus
+from execution.plan import write_plan
 from results.writing import write_results
-from slurm.display import TerminalDisplay
-from slurm.jobs import Standing, standing
-from slurm.local import Failure, LocalExecutor, visible_gpus
-from slurm.plan import write_plan
 
 
 def runnable(selection: Selection, here: bool, partial: bool) -> Selection:
@@ -24,9 +24,9 @@ def runnable(selection: Selection, here: bool, partial: bool) -> Selection:
     """
     gpus = len(visible_gpus()) if here else None
     selected = on_the_cpu(selection.selected) if gpus == 0 else selection.selected
-    to_do = standing(selected, selection.runs).to_do
-    lacks = lacks_of(to_do, selection.profile, gpus)
-    lost = lost_with(lacks, to_do) if partial else set()
+    to_do = jobs_by_state(selected, selection.runs).to_do
+    lacks = missing_requirements(to_do, selection.profile, gpus)
+    lost = jobs_blocked_by(lacks, to_do) if partial else set()
     if not partial:
         require(lacks)
     on_cpu = sum(not job.resources.gpus and job not in selection.selected and job.name not in lost for job in to_do)
@@ -39,18 +39,18 @@ def runnable(selection: Selection, here: bool, partial: bool) -> Selection:
 
 def run_here(selection: Selection, parallel: int) -> int:
     """Run what is not done, so many processes side by side, and print the tables; gives the exit status."""
-    with held_alone(selection.runs):
+    with exclusive_lock(selection.runs):
         begun = begin(selection)
         with TerminalDisplay(len(begun.to_do)) as display:
             failures = LocalExecutor(selection.runs, parallel, display).run(selection.selected)
         return end(failures, selection.runs)
 
 
-def begin(selection: Selection) -> Standing:
-    """Write the plan down; gives where its jobs stand."""
+def begin(selection: Selection) -> JobsByState:
+    """Write the plan; gives its jobs by their state."""
     runs, selected = selection.runs, selection.selected
     write_plan(*plan_to_write(selection), runs, selection.described)
-    found = standing(selected, runs)
+    found = jobs_by_state(selected, runs)
     held_back = f", {len(found.held_back)} held back" if found.held_back else ""
     done = f"{len(selected)} jobs, {len(found.done)} of them done{held_back}"
     print(f"Profile {selection.profile.name}: {done}, in {runs}")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
+from execution.jobs import Job, topologically_sorted
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.schema import Profile
-from slurm.jobs import Job, in_order
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     unknown = [name for name in methods if name not in known]
     if unknown:
         raise InputError(f"--methods {unknown[0]}: the profile has {', '.join(known)}.")
-    wanted = {job.name for job in in_order(job for job in jobs if _is_of(job, profile, methods, seeds))}
+    wanted = {job.name for job in topologically_sorted(job for job in jobs if _is_of(job, profile, methods, seeds))}
     planned = [job for job in jobs if job.name in wanted]
     asked = of_kinds(planned, arguments.only)
     runs = arguments.runs.absolute() / profile.name
-    return Selection(profile, planned, in_order(asked), asked, runs, _described(arguments))
+    return Selection(profile, planned, topologically_sorted(asked), asked, runs, _described(arguments))
 
 
 def _described(arguments: argparse.Namespace) -> list[str]:

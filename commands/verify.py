@@ -8,9 +8,9 @@ from typing import Any
 from commands.arguments import ProfileParser, positive
 from core.cores import usable_cores
 from core.errors import InputError
-from core.files import held_alone
+from core.files import exclusive_lock
 from core.workspace import VERIFICATION_FOLDER
-from data.declaration import World
+from data.declaration import DataLocation
 from data.verification.inspection import DataSet
 from data.verification.report import Verifier
 from profiles.expand import HARD_IMAGES, MINIATURE, jobs_of
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = given.runs.absolute() / profile.name
     data_sets = data_sets_of(profile, runs)
     folder = runs / VERIFICATION_FOLDER
-    with held_alone(folder, SECONDS_FOR_THE_KILLED), _Bars() as bars:
+    with exclusive_lock(folder, SECONDS_FOR_THE_KILLED), _Bars() as bars:
         verifier = Verifier(folder, None if given.full else given.sample, given.jobs, bars.progress)
         reports = [verifier.verify(data_set) for data_set in data_sets]
     print(_as_text(reports, verifier))
@@ -84,7 +84,7 @@ def data_sets_of(profile: Profile, runs: Path) -> list[DataSet]:
 def _data_sets_in(profile: Profile, root: Path, chosen: Path | None) -> list[DataSet]:
     """Those of one world; relative folders lie in ``root``, that of ImageNet-A in ``chosen``, None if not there yet."""
     sections, counts = dict(profile.data), dict(profile.data.counts)
-    return World(sections, counts, root, chosen, profile.imagenet_classes).data_sets(DATA_SETS)
+    return DataLocation(sections, counts, root, chosen, profile.imagenet_classes).data_sets(DATA_SETS)
 
 
 class _Bars:

@@ -1,1 +1,1 @@
-"""What every floor stands on: errors, files, seeds, the stage contract. Knows nothing of images or methods."""
+"""What every package builds on: errors, files, seeds, the stage contract. Knows nothing of images or methods."""

@@ -1,4 +1,4 @@
-"""The user's folder for what can be had again: found by the rules of the XDG base directory specification."""
+"""The user's cache folder, by the XDG base directory specification."""
 
 import os
 from pathlib import Path

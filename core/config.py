@@ -66,7 +66,7 @@ def _distinct(values: Collection[Hashable]) -> Collection[Hashable]:
     seen: set[Hashable] = set()
     for value in values:
         if value in seen:
-            raise ValueError(f"{value} stands there twice: name each once")
+            raise ValueError(f"{value} appears twice: name each once")
         seen.add(value)
     return values
 

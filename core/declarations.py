@@ -75,7 +75,7 @@ class Classifier:
     Attributes:
         classes: how many.
         shares_imagenet_classes: whether its class i is ImageNet's class i.
-        web_images: where images of these classes lie, in WebVision's layout; None where there are none.
+        web_images: where images of these classes lie, in WebVision's folder structure; None where there are none.
         part: which of the classes there, and of ImageNet's, these are, as JSON has it; None for all.
     """
 
@@ -204,17 +204,17 @@ class Table:
     sections: tuple[str, ...] = ()
 
 
-def _accept(section: Any, profile: Any) -> None:
+def _no_check(section: Any, profile: Any) -> None:
     pass
 
 
-def _nowhere(section: Any) -> Sequence[int]:
+def _no_seeds(section: Any) -> Sequence[int]:
     return ()
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Something that checkpoints are evaluated by: all that the rest of the house has to know of it.
+    """Something that checkpoints are evaluated by: all that the rest of the suite has to know of it.
 
     Attributes:
         id: its name.
@@ -223,10 +223,10 @@ class Evaluation:
         needs: of a checkpoint, without which the run has nothing for it: frozen ``features`` of images alone, a
             ``classifier`` too, the ``trunk`` itself to train on, or a ``training`` in this profile.
         key: of the section; a user's evaluation has the key that the profile gives it.
-        tables: what its figures stand in; a table that several evaluations name has the columns of all.
+        tables: that hold its figures; a table that several evaluations name has the columns of all.
         is_required: whether every profile has the section.
         check: from the section and the profile; raises ValueError where they do not fit.
-        untrained_seeds: from the section to the seeds of backbones that it evaluates as they are initialised.
+        untrained_seeds: from the section to the seeds of the untrained backbones that it evaluates.
     """
 
     id: str
@@ -236,8 +236,8 @@ class Evaluation:
     key: str = ""
     tables: tuple[Table, ...] = ()
     is_required: bool = False
-    check: Callable[[Any, Any], None] = _accept
-    untrained_seeds: Callable[[Any], Sequence[int]] = _nowhere
+    check: Callable[[Any, Any], None] = _no_check
+    untrained_seeds: Callable[[Any], Sequence[int]] = _no_seeds
 
     def can_evaluate(self, run: Run) -> bool:
         """Whether the run has what is needed."""

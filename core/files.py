@@ -109,11 +109,11 @@ def read_whole(path: str | bytes) -> bytes:
 
 LOCK_FILE = ".lock"
 SECONDS_BETWEEN_ATTEMPTS = 0.5
-SECONDS_OF_A_LOOK = 1.0  # so that a process that only looks whether a folder is held keeps nobody out
+DEFAULT_PATIENCE = 1.0  # so that a process that only looks whether a folder is held keeps nobody out
 
 
 @contextmanager
-def held_alone(folder: Path, patience: float = SECONDS_OF_A_LOOK) -> Iterator[None]:
+def exclusive_lock(folder: Path, patience: float = DEFAULT_PATIENCE) -> Iterator[None]:
     """Keep every other process out of a folder for the length of the block; a process that ends lets go.
 
     Args:
@@ -127,7 +127,7 @@ def held_alone(folder: Path, patience: float = SECONDS_OF_A_LOOK) -> Iterator[No
     lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)  # NFS locks what can be written
     try:
         end = time.monotonic() + patience
-        while not _is_locked(lock, fcntl.LOCK_EX, folder):
+        while not _try_lock(lock, fcntl.LOCK_EX, folder):
             if time.monotonic() >= end:
                 raise InputError(f"Another process is at work in {folder}: wait for it, or end it.")
             time.sleep(SECONDS_BETWEEN_ATTEMPTS)  # a lock has no event to wait for with a limit
@@ -146,7 +146,7 @@ def is_held(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _is_locked(lock, fcntl.LOCK_SH, folder)  # one that NFS gives to those who read
+        return not _try_lock(lock, fcntl.LOCK_SH, folder)  # one that NFS gives to those who read
     except _NoLocksError:
         return False
     finally:
@@ -157,7 +157,7 @@ class _NoLocksError(InputError):
     """A folder's file system has no locks."""
 
 
-def _is_locked(lock: int, kind: int, folder: Path) -> bool:
+def _try_lock(lock: int, kind: int, folder: Path) -> bool:
     """Take a lock if nobody holds it otherwise; whether that was so."""
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)

@@ -34,7 +34,7 @@ FLAGS: Mapping[Instructions, tuple[str, ...]] = {"avx2": ("avx2", "fma", "f16c")
 
 
 def variables_of(instructions: Instructions | None) -> Mapping[str, str]:
-    """What must stand in a process's environment from its start; nothing for all that the processor has."""
+    """What a process's environment must hold from its start; nothing for all that the processor has."""
     return VARIABLES[instructions] if instructions and _is_x86() else {}
 
 
@@ -56,7 +56,7 @@ def held_to() -> str:
     return ", ".join(f"{name}={os.environ[name]}" for name in names if os.environ.get(name)) or FREE
 
 
-def lacking(instructions: Instructions, cpu_file: Path = CPU_FILE) -> list[str]:
+def missing_flags(instructions: Instructions, cpu_file: Path = CPU_FILE) -> list[str]:
     """Which of the flags that these instructions take this processor lacks; none where nothing holds or tells them."""
     if not _is_x86():
         return []
@@ -74,7 +74,7 @@ def require_processor(instructions: Instructions | None, cpu_file: Path = CPU_FI
     Raises:
         InputError: it lacks some.
     """
-    if instructions and (lacks := lacking(instructions, cpu_file)):
+    if instructions and (lacks := missing_flags(instructions, cpu_file)):
         raise InputError(
             f"This processor has no {' and no '.join(lacks)}, which the profile's instructions ({instructions}) take: "
             "run it with --set instructions=null, which gives other figures, or on another machine."

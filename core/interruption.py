@@ -10,7 +10,7 @@ class Interrupted(Exception):  # noqa: N818 (not an error: the stage goes on lat
     """The stage has stopped on request, with everything written that it needs in order to go on."""
 
 
-def note(signals: Iterable[signal.Signals]) -> None:
+def install_handlers(signals: Iterable[signal.Signals]) -> None:
     """From now on, take these signals as requests to stop instead of dying from them; forget earlier ones."""
     _received.clear()
     for number in signals:

@@ -19,7 +19,7 @@ def end_with_parent() -> None:
 
 
 @contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
+def ignoring_interrupts() -> Iterator[None]:
     """Let processes that are started in the block hear nothing of Ctrl-C: a terminal tells it all, and one answers."""
     resource_tracker.ensure_running()  # started within the block, it would undo it
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited; this process hears of it after the block

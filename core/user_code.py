@@ -54,8 +54,8 @@ def is_reference(text: object) -> bool:
     return isinstance(text, str) and REFERENCE.fullmatch(text) is not None
 
 
-def placed(reference: str, folder: Path) -> str:
-    """The reference with an absolute path; a relative one is seen from the folder."""
+def absolute_reference(reference: str, folder: Path) -> str:
+    """The reference with an absolute path; a relative one is relative to the folder."""
     path, _, name = reference.rpartition(":")
     return f"{os.path.abspath(folder / Path(path).expanduser())}:{name}"
 
@@ -90,7 +90,7 @@ def sentence_of(error: BaseException) -> str | None:
     return _sentence(frames[-1].filename, frames[-1].lineno, f"{type(error).__name__}: {error}")
 
 
-def called(function: Callable[..., T], *arguments: object) -> T:
+def call_user_code(function: Callable[..., T], *arguments: object) -> T:
     """What a function of a user's gives.
 
     Raises:
@@ -106,8 +106,8 @@ def called(function: Callable[..., T], *arguments: object) -> T:
         raise
 
 
-def mistake(definition: Any, found: str) -> UserCodeError:
-    """What to raise where a user's function or class does something that it must not: where it is defined, and what."""
+def error_in(definition: Any, found: str) -> UserCodeError:
+    """The error to raise where a user's function or class is wrong: where it is defined, and what was found."""
     code = getattr(definition, "__code__", None)
     if code is not None:
         return UserCodeError(_sentence(code.co_filename, code.co_firstlineno, found))
@@ -115,7 +115,7 @@ def mistake(definition: Any, found: str) -> UserCodeError:
     return UserCodeError(_sentence(getattr(module, "__file__", None) or repr(definition), None, found))
 
 
-def require_takes(function: Callable[..., Any], *arguments: object) -> None:
+def require_arguments(function: Callable[..., Any], *arguments: object) -> None:
     """Refuse a user's function that cannot be called with these arguments.
 
     Raises:
@@ -124,7 +124,7 @@ def require_takes(function: Callable[..., Any], *arguments: object) -> None:
     try:
         inspect.signature(function).bind(*arguments)
     except TypeError as error:
-        raise mistake(function, f"{function.__qualname__}{inspect.signature(function)} {error}") from None
+        raise error_in(function, f"{function.__qualname__}{inspect.signature(function)} {error}") from None
 
 
 def _own_names(module: types.ModuleType) -> list[str]:

@@ -1,1 +1,1 @@
-"""Readers of the data sets in their published on-disk layouts, views of images, loading, and the miniature."""
+"""Readers of the data sets in their published folder structures, views of images, loading, and the miniature."""

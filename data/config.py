@@ -1,4 +1,4 @@
-"""Constants of the views; light to import."""
+"""Configurations of views and of parts of data sets; light to import."""
 
 from typing import Annotated, Literal
 
@@ -20,7 +20,7 @@ from core.config import (
 
 
 class WeakViews(Config):
-    """Constants of the weak view.
+    """Hyperparameters of the weak view.
 
     Attributes:
         size: side of the square view, in pixels.
@@ -39,7 +39,7 @@ class WeakViews(Config):
 
 
 class TrainingViews(WeakViews):
-    """Constants of the weak and the strong view (paper, appendix; values of the authors' implementation).
+    """Hyperparameters of the weak and the strong view (paper, appendix; values of the authors' implementation).
 
     Attributes:
         jitter: strength of brightness, contrast, saturation and hue jitter in the strong view.

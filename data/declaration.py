@@ -1,4 +1,4 @@
-"""What the suite has to be told of a data set; everything else in the house takes it from there. Light to import."""
+"""What the suite has to be told of a data set; everything else takes it from there. Light to import."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # which reads images
 
 
 @dataclass(frozen=True)
-class World:
+class DataLocation:
     """The data sets of a profile as they lie on disk.
 
     Attributes:
@@ -45,7 +45,7 @@ class DataSetSpec:
     Attributes:
         key: of its section, below ``data`` in a profile.
         section: the type of that section.
-        checks: ``module:function``, called with the section and a :class:`World`; gives what there is to verify.
+        checks: ``module:function``, called with the section and a :class:`DataLocation`; gives what there is to verify.
         published: how many images its parts have as they were published, by the keys of ``data.counts``.
         required: whether every profile has it.
     """

@@ -71,7 +71,7 @@ def decode(content: bytes, width: int, height: int) -> np.ndarray:
                 with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
                     pixels = np.array(image.convert("RGB"))
                 break
-            content = _settled(content, str(error))
+            content = _repaired(content, str(error))
     _require_whole(content)
     return pixels
 
@@ -87,17 +87,17 @@ def _require_whole(content: bytes) -> None:
         raise ImageContentError("a part of its data is zeros")
 
 
-def _settled(content: bytes, message: str) -> bytes:
+def _repaired(content: bytes, message: str) -> bytes:
     """The content without what libjpeg warned of first; what comes after a first warning, it keeps to itself.
 
     Raises:
         ImageContentError: it is no warning, or one of lost data.
     """
     warning = next((warning for warning in WARNINGS if message.startswith(warning.said)), None)
-    settled = warning.settle(content) if warning and warning.settle else content
-    if settled == content:
+    repaired = warning.repair(content) if warning and warning.repair else content
+    if repaired == content:
         raise ImageContentError(_quoted(message) + (f", {warning.why}" if warning else ""))
-    return settled
+    return repaired
 
 
 def _quoted(message: str) -> str:
@@ -154,32 +154,34 @@ def _without_extra_bytes(content: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Warning:
+class DecoderWarning:
     """One of libjpeg's.
 
     Attributes:
         said: how its message begins.
         why: it matters or does not.
-        settle: gives the content without the cause; None where data are lost.
+        repair: gives the content without the cause; None where data are lost.
     """
 
     said: str
     why: str
-    settle: Callable[[bytes], bytes] | None = None
+    repair: Callable[[bytes], bytes] | None = None
 
 
 # All that its decoder has (JWRN in jerror.h); what it calls an error (JERR) is refused always.
 WARNINGS = (
-    Warning("Warning: unknown JFIF revision number", "which says nothing of pixels", _with_known_revision),
-    Warning("Corrupt JPEG data: bad ICC marker", "whose profile is not used", _without_profile),
-    Warning("Invalid SOS parameters for sequential JPEG", "which has no choice of them", _with_sequential_parameters),
-    Warning("Unknown Adobe color transform code", "its colours can only be guessed"),
-    Warning("Premature end of JPEG file", "it is truncated"),
-    Warning("Corrupt JPEG data: premature end of data segment", "it is truncated or damaged"),
-    Warning("Corrupt JPEG data: bad Huffman code", "its data are damaged"),
-    Warning("Corrupt JPEG data: bad arithmetic code", "its data are damaged"),
-    Warning("Corrupt JPEG data: found marker", "a part between two restart markers is lost"),
-    Warning("Inconsistent progression sequence", "a scan is missing or damaged"),
+    DecoderWarning("Warning: unknown JFIF revision number", "which says nothing of pixels", _with_known_revision),
+    DecoderWarning("Corrupt JPEG data: bad ICC marker", "whose profile is not used", _without_profile),
+    DecoderWarning(
+        "Invalid SOS parameters for sequential JPEG", "which has no choice of them", _with_sequential_parameters
+    ),
+    DecoderWarning("Unknown Adobe color transform code", "its colours can only be guessed"),
+    DecoderWarning("Premature end of JPEG file", "it is truncated"),
+    DecoderWarning("Corrupt JPEG data: premature end of data segment", "it is truncated or damaged"),
+    DecoderWarning("Corrupt JPEG data: bad Huffman code", "its data are damaged"),
+    DecoderWarning("Corrupt JPEG data: bad arithmetic code", "its data are damaged"),
+    DecoderWarning("Corrupt JPEG data: found marker", "a part between two restart markers is lost"),
+    DecoderWarning("Inconsistent progression sequence", "a scan is missing or damaged"),
     # Only bytes outside of the picture may be too many; inside, they show that blocks are missing.
-    Warning("Corrupt JPEG data: ", "bytes may be missing", _without_extra_bytes),
+    DecoderWarning("Corrupt JPEG data: ", "bytes may be missing", _without_extra_bytes),
 )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from data.images import require_folder
+from data.listing import files_in, listing
 from data.paths import shown
-from data.strangers import files_in, listing
 
 SYNSET = "n????????"
 LEVELS_UP, LEVELS_DOWN = 2, 4
@@ -23,7 +23,7 @@ PART = re.compile(r"(?P<whole>.+\.tar)[-_.]?(part)?[-_.]?([0-9]{1,4}|[a-z]{2})")
 
 
 @dataclass(frozen=True)
-class Layout:
+class FolderStructure:
     """How the folder of a data set is known.
 
     Attributes:
@@ -41,24 +41,24 @@ class Layout:
         return any(next(folder.glob(mark), None) is not None for mark in self.marks)
 
 
-def require_layout(root: Path, layout: Layout) -> Path:
+def require_structure(root: Path, structure: FolderStructure) -> Path:
     """``root`` itself, unless it is plain that the data set is somewhere else, or still packed.
 
     Raises:
         InputError: the folder does not exist, the data set is above or below it, or it holds archives alone.
     """
-    require_folder(root, layout.name)
-    if layout.is_at(root):
+    require_folder(root, structure.name)
+    if structure.is_at(root):
         return root
     for folder in (*list(root.absolute().parents)[:LEVELS_UP], *_below(root)):
-        if layout.is_at(folder):
+        if structure.is_at(folder):
             raise InputError(
-                f"{layout.name} is not in {shown(root)} but in {shown(folder)}: name that folder, with --set "
-                f"{layout.key}={quoted(folder)}."
+                f"{structure.name} is not in {shown(root)} but in {shown(folder)}: name that folder, with --set "
+                f"{structure.key}={quoted(folder)}."
             )
     packed = unpacking(root)
     if packed is not None:
-        raise InputError(f"{shown(root)} holds {layout.name} as it was packed: unpack it with `{packed}`.")
+        raise InputError(f"{shown(root)} holds {structure.name} as it was packed: unpack it with `{packed}`.")
     return root
 
 

@@ -24,7 +24,7 @@ class Paths:
     """``n`` relative paths as bytes; loader workers that are forked share the arrays without copying a page.
 
     Attributes:
-        content: ``[bytes]``, uint8: a text in which every path stands somewhere, such as the list it was read from.
+        content: ``[bytes]``, uint8: a text that contains every path, such as the list it was read from.
         starts, ends: ``[n]``: path i is ``content[starts[i]:ends[i]]``.
     """
 

@@ -2,7 +2,7 @@
 
 The shards stand for the folder that unpacking all of them would give: a member's name is the path that the image would
 have there, and a link leads to what it would lead to, in whichever shard and order. What unpacking would leave to
-chance, one path in two places, is refused. What is no image is ignored, by the rule in data/strangers.py.
+chance, one path in two places, is refused. What is no image is ignored, by the rule in data/listing.py.
 
 The tar files are not compressed: an image is read by its position, so any order of images is as good as any other. The
 positions are found once and kept in the user's cache, as long as no shard changes; a cache that cannot be used costs
@@ -27,8 +27,8 @@ import numpy as np
 from core.cache import cache_folder
 from core.errors import InputError
 from core.files import written_atomically
+from data.listing import files_in, is_image, is_unread, refuse_unread
 from data.paths import Paths, shown
-from data.strangers import files_in, is_image, is_unread, refuse_unread
 from data.tar_members import BLOCK, Folder, Link, members
 
 FOLDER = "shards"
@@ -89,12 +89,12 @@ def open_shards(folder: Path) -> Shards | None:
     if not (folder / FOLDER).is_dir():
         return None
     files = _files(folder / FOLDER)
-    index = _index_of(files)
-    shards = None if index is None else _kept(index, files)
+    index = _index_path(files)
+    shards = None if index is None else _read_index(index, files)
     if shards is None:
-        shards = _indexed(files)
+        shards = _build_index(files)
         if index is not None:
-            _keep(index, shards)
+            _write_index(index, shards)
     return shards
 
 
@@ -111,7 +111,7 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _index_of(files: Sequence[Path]) -> Path | None:
+def _index_path(files: Sequence[Path]) -> Path | None:
     """The file in the user's cache that belongs to these shards as they are now; None where there is no cache."""
     cache = cache_folder()
     if cache is None:
@@ -128,7 +128,7 @@ def _index_of(files: Sequence[Path]) -> Path | None:
     return cache / f"shards-{hashlib.sha256(json.dumps(states).encode()).hexdigest()[:16]}.npz"
 
 
-def _kept(index: Path, files: Sequence[Path]) -> Shards | None:
+def _read_index(index: Path, files: Sequence[Path]) -> Shards | None:
     """The shards from their index; None where that is not there, or is damaged."""
     try:
         with np.load(index) as columns:
@@ -141,7 +141,7 @@ def _kept(index: Path, files: Sequence[Path]) -> Shards | None:
         return None
 
 
-def _keep(index: Path, shards: Shards) -> None:
+def _write_index(index: Path, shards: Shards) -> None:
     """Write the index; several processes may do so at once: they write the same."""
     paths = shards.paths
     columns = (paths.content, paths.starts, paths.ends, shards.shard, shards.offsets, shards.sizes, shards.headers)
@@ -156,7 +156,7 @@ def _note(reason: str) -> None:
     print(f"The positions of images in shards are not kept, but found anew each time ({reason}).", file=sys.stderr)
 
 
-def _indexed(files: Sequence[Path]) -> Shards:
+def _build_index(files: Sequence[Path]) -> Shards:
     """Read every shard once."""
     names: list[bytes] = []
     places, holders = array("q"), array("q")

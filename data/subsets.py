@@ -12,7 +12,7 @@ from data.config import DrawnSubset
 from data.images import ImageTable
 
 
-def of_classes(images: ImageTable, labels: Sequence[int]) -> ImageTable:
+def select_classes(images: ImageTable, labels: Sequence[int]) -> ImageTable:
     """The images of some classes: that of ``labels[i]`` becomes class i. The table has all of its data set's.
 
     Raises:
@@ -98,7 +98,7 @@ def images_named_in(images: ImageTable, path: Path) -> np.ndarray:
         line = next(number for number, name in enumerate(names, start=1) if name in strangers)
         raise InputError(
             f"{path}, line {line}: {names[line - 1].decode(errors='replace')!r} is not in {images.source}, expected "
-            "the path of an image as it stands there: correct the list."
+            "the path of an image as it is given there: correct the list."
         )
     return named
 
@@ -106,11 +106,11 @@ def images_named_in(images: ImageTable, path: Path) -> np.ndarray:
 def listed_subset(images: ImageTable, path: Path) -> ImageTable:
     """The images that a list names, in its order.
 
-    A line is the name of a file such as ``n04235860_14959.JPEG``; what stands before ``_`` is its synset, and so its
+    A line is the name of a file such as ``n04235860_14959.JPEG``; what comes before ``_`` is its synset, and so its
     folder.
 
     Raises:
-        InputError: the list cannot be read or is empty, or a name is not among the images or stands there twice.
+        InputError: the list cannot be read or is empty, or a name is not among the images or appears twice.
     """
     try:
         names = path.read_bytes().splitlines()
@@ -129,7 +129,7 @@ def listed_subset(images: ImageTable, path: Path) -> ImageTable:
             )
         if row in chosen:
             raise InputError(
-                f"{path}, line {line}: {name.decode()!r} stands on line {chosen[row]} already: take one of them out."
+                f"{path}, line {line}: {name.decode()!r} is on line {chosen[row]} already: take one of them out."
             )
         chosen[row] = line
     return replace(images.subset(np.array(list(chosen))), source=path)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from core.errors import InputError
+from data.listing import is_image
 from data.paths import shown
-from data.strangers import is_image
 
 BLOCK = tarfile.BLOCKSIZE
 BYTES_AT_ONCE = 1 << 20

@@ -57,39 +57,39 @@ class Piece:
 View = Callable[[int, int, np.random.Generator], Piece]  # of an image's width and height
 
 
-def weak_view(constants: WeakViews) -> View:
+def weak_view(config: WeakViews) -> View:
     """Random resized crop, horizontal flip."""
 
     def view(width: int, height: int, rng: np.random.Generator) -> Piece:
-        box = draw_crop(width, height, constants.crop_scale, rng)
-        return _resized_crop(width, box, constants.size, _drawn_flip(rng))
+        box = draw_crop(width, height, config.crop_scale, rng)
+        return _resized_crop(width, box, config.size, _drawn_flip(rng))
 
     return view
 
 
-def strong_view(constants: TrainingViews) -> View:
+def strong_view(config: TrainingViews) -> View:
     """Random resized crop, grayscale with some probability, colour jitter (always), horizontal flip."""
 
     def view(width: int, height: int, rng: np.random.Generator) -> Piece:
-        box = draw_crop(width, height, constants.crop_scale, rng)
-        grayscale = [_gray] if rng.random() < constants.grayscale else []
-        changes = in_turn([*grayscale, jitter(constants.jitter, rng), _drawn_flip(rng)])
-        return _resized_crop(width, box, constants.size, changes)
+        box = draw_crop(width, height, config.crop_scale, rng)
+        grayscale = [_gray] if rng.random() < config.grayscale else []
+        changes = compose([*grayscale, jitter(config.jitter, rng), _drawn_flip(rng)])
+        return _resized_crop(width, box, config.size, changes)
 
     return view
 
 
-def centre_view(constants: EvaluationView) -> View:
+def centre_view(config: EvaluationView) -> View:
     """The shorter side resized, then the central square; draws nothing, and decodes at full size, as published."""
 
     def view(width: int, height: int, rng: np.random.Generator) -> Piece:
-        scale = constants.resize / min(height, width)
+        scale = config.resize / min(height, width)
         # The longer side is rounded down, as torchvision does.
         new_height, new_width = (
-            constants.resize if side == min(height, width) else int(side * scale) for side in (height, width)
+            config.resize if side == min(height, width) else int(side * scale) for side in (height, width)
         )
-        top, left = round((new_height - constants.crop) / 2), round((new_width - constants.crop) / 2)
-        square = slice(top, top + constants.crop), slice(left, left + constants.crop)
+        top, left = round((new_height - config.crop) / 2), round((new_width - config.crop) / 2)
+        square = slice(top, top + config.crop), slice(left, left + config.crop)
         return Piece(width, (0, 0, width, height), (new_width, new_height), lambda whole: whole[square], reduction=1)
 
     return view
@@ -146,10 +146,10 @@ def jitter(strength: float, rng: np.random.Generator) -> Change:
     """
     brightness, contrast, saturation = rng.uniform(1 - strength, 1 + strength, 3)
     changes = colour_changes(brightness, contrast, saturation, turn=rng.uniform(-strength, strength))
-    return in_turn([changes[number] for number in rng.permutation(4)])
+    return compose([changes[number] for number in rng.permutation(4)])
 
 
-def in_turn(changes: Sequence[Change]) -> Change:
+def compose(changes: Sequence[Change]) -> Change:
     """One after the other, as one."""
 
     def change(colours: np.ndarray) -> np.ndarray:
@@ -191,7 +191,7 @@ def resized(image: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _drawn_flip(rng: np.random.Generator) -> Change:
-    return partial(cv2.flip, flipCode=1) if rng.random() < 0.5 else in_turn([])
+    return partial(cv2.flip, flipCode=1) if rng.random() < 0.5 else compose([])
 
 
 def _gray(colours: np.ndarray) -> np.ndarray:

@@ -32,9 +32,9 @@ class EarlyLearningModel(nn.Module):
 
     targets: torch.Tensor
 
-    def __init__(self, encoder: nn.Module, targets: torch.Tensor, constants: EarlyLearning) -> None:
+    def __init__(self, encoder: nn.Module, targets: torch.Tensor, config: EarlyLearning) -> None:
         super().__init__()
-        self.encoder, self.constants = encoder, constants
+        self.encoder, self.config = encoder, config
         self.register_buffer("targets", targets)  # part of the training state, as every buffer is
 
     def forward(self, batch: Batch) -> Outcome:
@@ -43,10 +43,10 @@ class EarlyLearningModel(nn.Module):
         self._move_targets(batch.indices, F.normalize(probabilities.detach(), p=1))
         agreement = (probabilities * self.targets[batch.indices]).sum(dim=1)
         classification = F.cross_entropy(logits, batch.labels)
-        early_learning = self.constants.weight * (1 - agreement).log().mean()
+        early_learning = self.config.weight * (1 - agreement).log().mean()
         return Outcome.trusting(batch.labels, logits, classification=classification, early_learning=early_learning)
 
     def _move_targets(self, indices: torch.Tensor, probabilities: torch.Tensor) -> None:
         """By what all ranks saw: in the next epoch, an image may be another rank's."""
         seen, said = gather(indices), gather(probabilities)
-        self.targets[seen] = self.constants.beta * self.targets[seen] + (1 - self.constants.beta) * said
+        self.targets[seen] = self.config.beta * self.targets[seen] + (1 - self.config.beta) * said

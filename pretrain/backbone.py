@@ -55,8 +55,8 @@ class Backbone(nn.Module):
         self.convention = OURS
         self.translation: nn.Module = nn.Identity()
 
-    def follow(self, convention: Convention) -> None:
-        """From here on, show the trunk its images as it was trained to take them; images are still given our way."""
+    def use_convention(self, convention: Convention) -> None:
+        """Convert images, which are still given in our convention, to the one that the trunk was trained with."""
         self.convention = convention
         self.translation = Translation(convention)
         if convention.padding == "same":
@@ -113,5 +113,5 @@ def place(module: nn.Module, arithmetic: ArithmeticConfig, device: torch.device)
 
 
 def memory_format(arithmetic: ArithmeticConfig) -> torch.memory_format:
-    """The layout of images and convolutions."""
+    """The memory format of images and convolutions."""
     return torch.channels_last if arithmetic.channels_last else torch.contiguous_format

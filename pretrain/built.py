@@ -13,7 +13,7 @@ from torch import nn
 
 from core.errors import InputError
 from core.files import sha256_of, write_json
-from core.user_code import called, load, mistake
+from core.user_code import call_user_code, error_in, load
 from core.workspace import Workspace
 from pretrain.config import Built, BuiltConfig
 from pretrain.conventions import ZERO_TO_ONE
@@ -64,11 +64,11 @@ class BuiltModel(nn.Module):
         found = getattr(self.module, name)(self.translation(images).clamp(0, 1))
         if not isinstance(found, torch.Tensor) or found.ndim != 2 or len(found) != len(images):
             kind = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-            raise mistake(self.build, f"{name} gives {kind} for {len(images)} images, expected a row for each")
+            raise error_in(self.build, f"{name} gives {kind} for {len(images)} images, expected a row for each")
         return found.float()
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Build the module once, and see what it gives for a blank image; leave ``built.json`` in the job's folder.
 
     Gives the size of the checkpoint. The provenance holds path and SHA-256 of both files, and the sizes of what the
@@ -78,29 +78,29 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: a file is not the one that was meant, the module lacks the classifier that the profile speaks of, or
             the user's file is at fault.
     """
-    constants = BuiltConfig.model_validate(config)
-    path = Path(constants.file)
-    require_digests(constants)
-    size = size_of(module_of(constants.model, path), constants.crop)
-    if constants.classifier != "none" and size.classes != constants.classes:
+    config = BuiltConfig.model_validate(settings)
+    path = Path(config.file)
+    require_digests(config)
+    size = size_of(module_of(config.model, path), config.crop)
+    if config.classifier != "none" and size.classes != config.classes:
         held = f"logits of {size.classes} classes" if size.classes else "no method logits"
         raise InputError(
-            f"The method's key classifier is {constants.classifier!r}, which needs logits of ImageNet's "
-            f"{constants.classes} classes, but what {constants.model} builds has {held}: set it to none."
+            f"The method's key classifier is {config.classifier!r}, which needs logits of ImageNet's "
+            f"{config.classes} classes, but what {config.model} builds has {held}: set it to none."
         )
     digest = sha256_of(path)
     built = Built(
-        file=constants.file,
+        file=config.file,
         sha256=digest,
-        model=constants.model,
-        model_sha256=constants.model_sha256,
+        model=config.model,
+        model_sha256=config.model_sha256,
         features=size.features,
     )
     write_json(workspace.folder / BUILT_FILE, built.model_dump(mode="json"))
     bytes_of_file = path.stat().st_size
     workspace.provenance |= {
         "file": {"path": str(path), "sha256": digest, "bytes": bytes_of_file},
-        "model": {"path": constants.model, "sha256": constants.model_sha256},
+        "model": {"path": config.model, "sha256": config.model_sha256},
         **size._asdict(),
     }
     return {"size": {"value": bytes_of_file, "unit": "bytes", "n": 1}}
@@ -131,9 +131,9 @@ def module_of(reference: str, path: Path) -> BuiltModel:
     build = load(reference).value
     if not callable(build):
         raise InputError(f"{reference} is a {type(build).__name__}, expected a function of a path: name one.")
-    module = called(build, path)
+    module = call_user_code(build, path)
     if not isinstance(module, nn.Module) or not callable(getattr(module, "features", None)):
-        raise mistake(build, f"it gives a {type(module).__name__}, expected a torch.nn.Module with a method features")
+        raise error_in(build, f"it gives a {type(module).__name__}, expected a torch.nn.Module with a method features")
     return BuiltModel(module, build).eval()
 
 
@@ -145,8 +145,8 @@ def size_of(model: BuiltModel, side: int) -> Size:
     """
     blank = torch.zeros(1, 3, side, side)
     with torch.inference_mode():
-        features = called(model.features, blank).shape[1]
-        return Size(features, called(model, blank).shape[1] if model.has_logits else None)
+        features = call_user_code(model.features, blank).shape[1]
+        return Size(features, call_user_code(model, blank).shape[1] if model.has_logits else None)
 
 
 def require_digests(built: Built | BuiltConfig) -> None:

@@ -46,7 +46,7 @@ def load_classifier(path: Path, precision: str = "float32") -> Classifier:
     of_classifier = {name: tensor for name, tensor in found.tensors.items() if not name.startswith(BESIDE_A_CLASSIFIER)}
     _fill(_by_exported_name(model), of_classifier, path, found.architecture)
     if found.convention != OURS:
-        model.follow(found.convention)
+        model.use_convention(found.convention)
     return model.eval()
 
 
@@ -63,7 +63,7 @@ def load_trunk(path: Path, classes: int, precision: str = "float32") -> Classifi
     of_trunk = {name: tensor for name, tensor in found.tensors.items() if not name.startswith(beside)}
     _fill(trunk, of_trunk, path, found.architecture)
     if found.convention != OURS:
-        model.follow(found.convention)
+        model.use_convention(found.convention)
     return model
 
 

@@ -1,6 +1,6 @@
 """Configurations of pretraining and of what is done with a checkpoint; light to import.
 
-The paper's constants stand in profiles/paper.yaml, with their sources.
+The paper's hyperparameters are in profiles/paper.yaml, with their sources.
 """
 
 from typing import Annotated, Any, Literal
@@ -159,7 +159,7 @@ class PretrainConfig(TrainingConfig, TrainingSetConfig):
     """Everything that determines a pretrained checkpoint.
 
     Attributes:
-        method: with its constants.
+        method: with its hyperparameters.
         backbone: the ResNet.
         views: of the training images.
         objective_file: where the user's file lies that the method's ``objective`` names; None for a method that ships.
@@ -185,7 +185,7 @@ class PretrainConfig(TrainingConfig, TrainingSetConfig):
 
 
 class UntrainedConfig(Config):
-    """A backbone that is initialised from a seed and never trained."""
+    """An untrained backbone, initialised from a seed."""
 
     seed: Seed
     backbone: BackboneConfig
@@ -294,7 +294,7 @@ class MemorisationConfig(PretrainConfig, EvaluationConfig):
 
 
 class AccuracyConfig(EvaluationConfig):
-    """Which validation set, in which layout, and which of its classes: ``part`` is None where those are all."""
+    """Which validation set (``layout``), where it lies, and which of its classes: all where ``part`` is None."""
 
     layout: Literal["webvision", "imagenet"]
     folder: OnDisk

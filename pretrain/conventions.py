@@ -1,4 +1,4 @@
-"""How a trunk was trained to take its images, where that is not our own way; light to import."""
+"""How the images of a trunk are normalised and padded, where that is not our own way; light to import."""
 
 from typing import Literal, NamedTuple
 

@@ -17,14 +17,14 @@ from typing import Any
 
 import torch
 
-from core.ending import ended
 from core.errors import InputError
+from core.exit_status import exit_status_of
 from pretrain.tensor_files import checked_format, save_tensors, tensors_in
 
 REMEDY = "download it again, or correct its path"
 
 
-class Stranger:
+class Placeholder:
     """Stands for an object of a class that is not looked up; keeps its items, its members and its state."""
 
     name = ""
@@ -58,7 +58,7 @@ class Stranger:
     add = append
 
 
-class _Tensor(Stranger):
+class _Tensor(Placeholder):
     def __new__(cls, storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Any:
         reach = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) + 1
         if min((offset, *size, *stride)) < 0 or (0 not in size and reach > len(storage)):
@@ -66,27 +66,27 @@ class _Tensor(Stranger):
         return torch.empty(0, dtype=storage.dtype).set_(storage._untyped_storage, offset, size, stride)
 
 
-class _Parameter(Stranger):
+class _Parameter(Placeholder):
     def __new__(cls, data: Any, *_: Any) -> Any:
         return data
 
 
-class _OrderedDict(Stranger):
+class _OrderedDict(Placeholder):
     def __new__(cls, *pairs: Any) -> Any:
         return OrderedDict(*pairs)
 
 
-class _Set(Stranger):
+class _Set(Placeholder):
     def __new__(cls, *members: Any) -> Any:
         return set(*members)
 
 
-class _Size(Stranger):
+class _Size(Placeholder):
     def __new__(cls, sizes: Any) -> Any:
         return tuple(sizes)
 
 
-KNOWN: dict[str, type[Stranger]] = {
+KNOWN: dict[str, type[Placeholder]] = {
     "torch._utils._rebuild_tensor": _Tensor,
     "torch._utils._rebuild_tensor_v2": _Tensor,
     "torch._utils._rebuild_parameter": _Parameter,
@@ -99,9 +99,9 @@ KNOWN: dict[str, type[Stranger]] = {
 
 
 class _Unpickler(pickle._Unpickler):  # the one in Python: in C, a number in a damaged pickle can fill the memory
-    def find_class(self, module: str, name: str) -> type[Stranger]:
+    def find_class(self, module: str, name: str) -> type[Placeholder]:
         full_name = f"{module}.{name}"
-        return KNOWN.get(full_name) or type("Stranger", (Stranger,), {"name": full_name})
+        return KNOWN.get(full_name) or type("Placeholder", (Placeholder,), {"name": full_name})
 
 
 def _load(file: Any, **how: Any) -> Any:
@@ -154,7 +154,7 @@ class _Extraction:
             return value.detach()
         if value is None or isinstance(value, bool | int | float | str | bytes):
             return value
-        if isinstance(value, Stranger):
+        if isinstance(value, Placeholder):
             if is_module(value.state):
                 return self.plain(_state_dict(value.state), name)
             value = value.items or value.members or value
@@ -165,7 +165,7 @@ class _Extraction:
             kept = [self.plain(item, f"{name}.{number}") for number, item in enumerate(value)]
             whole = [None if item is NOTHING else item for item in kept]
             return tuple(whole) if isinstance(value, tuple) else whole
-        kind = value.name if isinstance(value, Stranger) else getattr(value, "name", type(value).__name__)
+        kind = value.name if isinstance(value, Placeholder) else getattr(value, "name", type(value).__name__)
         self.left_out.append(f"{name.removeprefix('.') or 'everything'} ({kind})")
         return NOTHING
 
@@ -187,7 +187,7 @@ def _state_dict(state: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     }
     tensors = {prefix + name: value for name, value in own.items() if value is not None}
     for name, module in state["_modules"].items():
-        if isinstance(module, Stranger) and is_module(module.state):
+        if isinstance(module, Placeholder) and is_module(module.state):
             tensors |= _state_dict(module.state, f"{prefix}{name}.")
     return tensors
 
@@ -219,4 +219,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(ended(lambda: main(sys.argv[1:])))
+    sys.exit(exit_status_of(lambda: main(sys.argv[1:])))

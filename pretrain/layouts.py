@@ -226,7 +226,7 @@ def recognise(
     nearest = min(candidates, key=lambda layout: len(misfits[layout.name]))
     known = "" if required else f"; known are {', '.join(NAMES)}"
     raise InputError(
-        f"The file {path} is not of the layout {nearest.name} ({nearest.releases}), "
+        f"The file {path} does not match the layout {nearest.name} ({nearest.releases}), "
         f"{'which its method requires' if required else 'the nearest one'}: {misfits[nearest.name][0]}{known}."
     )
 

@@ -19,7 +19,7 @@ from pretrain.config import TrainingConfig
 from pretrain.curves import Curves
 from pretrain.divergence import LossWatch, require_finite_state
 from pretrain.objective import Batch, Objective, Outcome, require_outcome
-from pretrain.resumption import MISFITS, newest_whole, of_another_version
+from pretrain.resumption import LOADING_ERRORS, incompatible_state, newest_whole
 from pretrain.sources import Source
 from pretrain.tensor_files import save_tensors
 
@@ -38,17 +38,17 @@ class TrainingState:
     step: int = 0
 
     @classmethod
-    def fresh(cls, method: nn.Module, constants: TrainingConfig, device: torch.device) -> "TrainingState":
+    def fresh(cls, method: nn.Module, config: TrainingConfig, device: torch.device) -> "TrainingState":
         """Move the method to the device and begin with step 0; parameters that require no gradient stay as they are."""
-        place(method, constants.arithmetic, device)
-        schedule = constants.schedule
+        place(method, config.arithmetic, device)
+        schedule = config.schedule
         optimizer = torch.optim.SGD(
             [parameter for parameter in method.parameters() if parameter.requires_grad],
             schedule.learning_rate,
             schedule.momentum,
             weight_decay=schedule.weight_decay,
         )
-        scaler = torch.amp.GradScaler(device.type, enabled=constants.arithmetic.precision == "float16")
+        scaler = torch.amp.GradScaler(device.type, enabled=config.arithmetic.precision == "float16")
         return cls(method, optimizer, scaler, Curves(device), LossWatch(device))
 
     def advance(self, outcome: Outcome, learning_rate: float) -> None:
@@ -102,15 +102,15 @@ class TrainingState:
             if "curves" in saved:  # earlier versions kept none
                 self.curves.restore(saved["curves"])
             self.step = saved["step"]
-        except MISFITS as error:
-            raise of_another_version(path, error) from None
+        except LOADING_ERRORS as error:
+            raise incompatible_state(path, error) from None
 
 
 def train(
     method: nn.Module,
     source: Source,
     order: Order,
-    constants: TrainingConfig,
+    config: TrainingConfig,
     workspace: Workspace,
     device: torch.device,
     after_epoch: Callable[[int], None] | None = None,
@@ -124,7 +124,7 @@ def train(
         method: an objective as a module, initialised; trained in place.
         source: the training samples, with the views that the method asks for.
         order: of the samples of an epoch.
-        constants: schedule, arithmetic, how often state and log are written.
+        config: schedule, arithmetic, how often state and log are written.
         workspace: receives ``state.pt`` and the one before it, ``curves.json``, TensorBoard events and progress.
         device: where to compute.
         after_epoch: called with the number of finished epochs, on every rank, before the state of that moment is
@@ -138,10 +138,10 @@ def train(
             gone on from, or the loss stops being finite.
         Interrupted: a process of the job was asked to stop; all leave after the same step, with the state written.
     """
-    schedule, runtime = constants.schedule, constants.runtime
+    schedule, runtime = config.schedule, config.runtime
     steps_per_epoch = _steps_per_epoch(source, schedule.batch_size)
     total = schedule.epochs * steps_per_epoch
-    state = TrainingState.fresh(method, constants, device)
+    state = TrainingState.fresh(method, config, device)
     state.restore(workspace.folder)
     sampler = TrainingBatches(
         len(source),

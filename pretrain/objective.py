@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import nn
 
-from core.user_code import mistake
+from core.user_code import error_in
 
 
 class Batch(NamedTuple):
@@ -74,7 +74,7 @@ def require_outcome(outcome: object, method: nn.Module, samples: int) -> None:
         UserCodeError: it is no outcome, or a part of it has another type or shape than it must have.
     """
     if found := _misfit(outcome, samples):
-        raise mistake(type(method).forward, f"{type(method).__name__} gives {found}")
+        raise error_in(type(method).forward, f"{type(method).__name__} gives {found}")
 
 
 def _misfit(outcome: object, samples: int) -> str | None:

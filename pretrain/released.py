@@ -47,7 +47,7 @@ class Release(NamedTuple):
         return len(self.tensors["fc.bias"]) if "fc.bias" in self.tensors else None
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Export ``model.pt`` into the job's folder: the trunk, the classifier if the file has one, how it takes images.
 
     Gives the file's size. The provenance holds its path and SHA-256, its layout, who releases files of that layout, the
@@ -57,18 +57,18 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: the file cannot be read, is not the one that the profile means, has no layout or several, or lacks
             the classifier that the profile speaks of.
     """
-    constants = ReleasedFile.model_validate(config)
-    path, model_file = Path(constants.file), workspace.folder / MODEL_FILE
-    release = opened(path, constants.layout, constants.backbone)
+    config = ReleasedFile.model_validate(settings)
+    path, model_file = Path(config.file), workspace.folder / MODEL_FILE
+    release = opened(path, config.layout, config.backbone)
     digest = sha256_of(path)
-    if constants.sha256 not in (None, digest):
+    if config.sha256 not in (None, digest):
         raise InputError(
-            f"The file {path} has the SHA-256 {digest}, expected {constants.sha256}: download it again, or change the "
+            f"The file {path} has the SHA-256 {digest}, expected {config.sha256}: download it again, or change the "
             "method's key sha256."
         )
-    if not release.format.has_sums and constants.sha256 is None:
+    if not release.format.has_sums and config.sha256 is None:
         print(f"note: {path} has no sums inside; the method's key sha256 would tell a damaged copy from a whole one.")
-    _require_classifier(release, constants)
+    _require_classifier(release, config)
     with process_group():
         if rank() == 0:
             save_tensors(model_file, _exported(release))
@@ -125,10 +125,10 @@ def _require_kinds(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
             )
 
 
-def _require_classifier(release: Release, constants: ReleasedFile) -> None:
-    if constants.classifier != "none" and release.classes != constants.classes:
+def _require_classifier(release: Release, config: ReleasedFile) -> None:
+    if config.classifier != "none" and release.classes != config.classes:
         held = f"has one of {release.classes} classes" if release.classes else "has none that can be used"
         raise InputError(
-            f"The method's key classifier is {constants.classifier!r}, which needs a classifier of ImageNet's "
-            f"{constants.classes} classes, but {constants.file} (layout {release.layout.name}) {held}: set it to none."
+            f"The method's key classifier is {config.classifier!r}, which needs a classifier of ImageNet's "
+            f"{config.classes} classes, but {config.file} (layout {release.layout.name}) {held}: set it to none."
         )

@@ -51,10 +51,16 @@ def newest_whole(numbers: Sequence[int], path_of: Callable[[int], Path], device:
     return Resumed(path, content if rank() == 0 else load_tensors(path))
 
 
-MISFITS = (KeyError, RuntimeError, TypeError, ValueError, AttributeError)  # what torch raises where a state misfits
+LOADING_ERRORS = (
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)  # of torch, where a state does not fit
 
 
-def of_another_version(path: Path, error: Exception) -> InputError:
+def incompatible_state(path: Path, error: Exception) -> InputError:
     """What to say of a whole state that does not fit: it is kept, since the code that wrote it could go on from it."""
     reason = " ".join(str(error).split())[:200]
     return InputError(

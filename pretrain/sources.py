@@ -47,14 +47,14 @@ class Images:
 
     Args:
         dataset: the images, with the views that the method asks for.
-        constants: memory format, loading processes.
+        config: memory format, loading processes.
         device: that the batches are moved to.
     """
 
-    def __init__(self, dataset: ViewedImages, constants: TrainingConfig, device: torch.device) -> None:
+    def __init__(self, dataset: ViewedImages, config: TrainingConfig, device: torch.device) -> None:
         self.dataset = dataset
-        self.layout = memory_format(constants.arithmetic)
-        self.workers = constants.runtime.workers
+        self.memory_format = memory_format(config.arithmetic)
+        self.workers = config.runtime.workers
         self.device = device
 
     @property
@@ -67,7 +67,7 @@ class Images:
     def batches(self, sampler: Sampler[list[Key]]) -> Batches:
         for views, labels, indices in batches(self.dataset, sampler, self.workers):
             moved = [normalise(view.to(self.device, non_blocking=True)) for view in views]
-            images = [view.contiguous(memory_format=self.layout) for view in moved]
+            images = [view.contiguous(memory_format=self.memory_format) for view in moved]
             yield Samples(images, labels.to(self.device, non_blocking=True), indices.to(self.device, non_blocking=True))
 
 

@@ -1,6 +1,6 @@
-"""The one gate for tensors: files are written with sums, and read with their kind, their sums and their values checked.
+"""Files of tensors: written with checksums, and read with their kind, checksums and values checked.
 
-torch looks at neither sums nor values. No code of a file is run: what it holds beside tensors and plain values is
+torch looks at neither checksums nor values. No code of a file is run: what it holds beside tensors and plain values is
 refused.
 """
 

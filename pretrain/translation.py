@@ -1,4 +1,4 @@
-"""Lets a trunk that takes images in another way be given them in ours."""
+"""Converts images that are normalised our way to the convention that a trunk was trained with."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from pretrain.conventions import OURS, Convention
 
 
 class Translation(nn.Module):
-    """From images normalised our way to images normalised another way; its constants are no part of a checkpoint.
+    """From images normalised our way to images normalised another way; its factors are no part of a checkpoint.
 
     Args:
         convention: the other way.

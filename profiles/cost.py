@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from core.config import LARGEST, Config, Named, Positive
 from core.errors import InputError
-from slurm.jobs import Job
+from execution.jobs import Job
 
 MEASURED_FILE = "throughput.json"
 

@@ -10,7 +10,7 @@ from pydantic import create_model
 from core.config import Config, Positive
 from core.declarations import Column, Evaluation, Table
 from core.errors import InputError
-from core.user_code import is_reference, load, mistake
+from core.user_code import error_in, is_reference, load
 from pretrain.config import Workers
 from profiles.registry import EVALUATIONS
 
@@ -88,9 +88,9 @@ def _own_evaluation(key: str, reference: Any) -> Evaluation:
             "core.declarations: make it one."
         )
     if not (isinstance(evaluation.section, type) and issubclass(evaluation.section, Config)):
-        raise mistake(evaluation.work, f"the section of {evaluation.id} is no core.config.Config")
+        raise error_in(evaluation.work, f"the section of {evaluation.id} is no core.config.Config")
     if not all(
         isinstance(it, Table) and all(isinstance(one, Column) for one in it.columns) for it in evaluation.tables
     ):
-        raise mistake(evaluation.work, f"the tables of {evaluation.id} are no Tables of Columns")
+        raise error_in(evaluation.work, f"the tables of {evaluation.id} are no Tables of Columns")
     return replace(evaluation, key=key)

@@ -11,10 +11,10 @@ from core.declarations import Evaluation, Run, Source, Stage
 from core.errors import InputError
 from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
+from execution.jobs import Job
 from profiles.runs import World, built, jobs_of_run, pretrained, released, untrained
 from profiles.schema import Profile
-from robustness.spec import CHOICE_OF_HARD_IMAGES
-from slurm.jobs import Job
+from robustness.spec import HARD_IMAGES_STAGE
 
 MINIATURE, HARD_IMAGES = "miniature", "hard-images"  # kinds of the jobs that make a world
 BUILD = Stage("miniature", "data.miniature.build:run")
@@ -30,7 +30,7 @@ def jobs_of(profile: Profile) -> list[Job]:
     jobs = [job for world in worlds.values() for job in world.values()]
     for run, evaluations in _runs(profile, worlds):
         jobs += jobs_of_run(run, evaluations, worlds[run.seed])
-    _require_apart(jobs)
+    _require_unique_names(jobs)
     return _with_instructions(jobs, profile.instructions)
 
 
@@ -53,12 +53,12 @@ def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, 
 
 
 def _untrained_seeds(profile: Profile) -> list[int]:
-    """Those of which some evaluation wants a backbone as it is initialised, each once."""
+    """The seeds of the untrained backbones that some evaluation asks for, each once."""
     sections = profile.evaluate.sections if profile.untrained else ()
     return list(dict.fromkeys(seed for evaluation, section in sections for seed in evaluation.untrained_seeds(section)))
 
 
-def _require_apart(jobs: list[Job]) -> None:
+def _require_unique_names(jobs: list[Job]) -> None:
     """Refuse two evaluations whose jobs are called the same, as a user's may be."""
     names: set[str] = set()
     for job in jobs:
@@ -77,7 +77,7 @@ def _world(profile: Profile, seed: int) -> dict[str, Job]:
 
 
 def _with_instructions(jobs: list[Job], instructions: Instructions | None) -> list[Job]:
-    """The same jobs, computed with certain instructions; what a job needs stands before it."""
+    """The same jobs, computed with certain instructions; they are topologically sorted."""
     changed: dict[str, Job] = {}
     for job in jobs:
         needs = {role: changed[needed.name] for role, needed in job.needs.items()}
@@ -110,4 +110,4 @@ def _hard_images(profile: Profile, seed: int, data: dict[str, Job]) -> dict[str,
     reads = (Source("data.imagenet", config["imagenet"]), Source("hard_images.pool", config["pool"]))
     tags, resources = {"seed": str(seed)}, profile.resources.miniature
     name = f"{HARD_IMAGES}/seed{seed}"
-    return {"hard": Job(name, CHOICE_OF_HARD_IMAGES, config, options, data, resources, tags, reads)}
+    return {"hard": Job(name, HARD_IMAGES_STAGE, config, options, data, resources, tags, reads)}

@@ -11,16 +11,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from core.choices import Chosen
+from core.discriminated_union import DiscriminatedUnion
 from core.errors import InputError
-from core.user_code import is_reference, placed
+from core.user_code import absolute_reference, is_reference
 from profiles.plain_yaml import LARGEST_FILE, NotPlainError, plain_values
 from profiles.schema import Profile, profile_for
 
 FOLDER = Path(__file__).parent
-OF_A_SITE = ("data", "resources", "slurm")
+SITE_KEYS = ("data", "resources", "slurm")
 YAML_SUFFIXES = (".yaml", ".yml")
-WHO_IS_COMPARED = ("better", "baselines", "comparisons", "steps")  # keys of a section of claims
+COMPARISON_KEYS = ("better", "baselines", "comparisons", "steps")  # keys of a section of claims
 KEY = "[key]"  # pydantic's mark for a key that is at fault itself
 
 
@@ -38,7 +38,7 @@ def load_profile(
     """
     path, values = _read(name_or_path)
     if site is not None:
-        values = _merged(values, _of_site(site))
+        values = _merged(values, _site_values(site))
     for override in overrides:
         _apply(values, override)
     own = values.get("seeds")
@@ -48,7 +48,7 @@ def load_profile(
 
 
 def validated(values: dict[str, Any], what: str) -> Profile:
-    """The one gate through which values become a profile, whatever way they came.
+    """Values as a validated profile, whatever way they came.
 
     Raises:
         InputError: a key or value is not valid; the sentence begins with ``what``.
@@ -90,11 +90,11 @@ def _path_of(name_or_path: str, folder: Path) -> Path:
     return FOLDER / f"{name_or_path}.yaml"
 
 
-def _of_site(path: Path) -> dict[str, Any]:
+def _site_values(path: Path) -> dict[str, Any]:
     values = _parsed(path, f"There is no site file {path}: name one that exists, or leave --site out.")
     for key in values:
-        if key not in OF_A_SITE:
-            raise InputError(f"The site file {path} sets {key!r}, but may set only {', '.join(OF_A_SITE)}: drop it.")
+        if key not in SITE_KEYS:
+            raise InputError(f"The site file {path} sets {key!r}, but may set only {', '.join(SITE_KEYS)}: drop it.")
     return values
 
 
@@ -111,16 +111,16 @@ def _parsed(path: Path, if_missing: str) -> dict[str, Any]:
         raise InputError(f"{path} {error}.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no keys: see profiles/mini.yaml for an example.")
-    return _placed(values, path.parent)
+    return _with_absolute_references(values, path.parent)
 
 
-def _placed(value: Any, folder: Path) -> Any:
+def _with_absolute_references(value: Any, folder: Path) -> Any:
     """The value, in which what names something in a user's file does so from anywhere."""
     if isinstance(value, dict):
-        return {key: _placed(inner, folder) for key, inner in value.items()}
+        return {key: _with_absolute_references(inner, folder) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_placed(inner, folder) for inner in value]
-    return placed(value, folder) if is_reference(value) else value
+        return [_with_absolute_references(inner, folder) for inner in value]
+    return absolute_reference(value, folder) if is_reference(value) else value
 
 
 def _merged(base: Any, values: Any) -> Any:
@@ -129,7 +129,7 @@ def _merged(base: Any, values: Any) -> Any:
     Where there is nothing to take away, null stays: whether the key may have it, validation says.
     """
     if isinstance(base, dict) and _are_comparisons(values):
-        return {key: value for key, value in base.items() if key not in WHO_IS_COMPARED} | {"comparisons": values}
+        return {key: value for key, value in base.items() if key not in COMPARISON_KEYS} | {"comparisons": values}
     if not isinstance(base, dict) or not isinstance(values, dict):
         return values
     merged = dict(base)
@@ -165,7 +165,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise InputError(f"{given}: {parent!a} is a single value and has no parts.")
     try:
-        value = _placed(plain_values(text), Path())
+        value = _with_absolute_references(plain_values(text), Path())
     except NotPlainError as error:
         raise InputError(f"{given}: the value {error}.") from None
     if value is None and values.get(last) is not None:
@@ -205,7 +205,7 @@ def _shown(value: Any) -> str:
 
 
 def _resolved(place: Sequence[str], profile: type[Profile], values: Any) -> tuple[list[str], Any]:
-    """The keys of a place in the profile, and the model or type that stands there, for these values.
+    """The keys of a place in the profile, and the model or type there, for these values.
 
     Where a value can be one of several models, pydantic names the chosen one in the place, which is no key; or the
     value chooses itself.
@@ -231,7 +231,7 @@ def _resolved(place: Sequence[str], profile: type[Profile], values: Any) -> tupl
 
 def _chosen(annotation: Any, value: Any) -> Any:
     """The model that a value chooses, where it does."""
-    chosen = next((one for one in typing.get_args(annotation)[1:] if isinstance(one, Chosen)), None)
+    chosen = next((one for one in typing.get_args(annotation)[1:] if isinstance(one, DiscriminatedUnion)), None)
     try:
         return chosen.model_of(value) if chosen else annotation
     except (InputError, ValueError):

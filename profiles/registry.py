@@ -1,7 +1,7 @@
 """What ships: one line each; everything else takes its knowledge from these declarations. Light to import.
 
-Jobs and tables of evaluations come in this order. Methods are listed where the training stage reads them too, which
-stands below profiles.
+Jobs and tables of evaluations come in this order. Methods are listed in pretrain, where
+the training stage reads them too.
 """
 
 from core.declarations import Evaluation

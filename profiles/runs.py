@@ -8,17 +8,18 @@ from typing import Any
 
 from core.config import values
 from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
-from core.user_code import called, is_reference, load, mistake
+from core.user_code import call_user_code, error_in, is_reference, load
+from execution.jobs import Job
+from execution.resources import Resources
 from pretrain.config import BuiltFile, ReleasedFile
 from pretrain.methods.registry import job_values
 from profiles.schema import BuiltMethod, Profile, ReleasedMethod, StageResources, slug
 from results.plan import NO_SET
-from slurm.jobs import Job, Resources
 
-PRETRAINING = Stage("pretrain", "pretrain.stage:run")
+PRETRAINING = Stage("pretrain", "pretrain.pretraining:run")
 RELEASE = Stage("released", "pretrain.released:run")
 BUILDING = Stage("built", "pretrain.built:run")
-INITIALISATION = Stage("untrained", "pretrain.untrained:run")
+UNTRAINED = Stage("untrained", "pretrain.untrained:run")
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NO_RESOURCES = ""  # of the profile's: what any machine has
 
@@ -30,20 +31,20 @@ def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, wor
     key, part = f"data.webvision.{set_name}", profile.data.webvision[set_name]
     method = profile.pretrained[method_name]
     if part.threshold is not None:
-        method = method.with_own({"threshold": part.threshold})
+        method = method.with_values({"threshold": part.threshold})
     trained_on, folder = part.trained_on, Source(f"{key}.folder", part.folder)
     reads = [folder]
     if part.exclusions is not None:
         reads.append(Source(f"{key}.exclusions", part.exclusions, "list"))
-    constants = values(profile.pretrain)
+    shared = values(profile.pretrain)
     of_method, options = job_values(method)
-    options["runtime"] = constants.pop("runtime")
+    options["runtime"] = shared.pop("runtime")
     images, epochs = part.images_to_train_on, profile.pretrain.schedule.epochs
     corrects_from = method.corrects_labels_from
     checkpoint = Work(
         "pretrain",
         PRETRAINING,
-        {"seed": seed, **trained_on, **of_method, **constants},
+        {"seed": seed, **trained_on, **of_method, **shared},
         options,
         reads=tuple(reads),
         resources="pretrain",
@@ -70,7 +71,7 @@ def released(profile: Profile, method_name: str, world: World) -> Run:
     config = release.model_dump(mode="json", include=set(ReleasedFile.model_fields))
     # The content identifies a file where its digest is known; then it may lie anywhere.
     options = {"file": config.pop("file")} if release.sha256 else {}
-    return _others(profile, method_name, release, Work("released", RELEASE, config, options), world)
+    return _external(profile, method_name, release, Work("released", RELEASE, config, options), world)
 
 
 def built(profile: Profile, method_name: str, world: World) -> Run:
@@ -78,11 +79,11 @@ def built(profile: Profile, method_name: str, world: World) -> Run:
     method = profile.built[method_name]
     config = method.model_dump(mode="json", include=set(BuiltFile.model_fields))
     config |= {"model_sha256": load(method.model).sha256, "crop": profile.evaluate.accuracy.view.crop}
-    run = _others(profile, method_name, method, Work("built", BUILDING, config), world)
+    run = _external(profile, method_name, method, Work("built", BUILDING, config), world)
     return replace(run, can_be_trained=False)
 
 
-def _others(
+def _external(
     profile: Profile, method_name: str, method: ReleasedMethod | BuiltMethod, checkpoint: Work, world: World
 ) -> Run:
     """A run whatever the training sets and seeds; its draws are those of the first seed."""
@@ -102,9 +103,9 @@ def _others(
 
 
 def untrained(profile: Profile, method_name: str, seed: int) -> Run:
-    """A backbone as it is initialised."""
+    """An untrained backbone."""
     config = {"seed": seed, "backbone": values(profile.pretrain.backbone)}
-    checkpoint = Work("untrained", INITIALISATION, config, world=(), resources=NO_RESOURCES)
+    checkpoint = Work("untrained", UNTRAINED, config, world=(), resources=NO_RESOURCES)
     return Run(profile, method_name, NO_SET, seed, seed, checkpoint)
 
 
@@ -133,10 +134,10 @@ def jobs_of_run(run: Run, evaluations: Iterable[Evaluation], world: World) -> li
 
 
 def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
-    found = called(lambda: list(evaluation.work(section, run)))
+    found = call_user_code(lambda: list(evaluation.work(section, run)))
     for place, it in enumerate(found):
         if fault := _fault_of(it, [run.checkpoint, *found[:place]]):
-            raise mistake(evaluation.work, fault)
+            raise error_in(evaluation.work, fault)
     return found
 
 

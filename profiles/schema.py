@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, create_model, model_validator
 
-from core.choices import Chosen
 from core.config import (
     Config,
     Distinct,
@@ -16,11 +15,13 @@ from core.config import (
     Seed,
 )
 from core.declarations import Evaluation, Table, columns_of, tables_of
+from core.discriminated_union import DiscriminatedUnion
 from core.instructions import Instructions
 from data.config import TrainingViews
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.config import MiniatureParts
 from data.sets.imagenet.spec import SPEC as IMAGENET
+from execution.resources import Resources
 from pretrain.config import (
     ArithmeticConfig,
     BackboneConfig,
@@ -34,12 +35,11 @@ from pretrain.methods.registry import BY_OBJECTIVE, own_method
 from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
-from results.claimed import Claims
+from results.claims_section import Claims
 from results.plan import NO_SET, check_tables
 from results.published import TABLES_OF
 from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
-from slurm.jobs import Resources
 
 
 class Pretraining(Config):
@@ -74,7 +74,7 @@ def _title(text: str) -> str:
     return text
 
 
-class OthersMethod(TableRow):
+class ExternalMethod(TableRow):
     """A checkpoint that somebody else has trained, evaluated beside ours.
 
     Attributes:
@@ -84,20 +84,20 @@ class OthersMethod(TableRow):
     pretrained_on: Annotated[str, AfterValidator(_title)]
 
 
-class ReleasedMethod(ReleasedFile, OthersMethod):
+class ReleasedMethod(ReleasedFile, ExternalMethod):
     """One whose tensors lie in a file of a known layout."""
 
     objective: Literal["released"]
 
 
-class BuiltMethod(BuiltFile, OthersMethod):
+class BuiltMethod(BuiltFile, ExternalMethod):
     """One that a function in a user's file builds; it is not trained on."""
 
     objective: Literal["built"]
 
 
 class UntrainedMethod(TableRow):
-    """Backbones as they are initialised: what an evaluation is worth without any pretraining."""
+    """Untrained backbones: the baseline of an evaluation without pretraining."""
 
     objective: Literal["untrained"]
 
@@ -109,7 +109,7 @@ CHECKPOINTS = {  # that are not pretrained here
 }
 ProfileMethod = Annotated[
     Method | ReleasedMethod | BuiltMethod | UntrainedMethod,
-    Chosen("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method),
+    DiscriminatedUnion("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method),
 ]
 
 
@@ -123,7 +123,7 @@ PublishedFigures = Annotated[str, AfterValidator(_published)]
 
 
 class Tolerances(Config):
-    """How far ours may lie from the paper's and still reproduce it, by table; one number stands for all."""
+    """How far ours may lie from the paper's and still reproduce it, by table; one number is used for all."""
 
     @model_validator(mode="before")
     @classmethod
@@ -148,7 +148,7 @@ class Profile(Config):
         hard_images: the reference model that chooses each world's ImageNet-A.
         data: the data sets.
         methods: by name.
-        pretrain: constants that the methods share.
+        pretrain: hyperparameters that the methods share.
         evaluate: the evaluations.
         claims: what is tested; none where nothing is claimed.
         tolerance: how far, in the unit of each figure, ours may lie from the paper's and still reproduce it.
@@ -198,7 +198,7 @@ class Profile(Config):
         for name in self.data.webvision:
             if name.casefold() == NO_SET:
                 raise ValueError(
-                    f"data.webvision.{name}: {NO_SET} is the name of the untrained backbones', choose another"
+                    f"data.webvision.{name}: {NO_SET} stands for the set of untrained backbones, choose another name"
                 )
         return self
 
@@ -241,7 +241,7 @@ class Profile(Config):
 
     @property
     def untrained(self) -> list[str]:
-        """The methods that are backbones as they are initialised."""
+        """The methods that are untrained backbones."""
         return [name for name, method in self.methods.items() if isinstance(method, UntrainedMethod)]
 
     @property

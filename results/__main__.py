@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from core.ending import ended
 from core.errors import InputError
+from core.exit_status import exit_status_of
 
 DEFAULT = Path("runs/mini")
 COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship", "ship-models")
@@ -22,8 +22,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Gives the exit status: 0 if all is well; the others are :mod:`core.ending`'s."""
-    return ended(lambda: _command(list(sys.argv[1:] if arguments is None else arguments)))
+    """Gives the exit status: 0 if all is well; the others are :mod:`core.exit_status`'s."""
+    return exit_status_of(lambda: _command(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,7 +102,7 @@ def _one_thing(given: Sequence[str]) -> None:
 
         print(ship(results))
     elif name == "ship-models":
-        from results.identical import ship_models
+        from results.shipped_models import ship_models
 
         print(ship_models(results))
     elif name == "tables":

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.claimed import Claims
 from results.claims import CONFIDENCE_IN_EFFECT, FAMILYWISE, WANTED_POWER, WORLDS_FOR_A_VERDICT, Comparison
+from results.claims_section import Claims
 from results.definitions import NOT_RUN
 from results.gain import Step, in_words, steps_of_gain
 from results.outcome import Outcome

@@ -1,6 +1,6 @@
-"""What tables call things, and what stands where there is no figure."""
+"""What tables call things, and what is printed where there is no figure."""
 
-# What stands where there is no figure of ours.
+# What is printed where there is no figure of ours.
 NOT_RUN = "not run"
 NOT_MEASURED = "not measured"  # what was run has no such figure
 NOT_APPLICABLE = "not applicable"

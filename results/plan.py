@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from core.declarations import Column, Table, columns_of
 from core.errors import InputError
-from results.claimed import Claims
+from results.claims_section import Claims
 from results.published import TABLES_OF
 from results.records import RECORD_FILE, UnusableRecordError, parse_record, read_content
 from results.schema import Metric, Record, first_fault, in_a_sentence
@@ -25,7 +25,7 @@ ERROR_FILE = "error.json"  # what a failed job leaves in its folder, {"kind": ..
 OF_A_FIGURE = ("method", "set", "evaluation", "seed")  # tags that every job of a figure has
 NAME_OF_A_TABLE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 TRAINING_SETS = "webvision"  # the key of a profile's data that names them
-NO_SET = "none"  # the pretraining set of a backbone that was not pretrained
+NO_SET = "none"  # the pretraining set of an untrained backbone
 SEED = re.compile(r"[0-9]{1,19}")
 
 
@@ -88,7 +88,7 @@ class Plan(BaseModel):
         return values
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> "Plan":
+    def _is_consistent(self) -> "Plan":
         _check_profile(self.profile)
         check_tables(self.tables)
         _check_claims(self.profile, self.tables)
@@ -97,7 +97,7 @@ class Plan(BaseModel):
         for job in self.jobs:
             _check_job(job, names)
             if job.name in names or job.folder in folders:
-                raise ValueError(f"{job.name} or its folder {job.folder} stands there twice")
+                raise ValueError(f"{job.name} or its folder {job.folder} appears twice")
             names.add(job.name)
             folders.add(job.folder)
         return self
@@ -155,7 +155,7 @@ def check_tables(tables: Sequence[Table]) -> None:
     ):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise ValueError(f"the {what} {in_a_sentence(twice)} stands there twice")
+            raise ValueError(f"the {what} {in_a_sentence(twice)} appears twice")
 
 
 def _check_claims(profile: dict[str, Any], tables: Sequence[Table]) -> None:
@@ -200,7 +200,7 @@ def _check_job(job: PlannedJob, before: set[str]) -> None:
         raise ValueError(f"the seed {job.tags['seed']} of {job.name} is no number")
     for needed in job.needs.values():
         if needed not in before:
-            raise ValueError(f"{job.name} needs {in_a_sentence(needed)}, which does not stand before it")
+            raise ValueError(f"{job.name} needs {in_a_sentence(needed)}, which does not come before it")
 
 
 @dataclass(frozen=True)

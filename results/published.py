@@ -114,4 +114,4 @@ def _fault_beside(row: dict[str, str], other: Published | None) -> str | None:
     """What is wrong with a line beside an earlier one of the same figure."""
     if other is None or (row["status"] == "conflict" == other.status and float(row["value"]) not in other.values):
         return None
-    return "the same figure stands on an earlier line: drop one, or call both a conflict, with different values"
+    return "the same figure is on an earlier line: drop one, or call both a conflict, with different values"

@@ -1,4 +1,4 @@
-"""A digest at the end of a JSON object on disk, over all that stands before it: an edit is noticed.
+"""A digest at the end of a JSON object on disk, over all that comes before it: an edit is noticed.
 
 What counts are names and values in their order. Spaces and line breaks do not, so that a file that a tool has indented
 anew is still the same. A file as it was written is recognised by its bytes, without being parsed: thousands of them
@@ -36,7 +36,7 @@ def is_as_written(file: bytes) -> bool:
 
 
 def opened(file: bytes) -> dict[str, Any]:
-    """The object in a file, its digest included; of a name that stands there twice, the last value.
+    """The object in a file, its digest included; of a name that appears twice, the last value.
 
     Raises:
         ValueError: it is no JSON, no object, or holds NaN or infinity; the message says which.

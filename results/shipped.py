@@ -24,7 +24,7 @@ from results.tested import tested
 
 SHIPPED_FILE = Path(__file__).with_name("shipped.json")
 CONFIDENCE = 0.95
-NO_FIGURES = (  # keys of a profile that change none
+WITHOUT_EFFECT = (  # keys of a profile that change no figure
     ("name",),
     ("seeds",),
     ("compares_with",),
@@ -34,7 +34,13 @@ NO_FIGURES = (  # keys of a profile that change none
     ("claims", "margin"),
     ("claims", "steps"),
 )
-NOWHERE = {"runtime", "workers", "untrained_seeds", "title", "published"}  # keys that change none wherever they stand
+WITHOUT_EFFECT_ANYWHERE = {
+    "runtime",
+    "workers",
+    "untrained_seeds",
+    "title",
+    "published",
+}  # keys that change none wherever they are
 
 
 class Difference(BaseModel):
@@ -151,7 +157,7 @@ def digest_of(profile: Mapping[str, Any], tables: Sequence[Table]) -> str:
     and users' evaluations that no claim is about. Of resources, what changes arithmetic counts: processes, each of
     which has its own statistics of BatchNorm, and threads.
     """
-    values = _without(profile, NO_FIGURES)
+    values = _without(profile, WITHOUT_EFFECT)
     values["resources"] = {
         kind: {key: resources.get(key) for key in ("tasks", "cpus")}
         for kind, resources in profile.get("resources", {}).items()
@@ -175,8 +181,8 @@ def _counts(key: str, section: Any, tables: Sequence[Table], claimed: Set[str]) 
 
 
 def _without(values: Mapping[str, Any], keys: Sequence[tuple[str, ...]]) -> dict[str, Any]:
-    """The values without those at some places, and those that change no figure wherever they stand."""
-    ended = {key for key, *rest in keys if not rest} | NOWHERE
+    """The values without those at some places, and those that change no figure wherever they are."""
+    ended = {key for key, *rest in keys if not rest} | WITHOUT_EFFECT_ANYWHERE
     deeper = {key: [tuple(rest) for first, *rest in keys if first == key and rest] for key in values}
     return {
         key: _without(value, deeper[key]) if isinstance(value, Mapping) else value

@@ -28,7 +28,7 @@ class Figure:
     """A figure of a table, of one method and one pretraining set.
 
     Attributes:
-        table: where it stands.
+        table: that it belongs to.
         column: what it is.
         method, training_set: of the checkpoints.
         method_title, set_title: both as printed.
@@ -173,7 +173,7 @@ def _ours(table: Table, rows: Rows, planned: Planned, results: Results) -> Rende
 
 
 def _tolerance(results: Results, table: Table) -> float:
-    """The profile's tolerance for a table; one number stands for all.
+    """The profile's tolerance for a table; one number is used for all.
 
     Raises:
         InputError: there is none for this table.

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from results.claimed import Claims
 from results.claims import FAMILYWISE, Claim, Comparison, Worlds, decide, explained
+from results.claims_section import Claims
 from results.definitions import NOT_RUN
 from results.outcome import Outcome
 from results.plan import Results

@@ -8,12 +8,12 @@ from pathlib import Path
 from tabulate import tabulate
 
 from core.files import write_text
-from results.identical import comparison, digests_of, shipped_digests
 from results.latex import latex
 from results.long_form import Row, long_form
 from results.plan import Results, read_results
 from results.rendered import Rendered
 from results.report.writing import write_report
+from results.shipped_models import comparison, model_digests, shipped_digests
 from results.tables import build_tables
 from results.trail import code_of
 
@@ -81,7 +81,7 @@ def _footer(results: Results) -> str:
     described = sorted({code_of(record, digits=10) for record in results.records.values()})
     done = f"{len(results.records)} of {len(results.jobs)} jobs done; code {_list(described)}"
     first = f"Profile {results.profile['name']}: {done}."
-    of_models = comparison(digests_of(results), shipped_digests())
+    of_models = comparison(model_digests(results), shipped_digests())
     return "\n".join([first, *([of_models] if of_models else []), *(f"Left out: {it}" for it in results.problems)])
 
 

@@ -16,7 +16,7 @@ from robustness.calibration import Bins, calibration_error, calibration_error_wi
 from robustness.config import RobustnessConfig
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Accuracy and calibration error in percent, among the classes that the data set has.
 
     The calibration error is given over all bins, and as the data sets' authors compute it (last bin left out), where
@@ -25,29 +25,29 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     Raises:
         InputError: the data set or the checkpoint cannot be read.
     """
-    constants = RobustnessConfig.model_validate(config)
-    images, present = _images(constants, workspace)
+    config = RobustnessConfig.model_validate(settings)
+    images, present = _images(config, workspace)
     with process_group() as device:
         model = pretrained_classifier(workspace, device)
-        confidence, predicted = judge(model, images, present, constants, workspace, device)
+        confidence, predicted = predict(model, images, present, config, workspace, device)
     correct = predicted == images.labels
-    bins = equal_mass_bins(confidence, correct, constants.bin_size)
+    bins = equal_mass_bins(confidence, correct, config.bin_size)
     workspace.provenance["images"] = images.fingerprint() | {"present_classes": len(present)}
     workspace.provenance["reliability"] = {name: column.tolist() for name, column in bins._asdict().items()}
     values = {"accuracy": float(correct.mean())} | _calibration_errors(bins)
     return {name: {"value": 100 * value, "unit": "%", "n": len(images)} for name, value in values.items()}
 
 
-def _images(constants: RobustnessConfig, workspace: Workspace) -> tuple[ImageTable, np.ndarray]:
-    folder = workspace.dataset(constants.folder, constants.role)
-    if isinstance(constants.classes, str):
-        return read_published(folder, constants.classes)
-    assert constants.imagenet is not None, "synsets that were not published are those of a folder"
-    imagenet = workspace.dataset(constants.imagenet)
-    return read_variant(folder, constants.classes, imagenet, constants.imagenet_classes)
+def _images(config: RobustnessConfig, workspace: Workspace) -> tuple[ImageTable, np.ndarray]:
+    folder = workspace.dataset(config.folder, config.role)
+    if isinstance(config.classes, str):
+        return read_published(folder, config.classes)
+    assert config.imagenet is not None, "synsets that were not published are those of a folder"
+    imagenet = workspace.dataset(config.imagenet)
+    return read_variant(folder, config.classes, imagenet, config.imagenet_classes)
 
 
-def judge(
+def predict(
     model: Callable[[torch.Tensor], torch.Tensor],
     images: ImageTable,
     present: np.ndarray,

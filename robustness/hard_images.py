@@ -29,13 +29,13 @@ from pretrain.loop import train
 from pretrain.sources import Images
 from pretrain.tensor_files import save_tensors
 from robustness.config import HardImagesConfig
-from robustness.evaluation import judge
+from robustness.evaluation import predict
 
 HARD_IMAGES = "imagenet-a"
 REFERENCE_FILE = "reference.pt"
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Train the reference model; copy what it gets wrong to ``imagenet-a/<synset>/`` in the job's folder.
 
     Gives how many images of the pool are hard (``n`` is the pool's size). A class without hard images has no folder.
@@ -43,12 +43,12 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     Raises:
         InputError: the data cannot be read or are too few for a batch, or no image of the pool is hard.
     """
-    constants = HardImagesConfig.model_validate(config)
-    imagenet = workspace.dataset(constants.imagenet)
-    pool, present = read_variant(workspace.dataset(constants.pool), None, imagenet, constants.classes)
+    config = HardImagesConfig.model_validate(settings)
+    imagenet = workspace.dataset(config.imagenet)
+    pool, present = read_variant(workspace.dataset(config.pool), None, imagenet, config.classes)
     with process_group() as device:
-        model = _reference_model(constants, read_split(imagenet, "train", constants.classes), workspace, device)
-        _, predicted = judge(model, pool, present, constants, workspace, device)
+        model = _reference_model(config, read_split(imagenet, "train", config.classes), workspace, device)
+        _, predicted = predict(model, pool, present, config, workspace, device)
         hard = pool.subset(np.flatnonzero(predicted != pool.labels))
         if rank() == 0:
             _copy(hard, workspace.folder / HARD_IMAGES)
@@ -65,14 +65,14 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
 
 
 def _reference_model(
-    constants: HardImagesConfig, images: ImageTable, workspace: Workspace, device: torch.device
+    config: HardImagesConfig, images: ImageTable, workspace: Workspace, device: torch.device
 ) -> Classifier:
     """Train with cross-entropy; every rank gets rank 0's model, in evaluation mode."""
-    torch.manual_seed(constants.seed)
-    method = CrossEntropy(Classifier(constants.backbone, constants.classes, constants.arithmetic.precision))
-    dataset = ViewedImages(images, [weak_view(constants.views)], constants.seed)
-    order = permutations(len(dataset), constants.seed)
-    train(method, Images(dataset, constants, device), order, constants, workspace, device)
+    torch.manual_seed(config.seed)
+    method = CrossEntropy(Classifier(config.backbone, config.classes, config.arithmetic.precision))
+    dataset = ViewedImages(images, [weak_view(config.views)], config.seed)
+    order = permutations(len(dataset), config.seed)
+    train(method, Images(dataset, config, device), order, config, workspace, device)
     path = workspace.folder / REFERENCE_FILE
     if rank() == 0:
         save_tensors(path, exported(method))

@@ -11,9 +11,9 @@ from data.sets.imagenet_variants.spec import IMAGENET_A, IMAGENET_R, PUBLISHED_C
 from data.sets.webvision.spec import require_whole
 from robustness.config import Protocol, ReferenceModel
 
-__all__ = ["CHOICE_OF_HARD_IMAGES", "SPEC", "ReferenceModel"]
+__all__ = ["HARD_IMAGES_STAGE", "SPEC", "ReferenceModel"]
 
-CHOICE_OF_HARD_IMAGES = Stage("hard-images", "robustness.hard_images:run")
+HARD_IMAGES_STAGE = Stage("hard-images", "robustness.hard_images:run")
 STAGE = Stage("robustness", "robustness.evaluation:run")
 VARIANTS = (("imagenet-r", "ImageNet-R", IMAGENET_R), ("imagenet-a", "ImageNet-A", IMAGENET_A))  # with their titles
 MAY_BE_CHOSEN = "imagenet-a"  # by a world, among its own images

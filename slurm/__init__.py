@@ -1,1 +1,1 @@
-"""Jobs, the plan they make up, and the executors that run them. Knows no stage by name."""
+"""Jobs on a SLURM cluster: how they are submitted, what the scheduler says of them, and what became of each."""

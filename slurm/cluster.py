@@ -12,17 +12,18 @@ import submitit
 
 from core.errors import InputError
 from core.instructions import variables_of
+from execution.environment import REPOSITORY
+from execution.jobs import Job, jobs_by_state
+from execution.resources import Resources
+from execution.task import Task, forget_last_attempt
 from slurm.allocations import options_of_sbatch, outside_allocations
 from slurm.config import SlurmConfig
-from slurm.environment import REPOSITORY
-from slurm.jobs import Job, Resources, standing
 from slurm.queue import Entry, cancel, last_line, read_queue
 from slurm.submissions import FOLDER, Submission, queued_jobs
 from slurm.submitted import SubmittedTables, SubmittedTask
-from slurm.task import Task, forget_last_attempt
 
 PATIENCE = 600  # seconds in which a process dies whose machine the scheduler has given up
-OF_TABLES = Resources(hours=0.25)
+RESOURCES_OF_TABLES = Resources(hours=0.25)
 
 
 class SlurmExecutor:
@@ -44,17 +45,17 @@ class SlurmExecutor:
         scheduler, and is submitted anew.
 
         Args:
-            jobs: in an order in which nothing stands before what it needs.
+            jobs: topologically sorted, needs first.
 
         Returns:
             The scheduler's id of every queued job, by name: those submitted now and those that were there.
 
         Raises:
-            InputError: there is no SLURM, it does not answer, or it refuses a job; or a path cannot stand in a script.
+            InputError: there is no SLURM, it does not answer, or it refuses a job; or a script cannot hold a path.
         """
         _require_plain(self.runs)
         queued = queued_jobs(read_queue(), self.runs)  # before the records: what ends in between counts as done
-        open_jobs = standing(jobs, self.runs).to_do
+        open_jobs = jobs_by_state(jobs, self.runs).to_do
         ids = _lasting(open_jobs, queued)
         cancel(queued[job.identity].id for job in open_jobs if job.identity in queued and job.name not in ids)
         to_submit = [job for job in open_jobs if job.name not in ids]
@@ -81,7 +82,7 @@ class SlurmExecutor:
         executor = self._executor(title, first.resources, "afterok", needed, variables_of(first.instructions))
         submission.write(self.runs)
         try:
-            number = self._hand_in(
+            number = self._submit_tasks(
                 executor, [SubmittedTask(Task(job, self.runs, PATIENCE)) for job in jobs], first.name
             )
         except InputError:
@@ -92,18 +93,18 @@ class SlurmExecutor:
         return {job.name: submission.ids[job.identity] for job in jobs}
 
     def _submit_tables(self, ids: Sequence[str]) -> None:
-        executor = self._executor("tables", OF_TABLES, "afterany", ids, {})
-        self._hand_in(executor, [SubmittedTables(self.runs)], "the job that writes the tables")
+        executor = self._executor("tables", RESOURCES_OF_TABLES, "afterany", ids, {})
+        self._submit_tasks(executor, [SubmittedTables(self.runs)], "the job that writes the tables")
 
-    def _hand_in(self, executor: submitit.AutoExecutor, tasks: Sequence[Callable[[], None]], name: str) -> str:
+    def _submit_tasks(self, executor: submitit.AutoExecutor, tasks: Sequence[Callable[[], None]], name: str) -> str:
         """Submit one task, or several as an array; gives the scheduler's number.
 
         Raises:
             InputError: the scheduler refuses it.
         """
-        said = io.StringIO()
+        messages = io.StringIO()
         try:
-            with outside_allocations(), contextlib.redirect_stderr(said), executor.batch():
+            with outside_allocations(), contextlib.redirect_stderr(messages), executor.batch():
                 jobs = [executor.submit(task) for task in tasks]
         except submitit.core.utils.FailedJobError as error:
             for leftover in (self.runs / FOLDER).glob("?" * 32 + ".pkl"):
@@ -112,7 +113,7 @@ class SlurmExecutor:
             raise InputError(
                 f"SLURM refuses {name} ({reason}): change slurm.sbatch or the resources of the profile or site file."
             ) from None
-        print(said.getvalue(), end="", file=sys.stderr)
+        print(messages.getvalue(), end="", file=sys.stderr)
         return jobs[0].job_id.split("_")[0]
 
     def _executor(
@@ -181,7 +182,7 @@ def _lasting(jobs: Sequence[Job], queued: Mapping[str, Entry]) -> dict[str, str]
 
 
 def _groups(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs with the same needs and resources together; no group stands before one that it needs."""
+    """Jobs with the same needs and resources together; the groups are topologically sorted."""
     groups: dict[tuple, list[Job]] = {}
     for job in jobs:
         key = (tuple(sorted(need.name for need in job.needs.values())), job.resources.model_dump_json())

@@ -8,12 +8,12 @@ from typing import Any
 
 from core.files import is_held
 from core.workspace import read_progress
-from slurm.jobs import Job, standing
+from execution.jobs import Job, jobs_by_state
+from execution.task import LOG_FILE, read_error
 from slurm.queue import Entry, ended_states
 from slurm.submissions import FOLDER, last_ids
-from slurm.task import LOG_FILE, read_error
 
-TOLD = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
+HINTS = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
 
 
 class State(StrEnum):
@@ -55,12 +55,12 @@ def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) ->
     """The state of each job.
 
     Args:
-        jobs: in an order in which nothing stands before what it needs; what else they need is done.
+        jobs: topologically sorted, needs first; whatever else they need is done.
         runs: the folder that job folders lie in.
         queued: jobs in the scheduler's queue by identity, read before this call; empty where there is no scheduler.
     """
     ids = last_ids(runs)
-    found = standing(jobs, runs)
+    found = jobs_by_state(jobs, runs)
     done = {job.name for job in found.done}
     held_back = dict(found.held_back)
     open_jobs = [job for job in jobs if job.name not in done]
@@ -106,8 +106,8 @@ def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Map
         return JobState(job, State.CANCELLED, next(iter(lost), ""), log, identity)
     if not error and identity is None:  # the command on this machine would have noted how a job failed
         return JobState(job, State.INTERRUPTED, "goes on when the command is given again", log)
-    told = TOLD.get(ended, ended) or "ended without a record"
-    return JobState(job, State.FAILED, error.get("sentence", told), log, identity)
+    hint = HINTS.get(ended, ended) or "ended without a record"
+    return JobState(job, State.FAILED, error.get("sentence", hint), log, identity)
 
 
 def _is_lost(state: JobState) -> bool:

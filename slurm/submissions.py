@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.files import write_json
-from slurm.jobs import Job
+from execution.jobs import Job
 from slurm.queue import Entry
 
 FOLDER = "slurm"
@@ -59,7 +59,7 @@ class Submission:
 
 
 def queued_jobs(entries: Sequence[Entry], runs: Path) -> dict[str, Entry]:
-    """Where jobs of this plan stand in the queue, by identity."""
+    """The queue's entries of this plan's jobs, by identity."""
     found = {}
     for entry in entries:
         submission = _read(_path(runs, entry.name.rpartition(".")[2]))

@@ -9,8 +9,8 @@ from pathlib import Path
 import submitit
 
 from core import interruption
+from execution.task import EXIT_FAILED, EXIT_INTERRUPTED, Task, forget_last_attempt
 from results.writing import write_results
-from slurm.task import EXIT_FAILED, EXIT_INTERRUPTED, Task, forget_last_attempt
 
 REQUEUE = signal.Signals[f"SIG{submitit.JobEnvironment.USR_SIG}"]
 SECONDS_UNTIL_KILLED = 600
@@ -29,7 +29,7 @@ class SubmittedTask:
     def __call__(self) -> None:
         """Run, and end with the task's exit status, on which the jobs that need this one depend."""
         queue_again = signal.getsignal(REQUEUE)
-        interruption.note([REQUEUE, signal.SIGTERM])
+        interruption.install_handlers([REQUEUE, signal.SIGTERM])
         place = submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
         if place.rank == 0 and "SLURM_RESTART_COUNT" in os.environ:
             forget_last_attempt(self.task.folder)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import InputError
-from slurm.jobs import Job
-from slurm.local import Display, Failure
+from execution.jobs import Job
+from execution.local import Display, Failure
+from execution.task import read_error
 from slurm.queue import read_queue
 from slurm.states import JobState, State, read_states
 from slurm.submissions import queued_jobs
-from slurm.task import read_error
 
-SECONDS_BETWEEN_LOOKS = 3.0
+SECONDS_BETWEEN_POLLS = 3.0
 SECONDS_OF_SILENCE = 900  # a scheduler that is started anew is silent for a while; the jobs go on
 
 
@@ -39,7 +39,7 @@ def watch(jobs: Sequence[Job], runs: Path, display: Display) -> list[Failure]:
         except InputError:
             if time.monotonic() - heard > SECONDS_OF_SILENCE:
                 raise
-        time.sleep(SECONDS_BETWEEN_LOOKS)  # the scheduler has no event to wait for
+        time.sleep(SECONDS_BETWEEN_POLLS)  # the scheduler has no event to wait for
 
 
 def _show(state: JobState, shown: dict[str, State], runs: Path, display: Display) -> None:

@@ -13,19 +13,20 @@ from pretrain.layouts import NAMES as LAYOUTS
 from pretrain.methods.registry import BY_OBJECTIVE
 from profiles.registry import DATA_SETS, EVALUATIONS
 from results.plan import TRAINING_SETS
+from tests.support import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "core": set(),
     "results": {"core"},
     "data": {"core"},
-    "slurm": {"core", "results"},
+    "execution": {"core", "results"},
+    "slurm": {"core", "results", "execution"},
     "pretrain": {"core", "data"},
     "transfer": {"core", "data", "pretrain"},
     "robustness": {"core", "data", "pretrain"},
-    "profiles": {"core", "data", "pretrain", "transfer", "robustness", "results", "slurm"},
-    "commands": {"core", "data", "profiles", "results", "slurm"},
-    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles", "results", "slurm"},
+    "profiles": {"core", "data", "pretrain", "transfer", "robustness", "results", "execution", "slurm"},
+    "commands": {"core", "data", "profiles", "results", "execution", "slurm"},
+    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles", "results", "execution", "slurm"},
 }
 LIGHT = (
     "run_all",
@@ -40,10 +41,10 @@ LIGHT = (
     "slurm.watching",
     "profiles.expand",
     "profiles.load",
-    "profiles.of_checkpoint",
+    "profiles.checkpoint_profile",
     "results.writing",
-    "slurm.local",
-    "slurm.task",
+    "execution.local",
+    "execution.task",
 )
 
 
@@ -156,6 +157,6 @@ def test_what_ships_is_named_at_home_alone(home, names):
 def test_what_runs_and_shows_jobs_names_no_data_set():
     keys = {spec.key for spec in DATA_SETS}
     for name, path in modules().items():
-        if name.startswith(("commands.", "slurm.", "core.", "results.")):
+        if name.startswith(("commands.", "execution.", "slurm.", "core.", "results.")):
             may = {TRAINING_SETS} if name == "results.plan" else set()
             assert literals(path) & keys <= may, name

@@ -15,15 +15,15 @@ from commands.arguments import CommandParser
 from commands.plan_to_write import plan_to_write
 from commands.selection import selection_of
 from core.user_code import load
+from execution.plan import write_plan
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.tensor_files import save_tensors
 from results import __main__ as results_command
-from slurm.plan import write_plan
+from tests.support import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^(?: {4})?((?:python|make) [^\n\\]*(?:\\\n[^\n\\]*)*)|`(python [^`]+)`", re.MULTILINE)
 COMMENT = re.compile(r" +# .*")

@@ -13,10 +13,10 @@ import pytest
 from commands.arguments import CommandParser
 from commands.plan_to_write import plan_to_write
 from commands.selection import selection_of
-from core.files import held_alone
+from core.files import exclusive_lock
+from execution.plan import write_plan
 from run_all import main
-from slurm.plan import write_plan
-from tests.commands import command, environment, records, run_all
+from tests.support.commands import command, environment, records, run_all
 
 JOBS = 48  # the miniature, its hard images, four methods with ten jobs each, MoPro's cleaning and re-training with two,
 # an untrained backbone and its detection
@@ -183,7 +183,7 @@ def test_killed_in_pretraining_and_started_again(undisturbed, tmp_path, attempt)
 
 
 def test_two_commands_at_once(tmp_path):
-    with held_alone(tmp_path / "mini"):
+    with exclusive_lock(tmp_path / "mini"):
         run = run_all(tmp_path)
     assert run.returncode == 2
     assert "Another process is at work in" in run.stderr

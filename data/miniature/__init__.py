@@ -1,1 +1,1 @@
-"""The miniature: a small world of real images, written in the on-disk layouts of the real data sets."""
+"""The miniature: a small world of real images, written in the folder structures of the real data sets."""

@@ -1,4 +1,4 @@
-"""The stage that builds the miniature: sources -> items -> data sets in their published layouts."""
+"""The stage that builds the miniature: sources -> items -> data sets in their published folder structures."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.files import sha256_of
 from core.seeds import generator
 from core.workspace import Workspace
-from data.miniature import layouts, sources
+from data.miniature import sources, writers
 from data.miniature.classes import ANIMALS, CLOTHING, ItemClass
 from data.miniature.coco import write_coco
 from data.miniature.config import MiniatureConfig
@@ -47,49 +47,49 @@ class ItemPool:
         return self._left[kind].pop()
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Build every data set of the miniature in the job's folder.
 
     Gives the number of images of every data set. The provenance holds the copy of Fashion-MNIST that was read and a
     digest over the names and contents of all files.
     """
-    constants = MiniatureConfig.model_validate(config)
+    config = MiniatureConfig.model_validate(settings)
     clothing, workspace.provenance["fashion_mnist"] = sources.fashion_mnist(downloads_folder(workspace))
     pictures = dict(zip(CLOTHING + ANIMALS, clothing + sources.animals(), strict=True))
-    pool = ItemPool(pictures, generator(constants.seed, "pool"))
+    pool = ItemPool(pictures, generator(config.seed, "pool"))
     photographs, digits = sources.photographs(), sources.digits()
 
-    def studio(name: str) -> layouts.Studio:
-        painter = Painter(photographs, generator(constants.seed, name))
-        return layouts.Studio(constants.image_size, pool, digits, painter)
+    def studio(name: str) -> writers.Studio:
+        painter = Painter(photographs, generator(config.seed, name))
+        return writers.Studio(config.image_size, pool, digits, painter)
 
-    writers = {
-        "webvision": lambda folder: layouts.write_webvision(folder, constants.webvision, studio("webvision")),
-        "imagenet": lambda folder: layouts.write_imagenet(folder, constants.imagenet, studio("imagenet")),
-        "VOCdevkit": lambda folder: layouts.write_voc07(folder, constants.voc07, studio("voc07")),
+    by_folder = {
+        "webvision": lambda folder: writers.write_webvision(folder, config.webvision, studio("webvision")),
+        "imagenet": lambda folder: writers.write_imagenet(folder, config.imagenet, studio("imagenet")),
+        "VOCdevkit": lambda folder: writers.write_voc07(folder, config.voc07, studio("voc07")),
         "places205": lambda folder: write_places205(
             folder,
-            constants.places205,
+            config.places205,
             sources.scenes(),
-            constants.image_size,
-            generator(constants.seed, "places205"),
+            config.image_size,
+            generator(config.seed, "places205"),
         ),
-        "imagenet-r": lambda folder: write_imagenet_r(folder, constants.imagenet_r.images, studio("imagenet-r")),
-        "imagenet-pool": lambda folder: layouts.write_synsets(
-            folder, constants.imagenet_pool.images, studio("imagenet-pool")
+        "imagenet-r": lambda folder: write_imagenet_r(folder, config.imagenet_r.images, studio("imagenet-r")),
+        "imagenet-pool": lambda folder: writers.write_synsets(
+            folder, config.imagenet_pool.images, studio("imagenet-pool")
         ),
-        "coco": lambda folder: write_coco(folder, constants.coco, studio("coco")),
+        "coco": lambda folder: write_coco(folder, config.coco, studio("coco")),
     }
     metrics = {}
-    for done, (name, write) in enumerate(writers.items()):
-        workspace.progress(done, len(writers), "data sets")
+    for done, (name, write) in enumerate(by_folder.items()):
+        workspace.progress(done, len(by_folder), "data sets")
         folder = workspace.folder / name
         shutil.rmtree(folder, ignore_errors=True)  # what an interrupted build left
         images = write(folder)
         print(f"{name}: {images} images in {folder}")
         metrics[f"{name}_images"] = {"value": images, "unit": "images", "n": 1}
-    workspace.progress(len(writers), len(writers), "data sets")
-    workspace.provenance["content_sha256"] = _digest([workspace.folder / name for name in writers])
+    workspace.progress(len(by_folder), len(by_folder), "data sets")
+    workspace.provenance["content_sha256"] = _digest([workspace.folder / name for name in by_folder])
     return metrics
 
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from data.miniature.classes import COCO_CLASSES
 from data.miniature.config import COCOPart
-from data.miniature.layouts import Studio, save
 from data.miniature.scenes import Box
+from data.miniature.writers import Studio, save
 from data.sets.coco.reader import ANNOTATIONS, IMAGES
 
 LARGE, SMALL, EMPTY = 0.4, 0.4, 0.2  # how often a quarter of a canvas holds one large item, some small ones, or none

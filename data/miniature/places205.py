@@ -1,4 +1,4 @@
-"""The writer of the miniature's scenes, in the layout of Places205: a class is one photograph.
+"""The writer of the miniature's scenes, in Places205's folder structure: a class is one photograph.
 
 Training images are pieces of its left half, validation images of its right half: no pixel is in both.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageEnhance
 
 from data.miniature.config import Places205Part
-from data.miniature.layouts import save, write_lines
+from data.miniature.writers import save, write_lines
 from data.sets.places205.reader import IMAGES, LISTS
 
 

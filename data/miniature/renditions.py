@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from data.miniature.classes import IMAGENET_CLASSES
-from data.miniature.layouts import Studio, save, single_item
+from data.miniature.writers import Studio, save, single_item
 
 LEFT_OUT = ("sandal", "shirt")  # as the real one, it covers only some of ImageNet's classes
 LABELS = tuple(label for label, kind in enumerate(IMAGENET_CLASSES) if kind.name not in LEFT_OUT)

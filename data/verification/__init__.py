@@ -1,1 +1,1 @@
-"""Checks of whole data sets before anything is computed with them: layout, counts, classes, images that decode."""
+"""Checks of whole data sets before anything is computed: folder structure, counts, classes, images that decode."""

@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 
 from core.errors import InputError
-from core.processes import deaf_to_interrupts, end_with_parent, kill_children
+from core.processes import end_with_parent, ignoring_interrupts, kill_children
 from core.seeds import generator
 from data.images import ImageTable
 
@@ -39,7 +39,7 @@ def broken_images(images: ImageTable, rows: np.ndarray, processes: int) -> Itera
     context = multiprocessing.get_context("fork")  # the table is shared, not copied
     pool = ProcessPoolExecutor(processes, context, _begin, (images,))
     try:
-        with deaf_to_interrupts():
+        with ignoring_interrupts():
             outcomes = pool.map(_decode, parts)
         for part, broken in zip(parts, outcomes, strict=True):
             yield len(part), broken

@@ -8,7 +8,7 @@ import numpy as np
 from core.errors import InputError
 from data.images import ImageTable
 from data.lists import read_list, read_lists
-from data.misplaced import Layout, require_layout
+from data.misplaced import FolderStructure, require_structure
 from data.shards import open_shards
 from data.verification.inspection import Inspection, class_faults
 
@@ -16,12 +16,12 @@ ANY_LABEL = int(np.iinfo(np.int64).max)
 
 
 def inspect_lists(
-    layout: Layout, root: Path, lists: Sequence[Path], images: Path, source: Path, classes: int
+    structure: FolderStructure, root: Path, lists: Sequence[Path], images: Path, source: Path, classes: int
 ) -> Inspection:
     """What is wrong with lists of ``relative/path label`` lines.
 
     Args:
-        layout: of the data set.
+        structure: the data set's.
         root: its folder.
         lists: to be looked at, one after the other.
         images: what their paths are relative to.
@@ -31,7 +31,7 @@ def inspect_lists(
     inspection = Inspection()
     readable = []
     try:
-        require_layout(root, layout)
+        require_structure(root, structure)
         shards = open_shards(images)
     except InputError as error:
         inspection.faults.append(error.sentence)

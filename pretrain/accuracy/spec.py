@@ -1,4 +1,4 @@
-"""What the accuracy of pretrained classifiers takes, and where it stands in the tables."""
+"""What the accuracy of pretrained classifiers takes, and its columns in the tables."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -40,14 +40,20 @@ def accuracies(section: Section, run: Run, checkpoint: Work, suffix: str) -> Ite
     folders = {"webvision": run.classifier.web_images}
     if run.classifier.shares_imagenet_classes:
         folders["imagenet"] = Source("data.imagenet", run.profile.data.imagenet)
-    for layout in section.sets:
-        folder = folders.get(layout)
+    for validation_set in section.sets:
+        folder = folders.get(validation_set)
         if folder is not None:
             classes = run.classifier.classes
             part = {} if run.classifier.part is None else {"part": run.classifier.part}
-            config = {"view": values(section.view), "layout": layout, "folder": folder.path, "classes": classes, **part}
+            config = {
+                "view": values(section.view),
+                "layout": validation_set,
+                "folder": folder.path,
+                "classes": classes,
+                **part,
+            }
             images = VALIDATION_IMAGES_OF_A_CLASS * classes
-            kind = f"accuracy-{layout}{suffix}"
+            kind = f"accuracy-{validation_set}{suffix}"
             yield run.evaluation(kind, STAGE, config, folder, images=images, checkpoint=checkpoint)
 
 
@@ -67,14 +73,14 @@ SPEC = Evaluation(
             columns=tuple(
                 Column(
                     f"{title} top-{k}{', re-trained' if suffix else ''}",
-                    f"accuracy-{layout}{suffix}",
+                    f"accuracy-{validation_set}{suffix}",
                     f"top{k}",
-                    f"{layout}_top{k}",
+                    f"{validation_set}_top{k}",
                     published_for=RETRAINED_ROWS if suffix else None,
                     not_published_for=() if suffix else RETRAINED_ROWS,
                 )
                 for suffix in ("", "-retrained")
-                for layout, title in SETS
+                for validation_set, title in SETS
                 for k in (1, 5)
             ),
             definitions=(

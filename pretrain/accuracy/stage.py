@@ -12,19 +12,19 @@ from pretrain.config import AccuracyConfig
 from pretrain.evaluation import accuracy_on, pretrained_classifier
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Top-1 and top-5 accuracy in percent, each a sum over all images divided by their number."""
-    constants = AccuracyConfig.model_validate(config)
-    images = _read(constants, workspace)
+    config = AccuracyConfig.model_validate(settings)
+    images = _read(config, workspace)
     with process_group() as device:
         model = pretrained_classifier(workspace, device)
-        metrics = accuracy_on(images, model, constants, workspace, device)
-    workspace.provenance[constants.layout] = images.fingerprint()
+        metrics = accuracy_on(images, model, config, workspace, device)
+    workspace.provenance[config.layout] = images.fingerprint()
     return metrics
 
 
-def _read(constants: AccuracyConfig, workspace: Workspace) -> ImageTable:
-    root = workspace.dataset(constants.folder)
-    if constants.layout == "webvision":
-        return read_validation(root, constants.classes, constants.part)
-    return read_split(root, "val", constants.classes, constants.part)
+def _read(config: AccuracyConfig, workspace: Workspace) -> ImageTable:
+    root = workspace.dataset(config.folder)
+    if config.layout == "webvision":
+        return read_validation(root, config.classes, config.part)
+    return read_split(root, "val", config.classes, config.part)

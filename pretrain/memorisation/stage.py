@@ -20,16 +20,16 @@ from core.files import sha256_of, write_json
 from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.loading import ViewedImages, permutations
-from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
+from data.miniature.writers import OUT_OF_DISTRIBUTION
 from data.sets.imagenet.reader import read_split
 from pretrain.checkpoints import exported
 from pretrain.config import MemorisationConfig
 from pretrain.evaluation import accuracy_on
 from pretrain.features import fill_rows
 from pretrain.loop import train
+from pretrain.pretraining import build_method, views_of
 from pretrain.sources import Images
-from pretrain.stage import build_method, views_of
 from pretrain.tensor_files import save_tensors
 from pretrain.training_set import training_images
 
@@ -38,7 +38,7 @@ ACCURACIES_FILE = "clean_accuracies.json"
 Accuracies = dict[int, float]  # number of finished epochs -> top-1 on clean images, in percent
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Clean accuracy of the last and the best epoch, and what the classifier says of wrongly labelled images.
 
     Gives, in percent: ``clean_top1`` and ``best_clean_top1`` (and ``best_epoch``, from 1); for a MoPro that corrects,
@@ -49,20 +49,20 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: the data cannot be read, or the true labels are not known.
         RuntimeError: the training came to another model than the one that is evaluated.
     """
-    constants = MemorisationConfig.model_validate(config)
-    images = training_images(constants, workspace)
+    config = MemorisationConfig.model_validate(settings)
+    images = training_images(config, workspace)
     truth = read_hidden_truth(images)
     if truth is None:
         raise InputError(f"The true labels of {images.root} are not known: take evaluate.memorisation out.")
-    validation = read_split(workspace.dataset(constants.imagenet), "val", constants.classes, constants.part)
+    validation = read_split(workspace.dataset(config.imagenet), "val", config.classes, config.part)
     accuracies = _read_accuracies(workspace.folder / ACCURACIES_FILE)
     with process_group() as device:
-        method = build_method(constants, len(images))
-        dataset = ViewedImages(images, views_of(constants), constants.seed)
-        after_epoch = _watching(method, validation, accuracies, constants, workspace, device)
-        order = permutations(len(images), constants.seed)
-        train(method, Images(dataset, constants, device), order, constants, workspace, device, after_epoch)
-        answers = _answers(method, images, constants, workspace, device)
+        method = build_method(config, len(images))
+        dataset = ViewedImages(images, views_of(config), config.seed)
+        after_epoch = _watching(method, validation, accuracies, config, workspace, device)
+        order = permutations(len(images), config.seed)
+        train(method, Images(dataset, config, device), order, config, workspace, device, after_epoch)
+        answers = _answers(method, images, config, workspace, device)
         model_file = workspace.folder / MODEL_FILE
         if rank() == 0:
             save_tensors(model_file, exported(method))
@@ -70,14 +70,14 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     if sha256_of(model_file) != sha256_of(workspace.inputs["checkpoint"] / MODEL_FILE):
         raise RuntimeError("the same training came to another model: what was watched is not what is evaluated")
     workspace.provenance["clean_accuracies"] = {str(epoch): accuracies[epoch] for epoch in sorted(accuracies)}
-    return of_epochs(accuracies, constants, len(validation)) | of_wrong_labels(images.labels, answers, truth)
+    return epoch_metrics(accuracies, config, len(validation)) | wrong_label_metrics(images.labels, answers, truth)
 
 
 def _watching(
     method: nn.Module,
     validation: ImageTable,
     accuracies: Accuracies,
-    constants: MemorisationConfig,
+    config: MemorisationConfig,
     workspace: Workspace,
     device: torch.device,
 ) -> Callable[[int], None]:
@@ -86,7 +86,7 @@ def _watching(
 
     def watch(epoch: int) -> None:
         method.eval()
-        metrics = accuracy_on(validation, _classifier_of(method), constants, silent, device)
+        metrics = accuracy_on(validation, _classifier_of(method), config, silent, device)
         accuracies[epoch] = metrics["top1"]["value"]
         if rank() == 0:
             write_json(workspace.folder / ACCURACIES_FILE, accuracies)
@@ -101,28 +101,28 @@ def _classifier_of(method: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def _answers(
-    method: nn.Module, images: ImageTable, constants: MemorisationConfig, workspace: Workspace, device: torch.device
+    method: nn.Module, images: ImageTable, config: MemorisationConfig, workspace: Workspace, device: torch.device
 ) -> np.ndarray:
     """The class ``[n]`` that the classifier gives every training image."""
     method.eval()
     classify = _classifier_of(method)
-    logits = torch.zeros(len(images), constants.classes, device=device)
-    fill_rows(logits, lambda view, _: classify(view), images, constants, workspace, device)
+    logits = torch.zeros(len(images), config.classes, device=device)
+    fill_rows(logits, lambda view, _: classify(view), images, config, workspace, device)
     return logits.argmax(dim=1).cpu().numpy()
 
 
-def of_epochs(accuracies: Accuracies, constants: MemorisationConfig, n: int) -> dict[str, dict[str, Any]]:
+def epoch_metrics(accuracies: Accuracies, config: MemorisationConfig, n: int) -> dict[str, dict[str, Any]]:
     """Metrics of the last and the best epoch, and of the moment before correction; ``n`` images are behind each."""
     best = max(sorted(accuracies), key=lambda epoch: accuracies[epoch])
-    values = {"clean_top1": accuracies[constants.schedule.epochs], "best_clean_top1": accuracies[best]}
-    corrects_from = constants.method.corrects_labels_from
+    values = {"clean_top1": accuracies[config.schedule.epochs], "best_clean_top1": accuracies[best]}
+    corrects_from = config.method.corrects_labels_from
     if corrects_from in accuracies:
         values["clean_top1_before_correction"] = accuracies[corrects_from]
     metrics = {name: {"value": value, "unit": "%", "n": n} for name, value in values.items()}
     return metrics | {"best_epoch": {"value": best, "unit": "epochs", "n": len(accuracies)}}
 
 
-def of_wrong_labels(given: np.ndarray, answers: np.ndarray, truth: np.ndarray) -> dict[str, dict[str, Any]]:
+def wrong_label_metrics(given: np.ndarray, answers: np.ndarray, truth: np.ndarray) -> dict[str, dict[str, Any]]:
     """Of the wrongly labelled images of a class, shares by what the classifier answers; nothing where there are none.
 
     Args:

@@ -1,7 +1,7 @@
 """What a method of pretraining declares; light to import, so that a plan is made without torch.
 
-A method is a configuration model: its fields are its constants in the profile, and it says which views it takes, what
-it costs, and how its module is built. Those that ship and a user's own obey this one contract.
+A method is a configuration model: its fields are its hyperparameters in the profile, and it says which views it takes,
+what it costs, and how its module is built. Those that ship and a user's own obey this one contract.
 """
 
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ class Setting:
 
 
 class Method(TableRow):
-    """A method of pretraining, with its constants.
+    """A method of pretraining, with its hyperparameters.
 
     Attributes:
         objective: the name of a method that ships, or ``path/of/file.py:Class``.
@@ -107,11 +107,11 @@ class Method(TableRow):
             ValueError: it cannot; the message begins with the key of the method that is at fault.
         """
 
-    def with_own(self, constants: Mapping[str, Any]) -> Self:
-        """The method with those of some constants that it has, such as the threshold of a training set."""
-        own = {name: value for name, value in constants.items() if name in type(self).model_fields}
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """The method with those of some hyperparameters that it has, such as the threshold of a training set."""
+        own = {name: value for name, value in values.items() if name in type(self).model_fields}
         return self.model_validate(self.model_dump(mode="json") | own)
 
-    def constants(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         """What determines its checkpoints, as plain JSON values: all but what tables call it."""
         return self.model_dump(mode="json", exclude=set(TableRow.model_fields))

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any, get_args
 
-from core.choices import Chosen
-from core.user_code import is_reference, load, mistake
+from core.discriminated_union import DiscriminatedUnion
+from core.user_code import error_in, is_reference, load
 from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
 from pretrain.methods.method import Method
 from pretrain.methods.mopro.spec import MoProConfig
@@ -23,13 +23,13 @@ def own_method(reference: str) -> type[Method]:
     """
     found = load(reference).value
     if not (isinstance(found, type) and issubclass(found, Method)):
-        raise mistake(found, f"{reference.rpartition(':')[2]} is no subclass of pretrain.methods.method.Method")
+        raise error_in(found, f"{reference.rpartition(':')[2]} is no subclass of pretrain.methods.method.Method")
     if found.build is Method.build:
-        raise mistake(found, f"{found.__name__} has no function build, which gives the module that is trained")
+        raise error_in(found, f"{found.__name__} has no function build, which gives the module that is trained")
     return found
 
 
-MethodConfig = Annotated[Method, Chosen("objective", BY_OBJECTIVE, own_method)]
+MethodConfig = Annotated[Method, DiscriminatedUnion("objective", BY_OBJECTIVE, own_method)]
 
 
 def job_values(method: Method) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -37,9 +37,9 @@ def job_values(method: Method) -> tuple[dict[str, Any], dict[str, Any]]:
 
     A user's file is identified by its content, and may lie anywhere.
     """
-    constants = method.constants()
+    hyperparameters = method.hyperparameters()
     if not is_reference(method.objective):
-        return {"method": constants}, {}
+        return {"method": hyperparameters}, {}
     file = load(method.objective)
-    constants["objective"] = f"{file.path.name}:{method.objective.rpartition(':')[2]}"
-    return {"method": constants, "objective_sha256": file.sha256}, {"objective_file": str(file.path)}
+    hyperparameters["objective"] = f"{file.path.name}:{method.objective.rpartition(':')[2]}"
+    return {"method": hyperparameters, "objective_sha256": file.sha256}, {"objective_file": str(file.path)}

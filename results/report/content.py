@@ -19,9 +19,9 @@ from results.outcome import Outcome
 from results.plan import NO_SET, Results
 from results.report import pictures
 from results.report.images import exhibited
-from results.report.leftovers import EPOCHS, Reliability, read_leftover
 from results.report.pictures import Picture
 from results.report.runs import absences, anchor, costs, duration, grouped, ranges, trails
+from results.report.stage_outputs import EPOCHS, Reliability, read_stage_output
 from results.schema import first_fault
 from results.tables import NOT_CONVERGED, Figure, figures, marks
 from results.tested import Line, tested
@@ -64,7 +64,7 @@ class Verdict:
 class Cell:
     """A figure of a table: ours, with the place of its trail, and the paper's beside it.
 
-    ``mark`` stands behind a figure that rests on classifiers that did not converge, ``counted`` says how many.
+    ``mark`` follows a figure that rests on classifiers that did not converge, ``counted`` says how many.
     """
 
     mean: str
@@ -231,7 +231,7 @@ def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Seque
 
 
 def _minus(text: str) -> str:
-    """With the sign that stands beside a plus."""
+    """With a minus sign that matches a plus."""
     return re.sub(r"(?<!\w)-(?=[0-9])", "−", text)
 
 
@@ -256,7 +256,7 @@ def _curves(results: Results, runs: Path, problems: list[str]) -> dict[str, list
     for job, _ in results.done:
         if job.tags.get("evaluation") != "pretrain":
             continue
-        epochs = read_leftover(runs / job.folder / CURVES_FILE, EPOCHS, problems)
+        epochs = read_stage_output(runs / job.folder / CURVES_FILE, EPOCHS, problems)
         if epochs is not None:
             curves.setdefault(job.tags["method"], []).append(epochs)
     return curves

@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.exhibits import EXHIBITS_FILE
 from results.plan import PlannedJob, Results
-from results.report.leftovers import EXHIBITS, Exhibit, read_leftover
+from results.report.stage_outputs import EXHIBITS, Exhibit, read_stage_output
 
 IMAGES_OF_A_GROUP = 12
 LARGEST = 200_000  # bytes of an image; a larger one is made smaller
@@ -74,7 +74,7 @@ def exhibited(results: Results, runs: Path, problems: list[str]) -> dict[str, li
         alike = tuple(job.tags.get(tag) for tag in ("evaluation", "method", "set"))
         if job.name not in results.records or alike in seen:
             continue
-        entries = read_leftover(runs / job.folder / EXHIBITS_FILE, EXHIBITS, problems)
+        entries = read_stage_output(runs / job.folder / EXHIBITS_FILE, EXHIBITS, problems)
         if not entries:
             continue
         seen.add(alike)

@@ -55,7 +55,7 @@ class DetectionHeads(Config):
     proposals: Positive
 
 
-OperatorsAskedFor = Literal["plain", "compiled"]
+OperatorChoice = Literal["plain", "compiled"]
 
 
 class DetectionRecipe(Config):
@@ -92,7 +92,7 @@ class DetectionRecipe(Config):
     long_side: Pixels
     precise_batch_norm: NotNegative
     heads: DetectionHeads | None = None
-    operators: OperatorsAskedFor = "compiled"
+    operators: OperatorChoice = "compiled"
 
     @model_validator(mode="after")
     def _batch_is_the_recipes(self) -> "DetectionRecipe":

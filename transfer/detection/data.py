@@ -106,20 +106,20 @@ class AspectBatches(Sampler[list[Key]]):
             epoch += 1
 
 
-def training_batches(split: COCOSplit, constants: DetectionConfig, numbers: range) -> DataLoader:
+def training_batches(split: COCOSplit, config: DetectionConfig, numbers: range) -> DataLoader:
     """Some batches of this rank, by their numbers in the stream of all."""
-    dataset = DATASETS.build(dataset_config(split, constants, training=True))
+    dataset = DATASETS.build(dataset_config(split, config, training=True))
     sizes = [dataset.get_data_info(index) for index in range(len(dataset))]
     wide = np.array([size["width"] > size["height"] for size in sizes])
-    sampler = AspectBatches(wide, constants.batch_size // world_size(), constants.seed, numbers)
-    return _loader(SeededImages(dataset, constants.seed), sampler, constants.runtime.workers)
+    sampler = AspectBatches(wide, config.batch_size // world_size(), config.seed, numbers)
+    return _loader(SeededImages(dataset, config.seed), sampler, config.runtime.workers)
 
 
-def test_batches(split: COCOSplit, constants: DetectionConfig) -> DataLoader:
+def test_batches(split: COCOSplit, config: DetectionConfig) -> DataLoader:
     """This rank's share of a split, one image at a time; over all ranks every image comes exactly once."""
-    dataset = DATASETS.build(dataset_config(split, constants, training=False))
+    dataset = DATASETS.build(dataset_config(split, config, training=False))
     sampler = EvaluationBatches(len(dataset), 1, rank=rank(), world_size=world_size())
-    return _loader(SeededImages(dataset, constants.seed), sampler, constants.runtime.workers)
+    return _loader(SeededImages(dataset, config.seed), sampler, config.runtime.workers)
 
 
 def _loader(dataset: Dataset, sampler: Sampler, workers: int) -> DataLoader:

@@ -29,11 +29,11 @@ DRAWN_FROM = 0.3  # score
 
 
 def detections_on(
-    split: COCOSplit, detector: BaseModel, constants: DetectionConfig, workspace: Workspace
+    split: COCOSplit, detector: BaseModel, config: DetectionConfig, workspace: Workspace
 ) -> list[Detection]:
     """All detections on a split, on every rank, by image; every image is looked at once, over all ranks."""
     found: list[Detection] = []
-    batches = test_batches(split, constants)
+    batches = test_batches(split, config)
     detector.eval()
     with torch.no_grad():
         for done, batch in enumerate(batches, start=1):

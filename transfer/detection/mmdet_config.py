@@ -13,7 +13,7 @@ from transfer.detection.config import DetectionConfig, DetectionHeads
 SHIPPED = Path(mmdet.__file__).parent / ".mim/configs/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py"
 
 
-def model_config(constants: DetectionConfig, backbone: BackboneConfig, norm: str) -> ConfigDict:
+def model_config(config: DetectionConfig, backbone: BackboneConfig, norm: str) -> ConfigDict:
     """The detector of a backbone; ``norm`` is the layer that normalises in the pyramid, and in the backbone."""
     model = Config.fromfile(SHIPPED).model
     expansion = 4 if backbone.depth == 50 else 1
@@ -24,9 +24,9 @@ def model_config(constants: DetectionConfig, backbone: BackboneConfig, norm: str
     model.neck.norm_cfg = {"type": norm, "requires_grad": True}
     model.data_preprocessor.bgr_to_rgb = False  # images are read as RGB
     for head in ("bbox_head", "mask_head"):
-        model.roi_head[head].num_classes = constants.classes
-    if constants.heads is not None:
-        _shrink(model, constants.heads)
+        model.roi_head[head].num_classes = config.classes
+    if config.heads is not None:
+        _shrink(model, config.heads)
     return model
 
 
@@ -46,12 +46,12 @@ def _shrink(model: ConfigDict, heads: DetectionHeads) -> None:
     model.train_cfg.rcnn.sampler.num = heads.proposals
 
 
-def dataset_config(split: COCOSplit, constants: DetectionConfig, *, training: bool) -> dict[str, Any]:
+def dataset_config(split: COCOSplit, config: DetectionConfig, *, training: bool) -> dict[str, Any]:
     """The data set as mmdet reads it, with the views of training or of test."""
-    sides = constants.short_sides if training else (constants.short_side,)
+    sides = config.short_sides if training else (config.short_side,)
     resize = {
         "type": "RandomChoiceResize",
-        "scales": [(constants.long_side, side) for side in sides],
+        "scales": [(config.long_side, side) for side in sides],
         "resize_type": "Resize",
         "keep_ratio": True,
     }
@@ -74,21 +74,21 @@ def dataset_config(split: COCOSplit, constants: DetectionConfig, *, training: bo
     }
 
 
-def optimiser_config(constants: DetectionConfig) -> dict[str, Any]:
+def optimiser_config(config: DetectionConfig) -> dict[str, Any]:
     """SGD on all layers."""
     sgd = {
         "type": "SGD",
-        "lr": constants.scaled_learning_rate,
-        "momentum": constants.momentum,
-        "weight_decay": constants.weight_decay,
+        "lr": config.scaled_learning_rate,
+        "momentum": config.momentum,
+        "weight_decay": config.weight_decay,
     }
-    clip = None if constants.gradient_norm is None else {"max_norm": constants.gradient_norm}
+    clip = None if config.gradient_norm is None else {"max_norm": config.gradient_norm}
     return {"type": "OptimWrapper", "optimizer": sgd, "clip_grad": clip}
 
 
-def learning_rate_config(constants: DetectionConfig) -> list[dict[str, Any]]:
+def learning_rate_config(config: DetectionConfig) -> list[dict[str, Any]]:
     """The warm-up, and the steps."""
-    steps = {"type": "MultiStepLR", "milestones": list(constants.schedule.decay_at), "gamma": 0.1, "by_epoch": False}
-    if not constants.warmup:
+    steps = {"type": "MultiStepLR", "milestones": list(config.schedule.decay_at), "gamma": 0.1, "by_epoch": False}
+    if not config.warmup:
         return [steps]
-    return [{"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0, "end": constants.warmup}, steps]
+    return [{"type": "LinearLR", "start_factor": 0.001, "by_epoch": False, "begin": 0, "end": config.warmup}, steps]

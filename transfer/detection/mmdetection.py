@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import core.vision  # noqa: F401  (mmengine imports torchvision, which must be importable)
 from core.errors import InputError
-from transfer.detection.config import PACKAGES, OperatorsAskedFor
+from transfer.detection.config import PACKAGES, OperatorChoice
 from transfer.detection.operators import Kernels, Operators, kernels
 
 EXTENSION = "mmcv._ext"
@@ -27,7 +27,7 @@ def is_installed() -> bool:
     return not _missing()
 
 
-def load(operators: OperatorsAskedFor = "compiled") -> None:
+def load(operators: OperatorChoice = "compiled") -> None:
     """Import mmdet with its models; afterwards ``import mmdet`` works everywhere.
 
     Args:

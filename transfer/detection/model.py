@@ -43,8 +43,8 @@ class PretrainedTrunk(BaseModule):
         self.trunk = nn.SyncBatchNorm.convert_sync_batchnorm(trunk) if norm == "SyncBN" else trunk
         self.translation: nn.Module = nn.Identity()
 
-    def follow(self, convention: Convention) -> None:
-        """Show the trunk its images as it was trained to take them; mmdet normalises them our way."""
+    def use_convention(self, convention: Convention) -> None:
+        """Convert images to the convention that the trunk was trained with; mmdet normalises them our way."""
         self.translation = Translation(convention)
         if convention.padding == "same":
             pad_as_tensorflow(self.trunk)
@@ -65,20 +65,20 @@ def normalisation(device: torch.device) -> str:
     return "SyncBN" if device.type == "cuda" and world_size() > 1 else "BN"
 
 
-def build_detector(constants: DetectionConfig, checkpoint: Path, device: torch.device) -> nn.Module:
+def build_detector(config: DetectionConfig, checkpoint: Path, device: torch.device) -> nn.Module:
     """The detector with the checkpoint's trunk; its new layers are drawn from the seed.
 
     Raises:
         InputError: the checkpoint cannot be read, or its trunk does not fit.
     """
     register_all_modules()
-    torch.manual_seed(int(generator(constants.seed, "detector").integers(2**63)))
-    detector = MODELS.build(model_config(constants, architecture_of(checkpoint), normalisation(device)))
+    torch.manual_seed(int(generator(config.seed, "detector").integers(2**63)))
+    detector = MODELS.build(model_config(config, architecture_of(checkpoint), normalisation(device)))
     detector.init_weights()
     checkpointed = load_trunk(checkpoint, classes=2)
     pretrained, trunk = checkpointed.trunk.state_dict(), detector.backbone.trunk
     trunk.load_state_dict(pretrained)
     if checkpointed.convention != OURS:
-        detector.backbone.follow(checkpointed.convention)
+        detector.backbone.use_convention(checkpointed.convention)
     assert all(torch.equal(tensor, pretrained[name]) for name, tensor in trunk.state_dict().items())
     return detector.to(device)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from transfer.detection.config import OperatorsAskedFor
+from transfer.detection.config import OperatorChoice
 
 AVERAGE = 1  # mmcv's number for average pooling in RoIAlign
 ROIS_AT_ONCE = 64
@@ -51,7 +51,7 @@ def plain_kernels() -> Kernels:
     return Kernels("torch", plain_nms, plain_roi_align, plain_roi_align_backward)
 
 
-def kernels(asked_for: OperatorsAskedFor) -> Kernels:
+def kernels(asked_for: OperatorChoice) -> Kernels:
     """The plain kernels where they are asked for; else the compiled ones if they load, otherwise the plain ones too."""
     return compiled_kernels() if asked_for == "compiled" and torchvision_is_compiled() else plain_kernels()
 

@@ -20,7 +20,7 @@ class Section(DetectionRecipe):
     Attributes:
         runtime: of the training.
         schedules: by name.
-        untrained_seeds: of backbones that are evaluated as they are initialised, beside the pretrained ones.
+        untrained_seeds: of untrained backbones that are evaluated beside the pretrained ones.
     """
 
     runtime: RuntimeConfig

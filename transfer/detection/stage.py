@@ -20,10 +20,10 @@ if mmdetection.is_installed():  # the server from which jobs are forked then imp
     mmdetection.load()
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """COCO's AP, AP50 and AP75 in percent, and AP by size, for boxes and masks, after the last iteration.
 
-    The job's folder receives ``detections.json`` (in COCO's layout of results) and pictures of some detections. The
+    The job's folder receives ``detections.json`` (in COCO's format of results) and pictures of some detections. The
     provenance holds the fingerprints of both splits, the number of iterations, how BatchNorm's statistics came about,
     and whose operators served.
 
@@ -31,21 +31,21 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
         InputError: mmdet is not installed, the data or the checkpoint cannot be read or don't fit, or the processes
             don't divide the batch.
     """
-    constants = DetectionConfig.model_validate(config)
-    mmdetection.load(constants.operators)
+    config = DetectionConfig.model_validate(settings)
+    mmdetection.load(config.operators)
     from transfer.detection.evaluation import average_precision, detections_on, drawings
     from transfer.detection.model import build_detector, normalisation
     from transfer.detection.training import train
 
-    splits = read_coco(workspace.dataset(constants.coco), constants.classes)
+    splits = read_coco(workspace.dataset(config.coco), config.classes)
     with process_group() as device:
-        if constants.batch_size % world_size():
+        if config.batch_size % world_size():
             raise InputError(
-                f"batch_size {constants.batch_size} is not divisible by {world_size()} processes: change one."
+                f"batch_size {config.batch_size} is not divisible by {world_size()} processes: change one."
             )
-        detector = build_detector(constants, workspace.inputs["checkpoint"] / MODEL_FILE, device)
-        iterations = train(detector, splits["train"], constants, workspace, device)
-        detections = detections_on(splits["val"], detector, constants, workspace)
+        detector = build_detector(config, workspace.inputs["checkpoint"] / MODEL_FILE, device)
+        iterations = train(detector, splits["train"], config, workspace, device)
+        detections = detections_on(splits["val"], detector, config, workspace)
         synchronised = world_size() == 1 or normalisation(device) == "SyncBN"
     metrics = average_precision(splits["val"], detections)
     if rank() == 0:
@@ -55,8 +55,8 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     workspace.provenance |= {
         "coco": {split: images.fingerprint() for split, images in splits.items()},
         "iterations": iterations,
-        "learning_rate": constants.scaled_learning_rate,
-        "batch_norm": {"synchronised": synchronised, "precise_over_iterations": constants.precise_batch_norm},
+        "learning_rate": config.scaled_learning_rate,
+        "batch_norm": {"synchronised": synchronised, "precise_over_iterations": config.precise_batch_norm},
         "operators": mmdetection.operators_in_use(),
         "detections": len(detections),
     }

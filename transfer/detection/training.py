@@ -20,7 +20,7 @@ from core.seeds import generator
 from core.workspace import Workspace
 from data.sets.coco.reader import COCOSplit
 from pretrain.divergence import LossWatch, require_finite_state
-from pretrain.resumption import MISFITS, Resumed, newest_whole, of_another_version
+from pretrain.resumption import LOADING_ERRORS, Resumed, incompatible_state, newest_whole
 from transfer.detection.config import DetectionConfig
 from transfer.detection.data import training_batches
 from transfer.detection.mmdet_config import learning_rate_config, optimiser_config
@@ -31,7 +31,7 @@ NORMALISATION = (nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 def train(
-    detector: nn.Module, split: COCOSplit, constants: DetectionConfig, workspace: Workspace, device: torch.device
+    detector: nn.Module, split: COCOSplit, config: DetectionConfig, workspace: Workspace, device: torch.device
 ) -> int:
     """Train to the end of the schedule, in place, from wherever the newest training state says.
 
@@ -43,20 +43,20 @@ def train(
         Interrupted: a process of the job was asked to stop; all leave after the same iteration, with the state written.
     """
     folder = workspace.folder / TRAINING
-    resumed = _state_to_go_on_from(folder, detector, device)
+    resumed = _state_to_resume(folder, detector, device)
     first = resumed.content["meta"]["iter"] if resumed else 0
     if rank() == 0 and not resumed:
         shutil.rmtree(folder, ignore_errors=True)
     wait_for_all()
-    runtime, iterations = constants.runtime, constants.schedule.iterations
-    after = training_batches(split, constants, range(iterations, iterations + constants.precise_batch_norm))
+    runtime, iterations = config.runtime, config.schedule.iterations
+    after = training_batches(split, config, range(iterations, iterations + config.precise_batch_norm))
     runner = Runner(
         model=_across_ranks(detector, device),
         work_dir=str(folder),
-        train_dataloader=training_batches(split, constants, range(first, iterations)),
-        train_cfg={"type": "LoopThatGoesOn", "max_iters": iterations},
-        optim_wrapper=optimiser_config(constants),
-        param_scheduler=learning_rate_config(constants),
+        train_dataloader=training_batches(split, config, range(first, iterations)),
+        train_cfg={"type": "ResumableLoop", "max_iters": iterations},
+        optim_wrapper=optimiser_config(config),
+        param_scheduler=learning_rate_config(config),
         default_hooks={
             "logger": {"type": "LoggerHook", "interval": runtime.log_every, "log_metric_by_epoch": False},
             "checkpoint": {
@@ -68,7 +68,7 @@ def train(
             "sampler_seed": None,
         },
         custom_hooks=[
-            {"type": "SeedEveryIteration", "seed": constants.seed},
+            {"type": "SeedEveryIteration", "seed": config.seed},
             {"type": "ReportProgress", "workspace": workspace},
             {"type": "SaveOnRequest", "priority": "NORMAL"},  # before the states are written
             {"type": "StopAtDivergence", "device": device},
@@ -80,7 +80,7 @@ def train(
         launcher="pytorch" if world_size() > 1 else "none",  # the processes have joined already
         load_from=str(resumed.path) if resumed else None,
         resume=resumed is not None,
-        randomness={"seed": constants.seed},
+        randomness={"seed": config.seed},
         default_scope="mmdet",
         experiment_name=f"{folder.parent.name}-{os.getpid()}-{id(detector)}",  # mmengine keeps runs apart by name
     )
@@ -96,7 +96,7 @@ def _across_ranks(detector: nn.Module, device: torch.device) -> nn.Module:
     return MMDistributedDataParallel(detector, device_ids=devices, broadcast_buffers=False)
 
 
-def _state_to_go_on_from(folder: Path, detector: nn.Module, device: torch.device) -> Resumed | None:
+def _state_to_resume(folder: Path, detector: nn.Module, device: torch.device) -> Resumed | None:
     """The newest of an interrupted run that is whole; mmengine's own pointer to it is an absolute path, and not used.
 
     Raises:
@@ -109,13 +109,13 @@ def _state_to_go_on_from(folder: Path, detector: nn.Module, device: torch.device
         try:
             detector.load_state_dict(resumed.content["state_dict"])
             int(resumed.content["meta"]["iter"])
-        except MISFITS as error:
-            raise of_another_version(resumed.path, error) from None
+        except LOADING_ERRORS as error:
+            raise incompatible_state(resumed.path, error) from None
     return resumed
 
 
 @LOOPS.register_module()
-class LoopThatGoesOn(IterBasedTrainLoop):
+class ResumableLoop(IterBasedTrainLoop):
     """mmengine's loop, but the batches begin where the run goes on: none is loaded to be thrown away. It can stop."""
 
     is_stopping = False

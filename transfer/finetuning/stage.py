@@ -36,7 +36,7 @@ HISTORY_FILE = "history.json"
 History = dict[int, dict[str, dict[str, Any]]]  # number of finished epochs -> metrics
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Top-1 and top-5 accuracy on val in percent, after the last epoch.
 
     The provenance holds the fingerprints of both image sets, where the first classifier came from, the accuracies of
@@ -45,51 +45,51 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     Raises:
         InputError: data, list or checkpoint cannot be read or don't fit, or the subset doesn't fill a batch.
     """
-    constants = FinetuneConfig.model_validate(config)
-    root = workspace.dataset(constants.imagenet)
-    subset = _subset(read_split(root, "train", constants.classes), constants, workspace)
-    validation = read_split(root, "val", constants.classes)
+    config = FinetuneConfig.model_validate(settings)
+    root = workspace.dataset(config.imagenet)
+    subset = _subset(read_split(root, "train", config.classes), config, workspace)
+    validation = read_split(root, "val", config.classes)
     history = _read_history(workspace.folder / HISTORY_FILE)
     with process_group() as device:
-        model = _first_model(constants, workspace)
-        after_epoch = _evaluation(model, validation, history, constants, workspace, device)
-        dataset = ViewedImages(subset, [weak_view(constants.views)], constants.seed)
-        source, order = Images(dataset, constants, device), permutations(len(dataset), constants.seed)
-        train(CrossEntropy(model), source, order, constants, workspace, device, after_epoch)
-    if constants.schedule.epochs not in history:
+        model = _first_model(config, workspace)
+        after_epoch = _evaluation(model, validation, history, config, workspace, device)
+        dataset = ViewedImages(subset, [weak_view(config.views)], config.seed)
+        source, order = Images(dataset, config, device), permutations(len(dataset), config.seed)
+        train(CrossEntropy(model), source, order, config, workspace, device, after_epoch)
+    if config.schedule.epochs not in history:
         raise _unusable(workspace.folder / HISTORY_FILE)
     best = max(sorted(history), key=lambda epoch: history[epoch]["top1"]["value"])
     workspace.provenance |= {
         "imagenet": {"train": subset.fingerprint(), "val": validation.fingerprint()},
-        "first_classifier": "pretrained" if constants.keep_classifier else "fresh",
+        "first_classifier": "pretrained" if config.keep_classifier else "fresh",
         "best_epoch": {"epoch": best, "top1": history[best]["top1"]["value"]},
         "history": {
             str(epoch): {name: metric["value"] for name, metric in history[epoch].items()} for epoch in sorted(history)
         },
     }
-    return history[constants.schedule.epochs]
+    return history[config.schedule.epochs]
 
 
-def _subset(images: ImageTable, constants: FinetuneConfig, workspace: Workspace) -> ImageTable:
-    if isinstance(constants.subset, RandomSubset):
-        return random_subset(images, constants.subset.fraction, constants.seed)
-    path = workspace.dataset(constants.subset.file)
+def _subset(images: ImageTable, config: FinetuneConfig, workspace: Workspace) -> ImageTable:
+    if isinstance(config.subset, RandomSubset):
+        return random_subset(images, config.subset.fraction, config.seed)
+    path = workspace.dataset(config.subset.file)
     subset = listed_subset(images, path)
     workspace.provenance["list"] = {"sha256": sha256_of(path), "images": len(subset)}
     return subset
 
 
-def _first_model(constants: FinetuneConfig, workspace: Workspace) -> Classifier:
+def _first_model(config: FinetuneConfig, workspace: Workspace) -> Classifier:
     """The checkpoint's trunk with its own classifier, or with one that is drawn from the seed."""
-    path, precision = workspace.inputs["checkpoint"] / MODEL_FILE, constants.arithmetic.precision
-    if not constants.keep_classifier:
-        torch.manual_seed(int(generator(constants.seed, "classifier").integers(2**63)))
-        return load_trunk(path, constants.classes, precision)
+    path, precision = workspace.inputs["checkpoint"] / MODEL_FILE, config.arithmetic.precision
+    if not config.keep_classifier:
+        torch.manual_seed(int(generator(config.seed, "classifier").integers(2**63)))
+        return load_trunk(path, config.classes, precision)
     model = load_classifier(path, precision)
     found = model.classifier.out_features
-    if found != constants.classes:
+    if found != config.classes:
         raise InputError(
-            f"The checkpoint {path} has a classifier of {found} classes, expected ImageNet's {constants.classes}: "
+            f"The checkpoint {path} has a classifier of {found} classes, expected ImageNet's {config.classes}: "
             "set shares_imagenet_classes to false for its training set, and the classifier starts afresh."
         )
     return model
@@ -99,21 +99,21 @@ def _evaluation(
     model: Classifier,
     validation: ImageTable,
     history: History,
-    constants: FinetuneConfig,
+    config: FinetuneConfig,
     workspace: Workspace,
     device: torch.device,
 ) -> Callable[[int], None]:
     """What is done after an epoch: where one is due, an evaluation goes into the history and its file."""
-    # The progress shown is that of the training, and the model that is judged is not the one it began with.
+    # The progress shown is that of the training, and the model that is evaluated is not the one it began with.
     silent = replace(workspace, reports_progress=False, inputs={})
 
     def evaluate(epoch: int) -> None:
-        if epoch % constants.evaluate_every and epoch != constants.schedule.epochs:
+        if epoch % config.evaluate_every and epoch != config.schedule.epochs:
             return
         model.eval()
         for buffer in model.buffers():  # BatchNorm's statistics are each rank's own
             copy_from_first_rank(buffer)
-        history[epoch] = accuracy_on(validation, model, constants, silent, device)
+        history[epoch] = accuracy_on(validation, model, config, silent, device)
         if rank() == 0:
             write_json(workspace.folder / HISTORY_FILE, history)
             print(f"epoch {epoch}", *(f"{name} {metric['value']:.2f}%" for name, metric in history[epoch].items()))

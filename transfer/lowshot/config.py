@@ -15,7 +15,7 @@ Draws = Annotated[int, Field(gt=1, le=10**4)]
 
 
 class SVMConfig(Config):
-    """Constants of scikit-learn's LinearSVC (squared hinge loss, L2 penalty, dual problem).
+    """Hyperparameters of scikit-learn's LinearSVC (squared hinge loss, L2 penalty, dual problem).
 
     Attributes:
         cost: C.

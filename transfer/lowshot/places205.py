@@ -18,25 +18,25 @@ from transfer.lowshot.features import unit_rows
 from transfer.lowshot.protocol import Classifiers, all_draws, measure_draws, record_draws
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Accuracy in percent for each k (``k1``, ``k2``, ...): mean and spread over the draws."""
-    constants = LowShotConfig.model_validate(config)
-    root = workspace.dataset(constants.folder)
-    train, val = (read_split(root, split, constants.classes) for split in ("train", "val"))
-    draws = all_draws(rows_by_class(train.labels, constants.classes), constants)
+    config = LowShotConfig.model_validate(settings)
+    root = workspace.dataset(config.folder)
+    train, val = (read_split(root, split, config.classes) for split in ("train", "val"))
+    draws = all_draws(rows_by_class(train.labels, config.classes), config)
     drawn = np.unique(np.concatenate(list(draws.values())))  # sorted: row drawn[i] of train has features[i]
     with process_group() as device:
         record_draws(draws, workspace)
         model = pretrained_trunk(workspace, device)
-        features = unit_rows(pooled_features(model, train.subset(drawn), "drawn", constants, workspace, device))
-        val_features = unit_rows(pooled_features(model, val, "val", constants, workspace, device))
+        features = unit_rows(pooled_features(model, train.subset(drawn), "drawn", config, workspace, device))
+        val_features = unit_rows(pooled_features(model, val, "val", config, workspace, device))
     workspace.provenance["places205"] = {"train": train.fingerprint(), "val": val.fingerprint()}
 
     def score(rows: np.ndarray, classifiers: Classifiers) -> float:
         of_rows = features[np.searchsorted(drawn, rows)]
         return accuracy(of_rows, train.labels[rows], val_features, val.labels, classifiers)
 
-    return measure_draws(draws, lambda: Classifiers(constants.svm), score, workspace)
+    return measure_draws(draws, lambda: Classifiers(config.svm), score, workspace)
 
 
 def rows_by_class(labels: np.ndarray, classes: int) -> list[np.ndarray]:

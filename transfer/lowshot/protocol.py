@@ -77,12 +77,12 @@ class Classifiers:
     """Fits linear SVMs, and counts how many of them stop at their limit of iterations before they converge.
 
     Args:
-        constants: of all of them.
+        config: of all of them.
         class_weight: without it, all classes weigh the same.
     """
 
-    def __init__(self, constants: SVMConfig, class_weight: Mapping[int, float] | None = None) -> None:
-        self.constants = constants
+    def __init__(self, config: SVMConfig, class_weight: Mapping[int, float] | None = None) -> None:
+        self.config = config
         self.class_weight = class_weight
         self.fitted = 0
         self.not_converged = 0
@@ -93,9 +93,9 @@ class Classifiers:
             penalty="l2",
             loss="squared_hinge",
             dual=True,
-            C=self.constants.cost,
-            tol=self.constants.tolerance,
-            max_iter=self.constants.iterations,
+            C=self.config.cost,
+            tol=self.config.tolerance,
+            max_iter=self.config.iterations,
             class_weight=self.class_weight,
             random_state=0,
         )
@@ -103,7 +103,7 @@ class Classifiers:
             warnings.simplefilter("ignore", ConvergenceWarning)  # counted below
             classifier.fit(features, targets)
         self.fitted += 1
-        self.not_converged += classifier.n_iter_ >= self.constants.iterations
+        self.not_converged += classifier.n_iter_ >= self.config.iterations
         return classifier
 
 

@@ -19,23 +19,23 @@ from transfer.lowshot.features import unit_rows
 from transfer.lowshot.protocol import Classifiers, all_draws, measure_draws, record_draws
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Mean average precision in percent for each k (``k1``, ``k2``, ...): mean and spread over the draws."""
-    constants = VOC07Config.model_validate(config)
-    root = workspace.dataset(constants.folder)
-    trainval, test = (read_classification(root, split, constants.classes) for split in ("trainval", "test"))
-    draws = all_draws(rows_by_class(trainval.labels), constants)
+    config = VOC07Config.model_validate(settings)
+    root = workspace.dataset(config.folder)
+    trainval, test = (read_classification(root, split, config.classes) for split in ("trainval", "test"))
+    draws = all_draws(rows_by_class(trainval.labels), config)
     with process_group() as device:
         record_draws(draws, workspace)
         model = pretrained_trunk(workspace, device)
-        features = unit_rows(pooled_features(model, trainval, "trainval", constants, workspace, device))
-        test_features = unit_rows(pooled_features(model, test, "test", constants, workspace, device))
+        features = unit_rows(pooled_features(model, trainval, "trainval", config, workspace, device))
+        test_features = unit_rows(pooled_features(model, test, "test", config, workspace, device))
     workspace.provenance["voc07"] = {"trainval": trainval.fingerprint(), "test": test.fingerprint()}
 
     def precision(rows: np.ndarray, classifiers: Classifiers) -> float:
         return mean_average_precision(features[rows], trainval.labels[rows], test_features, test.labels, classifiers)
 
-    return measure_draws(draws, lambda: one_vs_rest(constants.svm), precision, workspace)
+    return measure_draws(draws, lambda: one_vs_rest(config.svm), precision, workspace)
 
 
 def one_vs_rest(svm: OneVsRestSVMConfig) -> Classifiers:

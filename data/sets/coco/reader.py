@@ -1,4 +1,4 @@
-"""COCO's layout: ``annotations/instances_train2017.json``, ``train2017/``, and the same for val."""
+"""COCO's folder structure: ``annotations/instances_train2017.json``, ``train2017/``, and the same for val."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ from data.declaration import DataSetSpec
 
 
 class COCOSet(Config):
-    """A data set in COCO's layout: where it lies, and how many categories it has."""
+    """A data set in COCO's folder structure: where it lies, and how many categories it has."""
 
     folder: OnDisk
     classes: Positive

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InputError
-from data.declaration import World
+from data.declaration import DataLocation
 from data.images import ImageTable
 from data.paths import Paths
 from data.sets.coco.instances import Instances, read_instances
@@ -16,14 +16,14 @@ from data.sets.coco.spec import SPEC, COCOSet
 from data.verification.inspection import DataSet, Inspection, Split, class_faults
 
 
-def checks(section: COCOSet, world: World) -> Iterator[DataSet]:
+def checks(section: COCOSet, location: DataLocation) -> Iterator[DataSet]:
     """Both splits."""
-    root, classes = world.root / section.folder, section.classes
+    root, classes = location.root / section.folder, section.classes
     yield DataSet(
         SPEC.key,
         (
-            coco_split(root, "train", classes, world.counts["coco_train"]),
-            coco_split(root, "val", classes, world.counts["coco_val"]),
+            coco_split(root, "train", classes, location.counts["coco_train"]),
+            coco_split(root, "val", classes, location.counts["coco_val"]),
         ),
     )
 

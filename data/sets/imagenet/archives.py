@@ -1,7 +1,7 @@
 """ImageNet as it is downloaded, and what turns it into folders of synsets.
 
 The training set comes as a tar file of 1,000 tar files, the validation set as 50,000 images in one folder, whose
-classes stand in the development kit (``ILSVRC2012_devkit_t12.tar.gz``).
+classes are in the development kit (``ILSVRC2012_devkit_t12.tar.gz``).
 """
 
 from pathlib import Path
@@ -9,9 +9,9 @@ from typing import Literal
 
 from core.errors import InputError
 from data.images import require_folder
-from data.misplaced import SYNSET, Layout, quoted, require_layout
+from data.listing import files_in, listing
+from data.misplaced import SYNSET, FolderStructure, quoted, require_structure
 from data.paths import shown
-from data.strangers import files_in, listing
 
 SplitName = Literal["train", "val"]
 
@@ -41,7 +41,7 @@ def require_split(root: Path, split: SplitName) -> Path:
     remedy = _packed(root, folder, split)
     if remedy is not None:
         raise InputError(remedy)
-    synsets = Layout("ImageNet", "data.imagenet", (SYNSET,))
+    synsets = FolderStructure("ImageNet", "data.imagenet", (SYNSET,))
     if folder.is_dir() and not synsets.is_at(folder):
         inner = next((folder / name for name in listing(folder).folders if synsets.is_at(folder / name)), None)
         if inner is not None:
@@ -50,7 +50,9 @@ def require_split(root: Path, split: SplitName) -> Path:
                 f"`mv {quoted(inner)}/{SYNSET} {quoted(folder)}`."
             )
     if not folder.is_dir() or not listing(folder).folders:
-        require_layout(root, Layout("ImageNet", "data.imagenet", (f"{split}/{SYNSET}", f"{split}/shards/*.tar")))
+        require_structure(
+            root, FolderStructure("ImageNet", "data.imagenet", (f"{split}/{SYNSET}", f"{split}/shards/*.tar"))
+        )
     return require_folder(folder, "ImageNet")
 
 

@@ -4,7 +4,7 @@ Any data set of classes can be laid out like it. Where ``classes.txt`` lies besi
 the classes' folders, in the order of the classes; what follows a name on its line is for people. Where there is no such
 list, 1,000 folders must be ImageNet's own, by name; another number can have any names, such as the miniature's. The
 same names may lie in shards instead, ``train/shards/*.tar`` and ``val/shards/*.tar`` (see data/shards.py). What is
-ignored in a folder is said in data/strangers.py.
+ignored in a folder is said in data/listing.py.
 """
 
 import os
@@ -18,13 +18,13 @@ import numpy as np
 from core.errors import InputError
 from data.config import ClassPart
 from data.images import ImageTable
+from data.listing import listing, refuse_unread
 from data.misplaced import SYNSET
 from data.paths import Paths, shown
 from data.sets.imagenet import synsets
 from data.sets.imagenet.archives import SplitName, require_split
 from data.shards import FOLDER, Shards, open_shards
-from data.strangers import listing, refuse_unread
-from data.subsets import of_classes
+from data.subsets import select_classes
 
 SHOWN = 5  # names in a sentence
 CLASS_LIST = "classes.txt"
@@ -48,7 +48,7 @@ def read_split(root: Path, split: SplitName, classes: int, part: ClassPart | Non
     shards = open_shards(folder)
     files = _checked(folder, files_of_synsets(folder, shards), on_disk, known_classes(root, on_disk))
     images = table_of_synsets(folder, files, range(on_disk), on_disk, shards)
-    return of_classes(images, part.kept(classes)) if part else images
+    return select_classes(images, part.kept(classes)) if part else images
 
 
 def read_synsets(root: Path, split: SplitName, classes: int) -> list[str]:
@@ -94,9 +94,7 @@ def known_classes(root: Path, classes: int | None) -> KnownClasses | None:
                 "it."
             )
         if names.setdefault(name, number) != number:
-            raise InputError(
-                f"{shown(path)}, line {number}: {shown(name)} stands on line {names[name]} already: drop one."
-            )
+            raise InputError(f"{shown(path)}, line {number}: {shown(name)} is on line {names[name]} already: drop one.")
     if classes is not None and len(names) != classes:
         raise InputError(
             f"{shown(path)} names {len(names)} classes, expected {classes}: correct the list, or the number of classes "

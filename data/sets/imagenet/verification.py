@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from core.errors import InputError
-from data.declaration import World
+from data.declaration import DataLocation
+from data.listing import listing
 from data.paths import shown
 from data.sets.imagenet.archives import SplitName, require_split
 from data.sets.imagenet.reader import (
@@ -17,18 +18,17 @@ from data.sets.imagenet.reader import (
 )
 from data.sets.imagenet.spec import SPEC
 from data.shards import open_shards
-from data.strangers import listing
 from data.verification.inspection import DataSet, Inspection, Split
 
 
-def checks(folder: str, world: World) -> Iterator[DataSet]:
+def checks(folder: str, location: DataLocation) -> Iterator[DataSet]:
     """Both splits; in val, only synsets that train has."""
-    root, classes = world.root / folder, world.imagenet_classes
+    root, classes = location.root / folder, location.imagenet_classes
     yield DataSet(
         SPEC.key,
         (
-            imagenet_split(root, "train", classes, world.counts["imagenet_train"]),
-            imagenet_split(root, "val", classes, world.counts["imagenet_val"], known_in="train"),
+            imagenet_split(root, "train", classes, location.counts["imagenet_train"]),
+            imagenet_split(root, "val", classes, location.counts["imagenet_val"], known_in="train"),
         ),
     )
 

@@ -7,19 +7,19 @@ import numpy as np
 
 from core.errors import InputError
 from data.images import ImageTable
-from data.misplaced import SYNSET, Layout, require_layout
+from data.misplaced import SYNSET, FolderStructure, require_structure
 from data.paths import shown
 from data.sets.imagenet import synsets
 from data.sets.imagenet.reader import KnownClasses, files_of_synsets, folder_faults, read_synsets, table_of_synsets
 from data.sets.imagenet_variants.spec import Published
 from data.shards import open_shards
 
-LAYOUT = Layout(
+STRUCTURE = FolderStructure(
     "ImageNet-R or ImageNet-A", "data.imagenet_r.folder or data.imagenet_a.folder", (SYNSET, "shards/*.tar")
 )
-LAYOUTS: dict[Published, Layout] = {
-    "imagenet-r": Layout("ImageNet-R", "data.imagenet_r.folder", LAYOUT.marks),
-    "imagenet-a": Layout("ImageNet-A", "data.imagenet_a.folder", LAYOUT.marks),
+STRUCTURES: dict[Published, FolderStructure] = {
+    "imagenet-r": FolderStructure("ImageNet-R", "data.imagenet_r.folder", STRUCTURE.marks),
+    "imagenet-a": FolderStructure("ImageNet-A", "data.imagenet_a.folder", STRUCTURE.marks),
 }
 
 
@@ -30,8 +30,8 @@ def read_published(root: Path, name: Published) -> tuple[ImageTable, np.ndarray]
         InputError: the folder is missing or another, its synset folders are not exactly the published ones, or one of
             them has no image.
     """
-    require_layout(root, LAYOUTS[name])
-    known = KnownClasses(synsets.variant(name), LAYOUTS[name].name)
+    require_structure(root, STRUCTURES[name])
+    known = KnownClasses(synsets.variant(name), STRUCTURES[name].name)
     return _read(root, len(known.names), known, synsets.imagenet())
 
 
@@ -50,7 +50,7 @@ def read_variant(
         InputError: a folder is missing, a synset folder is none of ImageNet's or has no image, or there is another
             number of them than ``classes``.
     """
-    require_layout(root, LAYOUT)
+    require_structure(root, STRUCTURE)
     names = read_synsets(imagenet, "val", imagenet_classes)
     return _read(root, classes, KnownClasses(names, shown(imagenet / "val")), names)
 

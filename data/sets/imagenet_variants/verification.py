@@ -4,31 +4,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import InputError
-from data.declaration import World
-from data.misplaced import require_layout
+from data.declaration import DataLocation
+from data.misplaced import require_structure
 from data.sets.imagenet import synsets
 from data.sets.imagenet.archives import require_split
 from data.sets.imagenet.reader import KnownClasses, known_classes
 from data.sets.imagenet.verification import inspect_synsets, names_in
-from data.sets.imagenet_variants.reader import LAYOUT, LAYOUTS
+from data.sets.imagenet_variants.reader import STRUCTURE, STRUCTURES
 from data.sets.imagenet_variants.spec import IMAGENET_A, IMAGENET_R, ImageNetVariant, Published, is_published
 from data.verification.inspection import DataSet, Inspection, Split
 
 
-def checks_r(section: ImageNetVariant, world: World) -> Iterator[DataSet]:
+def checks_r(section: ImageNetVariant, location: DataLocation) -> Iterator[DataSet]:
     """ImageNet-R."""
-    yield DataSet(IMAGENET_R.key, (_split(section, "imagenet-r", world.root, world, world.counts["imagenet_r"]),))
+    yield DataSet(
+        IMAGENET_R.key, (_split(section, "imagenet-r", location.root, location, location.counts["imagenet_r"]),)
+    )
 
 
-def checks_a(section: ImageNetVariant, world: World) -> Iterator[DataSet]:
+def checks_a(section: ImageNetVariant, location: DataLocation) -> Iterator[DataSet]:
     """ImageNet-A, once it is chosen where the profile has it chosen."""
-    if world.chosen is not None:
-        yield DataSet(IMAGENET_A.key, (_split(section, "imagenet-a", world.chosen, world, world.counts["imagenet_a"]),))
+    if location.chosen is not None:
+        yield DataSet(
+            IMAGENET_A.key, (_split(section, "imagenet-a", location.chosen, location, location.counts["imagenet_a"]),)
+        )
 
 
-def _split(section: ImageNetVariant, name: Published, place: Path, world: World, expected: int | None) -> Split:
-    published = is_published(section.classes, world.imagenet_classes)
-    imagenet = world.root / (world.sections["imagenet"] or "")
+def _split(
+    section: ImageNetVariant, name: Published, place: Path, location: DataLocation, expected: int | None
+) -> Split:
+    published = is_published(section.classes, location.imagenet_classes)
+    imagenet = location.root / (location.sections["imagenet"] or "")
     return variant_split(place / section.folder, name if published else section.classes, imagenet, expected)
 
 
@@ -45,10 +51,10 @@ def variant_split(root: Path, classes: int | Published | None, imagenet: Path, e
     def inspect() -> Inspection:
         try:
             if isinstance(classes, str):
-                require_layout(root, LAYOUTS[classes])
-                known = KnownClasses(synsets.variant(classes), LAYOUTS[classes].name)
+                require_structure(root, STRUCTURES[classes])
+                known = KnownClasses(synsets.variant(classes), STRUCTURES[classes].name)
                 return inspect_synsets(root, len(known.names), known, synsets.imagenet())
-            require_layout(root, LAYOUT)
+            require_structure(root, STRUCTURE)
             known = known_classes(imagenet, None) or names_in(require_split(imagenet, "val"))
         except InputError as error:
             return Inspection(faults=[error.sentence])

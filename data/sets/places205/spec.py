@@ -5,7 +5,7 @@ from data.declaration import DataSetSpec
 
 
 class Places205Set(Config):
-    """A data set in Places205's layout: where it lies, and how many classes it has."""
+    """A data set in Places205's folder structure: where it lies, and how many classes it has."""
 
     folder: OnDisk
     classes: Classes

@@ -1,4 +1,4 @@
-"""PASCAL VOC 2007 classification in the layout of its devkit.
+"""PASCAL VOC 2007 classification in the folder structure of its devkit.
 
 ``VOC2007/ImageSets/Main/<class>_<split>.txt`` holds ``image flag`` lines, flag 1 for present, -1 for absent and 0 for
 present but difficult only; images lie under ``VOC2007/JPEGImages``.
@@ -12,11 +12,11 @@ import numpy as np
 
 from core.errors import InputError
 from data.images import ImageTable, require_folder
-from data.misplaced import Layout, require_layout
+from data.listing import files_in
+from data.misplaced import FolderStructure, require_structure
 from data.paths import Paths, shown
-from data.strangers import files_in
 
-LAYOUT = Layout("the VOC2007 devkit", "data.voc07", ("VOC2007/ImageSets/Main",))
+STRUCTURE = FolderStructure("the VOC2007 devkit", "data.voc07", ("VOC2007/ImageSets/Main",))
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
@@ -36,7 +36,7 @@ def read_classification(root: Path, split: Literal["trainval", "test"], classes:
     Raises:
         InputError: the folder or a list is missing, a line is malformed, or the lists disagree about the images.
     """
-    year = require_folder(require_layout(root, LAYOUT) / "VOC2007", "VOC2007 devkit")
+    year = require_folder(require_structure(root, STRUCTURE) / "VOC2007", "VOC2007 devkit")
     lists = files_in(year / "ImageSets" / "Main", (f"_{split}.txt",))
     difference = _difference([path.name.removesuffix(f"_{split}.txt") for path in lists])
     if len(lists) != classes or difference:

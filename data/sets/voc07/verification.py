@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import InputError
-from data.declaration import World
+from data.declaration import DataLocation
 from data.sets.voc07.reader import read_classification
 from data.sets.voc07.spec import CLASSES, SPEC
 from data.verification.inspection import DataSet, Inspection, Split, class_faults
 
 
-def checks(folder: str, world: World) -> Iterator[DataSet]:
+def checks(folder: str, location: DataLocation) -> Iterator[DataSet]:
     """The class lists of both image sets."""
-    root = world.root / folder
+    root = location.root / folder
     yield DataSet(
         SPEC.key,
         (
-            voc_split(root, "trainval", CLASSES, world.counts["voc07_trainval"]),
-            voc_split(root, "test", CLASSES, world.counts["voc07_test"]),
+            voc_split(root, "trainval", CLASSES, location.counts["voc07_trainval"]),
+            voc_split(root, "test", CLASSES, location.counts["voc07_test"]),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""WebVision in its published layout.
+"""WebVision in its published folder structure.
 
 ``info/train_filelist_google.txt`` and ``info/train_filelist_flickr.txt`` hold ``relative/path label`` lines of what was
 found through Google and Flickr (another crawl has lists of its own sources), ``info/val_filelist.txt`` the same for the
@@ -12,10 +12,10 @@ from pathlib import Path
 from data.config import ClassPart
 from data.images import ImageTable
 from data.lists import read_list, read_lists
-from data.misplaced import Layout, require_layout
+from data.misplaced import FolderStructure, require_structure
 from data.sets.webvision.spec import SOURCES
 from data.shards import open_shards
-from data.subsets import of_classes
+from data.subsets import select_classes
 
 
 def list_of(source: str) -> str:
@@ -26,7 +26,7 @@ def list_of(source: str) -> str:
 TRAIN_LISTS = tuple(map(list_of, SOURCES))
 VALIDATION_LIST = "info/val_filelist.txt"
 VALIDATION_IMAGES = "val_images_256"
-LAYOUT = Layout("WebVision", "data.webvision.<set>.folder", (list_of("*"), VALIDATION_LIST))
+STRUCTURE = FolderStructure("WebVision", "data.webvision.<set>.folder", (list_of("*"), VALIDATION_LIST))
 REMEDY = "fetch it again, or leave it out: data.webvision.<set>.exclusions in the profile names a list of such images"
 
 
@@ -42,11 +42,11 @@ def read_train(root: Path, classes: int, part: ClassPart | None = None, sources:
     Raises:
         InputError: a list is missing, a line is malformed, or a label lies outside ``[0, classes)``.
     """
-    require_layout(root, LAYOUT)
+    require_structure(root, STRUCTURE)
     on_disk = part.of if part else classes
     paths, labels = read_lists([root / list_of(source) for source in sources], on_disk)
     images = ImageTable(root, paths, labels, on_disk, root / "info", open_shards(root), REMEDY)
-    return of_classes(images, part.kept(classes)) if part else images
+    return select_classes(images, part.kept(classes)) if part else images
 
 
 def read_listed(root: Path, listed: Path, classes: int) -> ImageTable:
@@ -55,7 +55,7 @@ def read_listed(root: Path, listed: Path, classes: int) -> ImageTable:
     Raises:
         InputError: as :func:`read_train`.
     """
-    require_layout(root, LAYOUT)
+    require_structure(root, STRUCTURE)
     paths, labels = read_list(listed, classes)
     return ImageTable(root, paths, labels, classes, listed, open_shards(root), REMEDY)
 
@@ -66,8 +66,8 @@ def read_validation(root: Path, classes: int, part: ClassPart | None = None) -> 
     Raises:
         InputError: as :func:`read_train`.
     """
-    require_layout(root, LAYOUT)
+    require_structure(root, STRUCTURE)
     on_disk, folder = part.of if part else classes, root / VALIDATION_IMAGES
     paths, labels = read_list(root / VALIDATION_LIST, on_disk)
     images = ImageTable(folder, paths, labels, on_disk, root / VALIDATION_LIST, open_shards(folder))
-    return of_classes(images, part.kept(classes)) if part else images
+    return select_classes(images, part.kept(classes)) if part else images

@@ -12,14 +12,14 @@ SOURCES = ("google", "flickr")
 
 
 class WebVisionSet(Config):
-    """A training set in WebVision's layout.
+    """A training set in WebVision's folder structure.
 
     Attributes:
         folder: where it lies.
         title: as tables print it; None for its name in the profile.
         classes: how many are trained on.
         part: which of its classes these are; None for all.
-        sources: whose images are trained on: the name of each stands in that of its list,
+        sources: whose images are trained on: the name of each is part of its list's,
             ``info/train_filelist_<source>.txt``.
         threshold: MoPro's T for it, where it differs from the method's.
         shares_imagenet_classes: whether its label i on disk is ImageNet's class i, so that its classifier serves
@@ -54,7 +54,7 @@ class WebVisionSet(Config):
         return self
 
     @model_validator(mode="after")
-    def _part_is_of_it(self) -> "WebVisionSet":
+    def _part_is_valid(self) -> "WebVisionSet":
         if self.part:
             self.part.kept(self.classes)
         return self

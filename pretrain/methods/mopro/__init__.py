@@ -1,1 +1,1 @@
-"""MoPro (section 3 of the paper): its constants, its model, and what its noise correction does after pretraining."""
+"""MoPro (section 3 of the paper): its hyperparameters, its model, and its noise correction after pretraining."""

@@ -16,14 +16,14 @@ from core.files import sha256_of
 from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.lists import write_list
-from data.miniature.layouts import OUT_OF_DISTRIBUTION
 from data.miniature.truth import read_hidden_truth
+from data.miniature.writers import OUT_OF_DISTRIBUTION
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import load_encoder
 from pretrain.features import fill_rows
 from pretrain.methods.mopro.config import CleaningConfig
+from pretrain.methods.mopro.correction import Correction
 from pretrain.methods.mopro.gallery import gallery
-from pretrain.methods.mopro.judgement import Judgement
 from pretrain.methods.mopro.model import correct_labels, soft_scores
 from pretrain.training_set import training_images
 
@@ -31,7 +31,7 @@ PSEUDO_LABELS_FILE = "pseudo_labels.txt"
 Share = tuple[np.ndarray, np.ndarray]  # [n] whether an image counts, [n] whether it belongs to the whole
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Write ``pseudo_labels.txt``: a ``relative/path label`` line for every kept image, in the training set's order.
 
     Gives shares in percent: of images kept, of kept images whose label was changed, and, where the true labels are
@@ -40,17 +40,17 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     Raises:
         InputError: the data or the checkpoint cannot be read.
     """
-    constants = CleaningConfig.model_validate(config)
-    images = training_images(constants, workspace)
+    config = CleaningConfig.model_validate(settings)
+    images = training_images(config, workspace)
     written = workspace.folder / PSEUDO_LABELS_FILE
     with process_group() as device:
         encoder, prototypes = load_encoder(workspace.inputs["checkpoint"] / MODEL_FILE)
-        judged = judge(encoder.to(device), prototypes.to(device), images, constants, workspace, device)
-        pseudo, kept = judged.pseudo, judged.kept
+        correction = correct_images(encoder.to(device), prototypes.to(device), images, config, workspace, device)
+        pseudo, kept = correction.pseudo, correction.kept
         truth = read_hidden_truth(images)
         if rank() == 0:
             write_list(written, images.paths[kept], pseudo[kept])
-            write_exhibits(workspace.folder, gallery(images, judged, truth))
+            write_exhibits(workspace.folder, gallery(images, correction, truth))
         wait_for_all()
     workspace.provenance["pseudo_labels_sha256"] = sha256_of(written)
     shares = {"kept": (kept, np.ones_like(kept)), "changed": (pseudo != images.labels, kept)}
@@ -63,32 +63,32 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     }
 
 
-def judge(
+def correct_images(
     encoder: ProjectingEncoder,
     prototypes: torch.Tensor,
     images: ImageTable,
-    constants: CleaningConfig,
+    config: CleaningConfig,
     workspace: Workspace,
     device: torch.device,
-) -> Judgement:
+) -> Correction:
     """What noise correction makes of every image, with the scores behind it."""
-    method = constants.method
+    method = config.method
 
-    def judged(view: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def corrected(view: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         logits, embeddings = encoder(view)
         similarities = embeddings @ prototypes.T
         prototype_logits = similarities / method.temperature
         pseudo, kept = correct_labels(logits, prototype_logits, labels, method)
         soft = soft_scores(logits, prototype_logits, method)
-        of_given = soft.gather(1, labels.unsqueeze(1)).squeeze(1)
+        given_score = soft.gather(1, labels.unsqueeze(1)).squeeze(1)
         similarity, prototype = similarities.max(dim=1)
-        columns = (pseudo, kept, of_given, soft.max(dim=1).values, prototype, similarity)
+        columns = (pseudo, kept, given_score, soft.max(dim=1).values, prototype, similarity)
         return torch.stack([column.double() for column in columns], dim=1)
 
     rows = torch.zeros(len(images), 6, dtype=torch.double, device=device)  # which holds labels exactly
-    fill_rows(rows, judged, images, constants, workspace, device)
-    pseudo, kept, of_given, highest, prototype, similarity = rows.cpu().numpy().T
-    return Judgement(pseudo.astype(int), kept.astype(bool), of_given, highest, prototype.astype(int), similarity)
+    fill_rows(rows, corrected, images, config, workspace, device)
+    pseudo, kept, given_score, highest, prototype, similarity = rows.cpu().numpy().T
+    return Correction(pseudo.astype(int), kept.astype(bool), given_score, highest, prototype.astype(int), similarity)
 
 
 def against_truth(given: np.ndarray, pseudo: np.ndarray, kept: np.ndarray, truth: np.ndarray) -> dict[str, Share]:

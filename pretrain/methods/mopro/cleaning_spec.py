@@ -1,4 +1,4 @@
-"""What noise cleaning and the re-training of the classifier take, and where they stand in the tables."""
+"""What noise cleaning and the re-training of the classifier take, and their columns in the tables."""
 
 from collections.abc import Iterable
 from typing import Any, Literal

@@ -10,7 +10,7 @@ class CleaningConfig(EvaluationConfig, TrainingSetConfig):
     """Which training set is cleaned.
 
     Attributes:
-        method: the MoPro of the checkpoint, whose constants noise correction had.
+        method: the MoPro of the checkpoint, with whose hyperparameters labels were corrected.
     """
 
     method: MoProConfig

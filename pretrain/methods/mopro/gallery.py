@@ -9,8 +9,8 @@ from core.exhibits import Exhibit
 from core.seeds import generator
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
-from data.miniature.layouts import OUT_OF_DISTRIBUTION
-from pretrain.methods.mopro.judgement import Judgement
+from data.miniature.writers import OUT_OF_DISTRIBUTION
+from pretrain.methods.mopro.correction import Correction
 
 IMAGES_OF_A_GROUP = 12
 PROTOTYPES = 10
@@ -19,26 +19,26 @@ LONGER_SIDE = 128  # pixels
 SYNSETS = "info/synsets.txt"  # WebVision's: a line "synset name, other name" for each class
 
 
-def gallery(images: ImageTable, judged: Judgement, truth: np.ndarray | None) -> list[Exhibit]:
+def gallery(images: ImageTable, correction: Correction, truth: np.ndarray | None) -> list[Exhibit]:
     """The groups ``corrected``, ``dropped``, ``kept`` and ``prototypes``, of images that depend on the data set alone.
 
     Args:
         images: the training set.
-        judged: what cleaning made of it.
+        correction: what cleaning made of it.
         truth: ``[n]`` true labels, -1 for out of distribution; None where they are not known.
     """
     names = class_names(images, truth)
-    changed = judged.pseudo != images.labels
-    groups = {"corrected": judged.kept & changed, "dropped": ~judged.kept, "kept": judged.kept & ~changed}
+    changed = correction.pseudo != images.labels
+    groups = {"corrected": correction.kept & changed, "dropped": ~correction.kept, "kept": correction.kept & ~changed}
     shuffled = generator(0, "gallery").permutation(len(images))
     exhibits = []
     for group, belongs in groups.items():
         rows = shuffled[belongs[shuffled]][:IMAGES_OF_A_GROUP]
-        exhibits += [_judged_image(group, int(row), images, judged, truth, names) for row in rows]
-    for prototype in np.unique(judged.prototype)[:PROTOTYPES]:
-        near = np.flatnonzero(judged.prototype == prototype)
-        nearest = near[np.argsort(-judged.similarity[near], kind="stable")][:IMAGES_OF_A_PROTOTYPE]
-        exhibits += [_near_a_prototype(int(row), images, judged, truth, names) for row in nearest]
+        exhibits += [_image_of_group(group, int(row), images, correction, truth, names) for row in rows]
+    for prototype in np.unique(correction.prototype)[:PROTOTYPES]:
+        near = np.flatnonzero(correction.prototype == prototype)
+        nearest = near[np.argsort(-correction.similarity[near], kind="stable")][:IMAGES_OF_A_PROTOTYPE]
+        exhibits += [_near_a_prototype(int(row), images, correction, truth, names) for row in nearest]
     return exhibits
 
 
@@ -57,32 +57,32 @@ def class_names(images: ImageTable, truth: np.ndarray | None) -> Sequence[str]:
     return [names[number] for number in numbers] if fit and all(names) else [f"class {number}" for number in numbers]
 
 
-def _judged_image(
-    group: str, row: int, images: ImageTable, judged: Judgement, truth: np.ndarray | None, names: Sequence[str]
+def _image_of_group(
+    group: str, row: int, images: ImageTable, correction: Correction, truth: np.ndarray | None, names: Sequence[str]
 ) -> Exhibit:
-    given, pseudo = names[images.labels[row]], names[judged.pseudo[row]]
+    given, pseudo = names[images.labels[row]], names[correction.pseudo[row]]
     caption = {"corrected": f"{given} → {pseudo}", "dropped": given, "kept": given}[group]
     details = {
         "given": given,
-        "score_of_given": round(float(judged.of_given[row]), 3),
-        "highest_score": round(float(judged.highest[row]), 3),
+        "score_of_given": round(float(correction.given_score[row]), 3),
+        "highest_score": round(float(correction.highest[row]), 3),
     }
     if group == "corrected":
         details["new"] = pseudo
     if truth is not None:
         details["truth"] = _true_name(truth[row], names)
-        expected = OUT_OF_DISTRIBUTION if group == "dropped" else judged.pseudo[row]
+        expected = OUT_OF_DISTRIBUTION if group == "dropped" else correction.pseudo[row]
         details["agrees"] = bool(truth[row] == expected)
     return Exhibit(group, _thumbnail(images.decode(row)), caption, details)
 
 
 def _near_a_prototype(
-    row: int, images: ImageTable, judged: Judgement, truth: np.ndarray | None, names: Sequence[str]
+    row: int, images: ImageTable, correction: Correction, truth: np.ndarray | None, names: Sequence[str]
 ) -> Exhibit:
-    prototype = judged.prototype[row]
+    prototype = correction.prototype[row]
     details = {
         "prototype": names[prototype],
-        "similarity": round(float(judged.similarity[row]), 3),
+        "similarity": round(float(correction.similarity[row]), 3),
         "given": names[images.labels[row]],
     }
     if truth is not None:

@@ -25,7 +25,7 @@ class MoPro(nn.Module):
     Args:
         encoder: maps ``[n, ...]`` images to logits ``[n, classes]`` and unit embeddings ``[n, embedding_size]``.
         classes: number of classes.
-        config: constants of the method.
+        config: hyperparameters of the method.
         seed: of the queue's first content and of the batch shuffling.
     """
 
@@ -121,10 +121,10 @@ def correct_labels(
         Corrected labels ``[n]`` and a mask ``[n]`` that is True where the sample is kept.
     """
     soft = soft_scores(logits, prototype_logits, config)
-    of_given = soft.gather(1, labels.unsqueeze(1)).squeeze(1)
+    given_score = soft.gather(1, labels.unsqueeze(1)).squeeze(1)
     highest, highest_class = soft.max(dim=1)
     confident = highest > config.threshold
-    above_chance = of_given > config.keep_above / soft.shape[1]
+    above_chance = given_score > config.keep_above / soft.shape[1]
     return torch.where(confident, highest_class, labels), confident | above_chance
 
 

@@ -37,7 +37,7 @@ COPIES = 10  # of an image of the largest class
 INITIAL_DEVIATION = 0.01  # of the weights, as the authors have it
 
 
-def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
+def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Re-train, and export ``model.pt`` with the checkpoint's trunk and the new classifier into the job's folder.
 
     Gives the number of steps. The provenance holds the digests of the pseudo-labels and of the model.
@@ -45,18 +45,18 @@ def run(config: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, 
     Raises:
         InputError: data, checkpoint or pseudo-labels cannot be read, or don't make whole batches for all processes.
     """
-    constants = RetrainingConfig.model_validate(config)
+    config = RetrainingConfig.model_validate(settings)
     listed = workspace.inputs["cleaning"] / PSEUDO_LABELS_FILE
-    images = read_listed(workspace.dataset(constants.webvision), listed, constants.classes)
+    images = read_listed(workspace.dataset(config.webvision), listed, config.classes)
     model_file = workspace.folder / MODEL_FILE
     with process_group() as device:
         checkpoint = workspace.inputs["checkpoint"] / MODEL_FILE
-        model = load_classifier(checkpoint, constants.arithmetic.precision)
-        place(model, constants.arithmetic, device)
-        source = frozen_features(model, images, constants, workspace, device)
-        model.classifier = new_classifier(model.feature_size, constants.classes, constants.seed)
-        order = balanced_draws(images.labels, constants.seed)
-        steps = train(CrossEntropy(model.classifier), source, order, constants, workspace, device)
+        model = load_classifier(checkpoint, config.arithmetic.precision)
+        place(model, config.arithmetic, device)
+        source = frozen_features(model, images, config, workspace, device)
+        model.classifier = new_classifier(model.feature_size, config.classes, config.seed)
+        order = balanced_draws(images.labels, config.seed)
+        steps = train(CrossEntropy(model.classifier), source, order, config, workspace, device)
         if rank() == 0:
             save_tensors(model_file, exported(CrossEntropy(model)))
         wait_for_all()
@@ -100,18 +100,18 @@ def balanced_draws(labels: np.ndarray, seed: int) -> Order:
 
 
 def frozen_features(
-    model: Classifier, images: ImageTable, constants: RetrainingConfig, workspace: Workspace, device: torch.device
+    model: Classifier, images: ImageTable, config: RetrainingConfig, workspace: Workspace, device: torch.device
 ) -> Source:
     """Features of the images: computed once where the view never changes, else anew for every view."""
-    if isinstance(constants.view, EvaluationView):
+    if isinstance(config.view, EvaluationView):
         shown = EvaluationConfig(
-            view=constants.view,
-            batch_size=constants.schedule.batch_size,
-            workers=constants.runtime.workers,
+            view=config.view,
+            batch_size=config.schedule.batch_size,
+            workers=config.runtime.workers,
         )
         features = pooled_features(model, images, "train", shown, workspace, device)
         return CachedFeatures(
             torch.from_numpy(features).to(device), torch.from_numpy(images.labels).to(device), images.source
         )
-    dataset = ViewedImages(images, [weak_view(constants.view)], constants.seed)
-    return StreamedFeatures(Images(dataset, constants, device), model)
+    dataset = ViewedImages(images, [weak_view(config.view)], config.seed)
+    return StreamedFeatures(Images(dataset, config, device), model)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class MoProConfig(Method):
-    """Constants of MoPro (section 3).
+    """Hyperparameters of MoPro (section 3).
 
     Attributes:
         embedding_size: size of the unit embedding.

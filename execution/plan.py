@@ -1,0 +1,33 @@
+"""The plan on disk: which jobs a reproduction consists of. Whoever reads results starts here."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core.declarations import Table
+from core.files import write_text
+from execution.jobs import Job
+from results.plan import PLAN_FILE
+from results.seal import plain, sealed
+
+
+def write_plan(
+    jobs: Sequence[Job], profile: dict[str, Any], tables: Sequence[Table], runs: Path, arguments: Sequence[str] = ()
+) -> None:
+    """Write the resolved profile, the command's arguments that gave it, tables and jobs into ``runs``, sealed."""
+    entries = [
+        {
+            "name": job.name,
+            "stage": job.stage.id,
+            "identity": job.identity,
+            "folder": str(job.folder(Path())),
+            "tags": dict(job.tags),
+            "needs": {role: needed.name for role, needed in job.needs.items()},
+        }
+        for job in jobs
+    ]
+    content = plain(
+        {"profile": profile, "arguments": list(arguments), "tables": [asdict(it) for it in tables], "jobs": entries}
+    )
+    write_text(runs / PLAN_FILE, sealed(content))
