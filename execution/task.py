@@ -18,15 +18,16 @@ from core.errors import InputError, sentence_about
 from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
-from core.user_code import UserCodeError, load, sentence_of
+from core.user_code import UserCodeError, load, read_copies, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from execution.environment import arithmetic, environment, hardware
+from execution.frozen import Snapshot
 from execution.jobs import Job
 from execution.starts import Attempt, attempt, keep_last_activity
 from results.plan import ERROR_FILE
 from results.provenance import identities
 from results.records import RECORD_FILE, write_record
-from results.schema import SCHEMA_VERSION, Record, first_fault
+from results.schema import SCHEMA_VERSION, Code, Record, first_fault
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
@@ -45,12 +46,16 @@ class Task:
         runs: the folder that job folders lie in.
         patience: seconds to wait for another process that is at work on the same job, such as one whose machine is
             lost to the scheduler but not dead.
+        snapshot: the code that the process has to be started with; None for any, of which nothing is recorded then.
     """
 
-    def __init__(self, job: Job, runs: Path, patience: float = DEFAULT_PATIENCE) -> None:
+    def __init__(
+        self, job: Job, runs: Path, patience: float = DEFAULT_PATIENCE, snapshot: Snapshot | None = None
+    ) -> None:
         self.job = job
         self.runs = runs
         self.patience = patience
+        self.snapshot = snapshot
 
     @property
     def folder(self) -> Path:
@@ -99,6 +104,9 @@ class Task:
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
         job = self.job
+        if self.snapshot is not None:
+            self.snapshot.require()
+            read_copies(self.snapshot.copies)
         require(job.instructions)
         for needed in job.needs.values():
             record = needed.record(self.runs)
@@ -114,7 +122,7 @@ class Task:
             with _threads(job.resources.cpus):
                 stage(job.configuration, workspace)
             return
-        with attempt(folder, job.resources) as start:
+        with attempt(folder, job.resources, Code() if self.snapshot is None else self.snapshot.code) as start:
             write_json(folder / CONFIG_FILE, job.configuration)
             with _threads(job.resources.cpus):
                 metrics = stage(job.configuration, workspace)

@@ -80,9 +80,9 @@ class Code(Part):
 
     Attributes:
         commit: that was checked out; None outside a git checkout.
-        differs: whether tracked files differed from the commit.
-        snapshot_sha256: over all source files.
-        difference: the file in the job's folder that holds the difference from the commit.
+        differs: whether the files that ran differed from the commit.
+        snapshot_sha256: over these files, of which a copy lies in the profile's folder, ``code/<snapshot_sha256>/``.
+        difference: the file that holds the difference from the commit, relative to the profile's folder.
     """
 
     commit: str | None = None

@@ -10,7 +10,7 @@ import pytest
 from core.declarations import Stage
 from core.errors import InputError
 from core.instructions import VARIABLES, held_to, missing_flags, require, require_processor, variables_of
-from execution.environment import REPOSITORY
+from execution.frozen import REPOSITORY
 from execution.jobs import Job
 from execution.local import LocalExecutor
 from tests.test_executor import Events
