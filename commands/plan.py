@@ -48,7 +48,7 @@ def print_plan(selection: Selection) -> None:
 def _estimate(profile: Profile, jobs: Sequence[Job], measured_file: Path) -> tuple[dict[str, float | None], str]:
     """GPU-hours by the job's name (None where the time limit has to stand in), and what they are based on."""
     measured = read_measured(measured_file)
-    if measured is not None and not measured.is_for(profile.pretrain.model_dump(mode="json")):
+    if measured is not None and not measured.is_for(profile.model_dump(mode="json")):
         measured = None
     throughput = measured or profile.throughput
     if throughput is None:

@@ -46,8 +46,13 @@ def environment(operators: str | None) -> Environment:
     )
 
 
-def arithmetic(config: Mapping[str, Any]) -> Arithmetic:
-    """How this process computes; of the precision, what the stage's configuration says."""
+def arithmetic(config: Mapping[str, Any], compiled: bool) -> Arithmetic:
+    """How this process computes; of the precision, what the stage's configuration says.
+
+    Args:
+        config: the stage's.
+        compiled: whether a network was.
+    """
     import torch
 
     return Arithmetic(
@@ -55,6 +60,7 @@ def arithmetic(config: Mapping[str, Any]) -> Arithmetic:
         matmul_tf32=torch.backends.cuda.matmul.allow_tf32,
         convolution_tf32=torch.backends.cudnn.allow_tf32,
         deterministic=torch.are_deterministic_algorithms_enabled(),
+        compiled=compiled,
         instruction_set=torch.backends.cpu.get_cpu_capability(),
         held_to=held_to(),
     )

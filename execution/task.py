@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.arithmetic import use
 from core.declarations import Stage
 from core.errors import InputError, sentence_about
 from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
@@ -27,7 +28,7 @@ from execution.starts import Attempt, attempt, keep_last_activity
 from results.plan import ERROR_FILE
 from results.provenance import identities
 from results.records import RECORD_FILE, write_record
-from results.schema import SCHEMA_VERSION, Code, Record, first_fault
+from results.schema import SCHEMA_VERSION, Arithmetic, Code, Record, first_fault
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
@@ -108,6 +109,7 @@ class Task:
             self.snapshot.require()
             read_copies(self.snapshot.copies)
         require(job.instructions)
+        use(job.arithmetic)
         for needed in job.needs.values():
             record = needed.record(self.runs)
             if record is None:
@@ -117,7 +119,7 @@ class Task:
             remove_parts(folder)
         stage = _function_of(job.stage)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
-        workspace = Workspace(folder, inputs, reports_progress=leads)
+        workspace = Workspace(folder, inputs, reports_progress=leads, compiles=job.arithmetic.compile)
         if not leads:
             with _threads(job.resources.cpus):
                 stage(job.configuration, workspace)
@@ -128,7 +130,8 @@ class Task:
                 metrics = stage(job.configuration, workspace)
             start.end("done")
             said = workspace.provenance | _own_file(job.stage) | _verification(self.runs)
-            write_record(_record(job, metrics, said, start), folder)
+            computed = arithmetic(job.configuration, workspace.has_compiled)
+            write_record(_record(job, metrics, said, computed, start), folder)
 
 
 def _function_of(stage: Stage) -> Callable[[Mapping[str, Any], Workspace], Mapping[str, Any]]:
@@ -156,7 +159,9 @@ def _require_own_model(folder: Path, record: Record) -> None:
         )
 
 
-def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start: Attempt) -> Record:
+def _record(
+    job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], computed: Arithmetic, start: Attempt
+) -> Record:
     """The record of a finished job; ``said`` is what the stage says about its inputs.
 
     Raises:
@@ -180,7 +185,7 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
                 "data": data,
                 "provenance": provenance,
                 "code": start.code,
-                "arithmetic": arithmetic(job.configuration),
+                "arithmetic": computed,
                 "environment": environment(operators),
                 "hardware": hardware(job.resources),
                 "cost": start.cost,

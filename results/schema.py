@@ -99,7 +99,7 @@ class Arithmetic(Part):
         matmul_tf32: whether matrix products may be rounded to TF32 on a GPU.
         convolution_tf32: whether convolutions may.
         deterministic: whether only deterministic algorithms were allowed.
-        compiled: whether the model was compiled.
+        compiled: whether a network was compiled.
         instruction_set: the CPU's that PyTorch used, or was held to, such as ``AVX2``.
         held_to: what the environment held the numerical libraries to: ``avx2``, or some of its variables, or ``none``.
     """
