@@ -41,9 +41,10 @@ class Attempt:
         folder: the job's own.
         resources: what the job occupies.
         code: what runs.
+        host: the machine's name, where it is to be noted.
     """
 
-    def __init__(self, folder: Path, resources: Resources, code: Code) -> None:
+    def __init__(self, folder: Path, resources: Resources, code: Code, host: str | None = None) -> None:
         self.folder, self.resources = folder, resources
         before = _read(folder)
         for start in before.starts:
@@ -52,7 +53,8 @@ class Attempt:
         earlier = [number for number, it in enumerate(before.code) if _is_same(it, code)]
         self.code = before.code if earlier else [*before.code, code]
         number = earlier[0] if earlier else len(before.code)
-        self._now = Start(began=datetime.now(UTC).isoformat(), scheduler_id=scheduler_id(), code=number)
+        began = datetime.now(UTC).isoformat()
+        self._now = Start(began=began, scheduler_id=scheduler_id(), code=number, host=host)
         self._starts = [*before.starts, self._now]
         self._clock = time.monotonic()
         self._write()
@@ -84,13 +86,13 @@ class Attempt:
 
 
 @contextmanager
-def attempt(folder: Path, resources: Resources, code: Code) -> Iterator[Attempt]:
+def attempt(folder: Path, resources: Resources, code: Code, host: str | None = None) -> Iterator[Attempt]:
     """A start of a job, for the length of the block, which says itself when it is done; what interrupts it is noted.
 
     Raises:
         InputError: the note of earlier starts is damaged.
     """
-    noted = Attempt(folder, resources, code)
+    noted = Attempt(folder, resources, code, host)
     try:
         yield noted
     except Interrupted:

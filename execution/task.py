@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import json
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -48,15 +49,22 @@ class Task:
         patience: seconds to wait for another process that is at work on the same job, such as one whose machine is
             lost to the scheduler but not dead.
         snapshot: the code that the process has to be started with; None for any, of which nothing is recorded then.
+        names_host: whether the record names the machine.
     """
 
     def __init__(
-        self, job: Job, runs: Path, patience: float = DEFAULT_PATIENCE, snapshot: Snapshot | None = None
+        self,
+        job: Job,
+        runs: Path,
+        patience: float = DEFAULT_PATIENCE,
+        snapshot: Snapshot | None = None,
+        names_host: bool = False,
     ) -> None:
         self.job = job
         self.runs = runs
         self.patience = patience
         self.snapshot = snapshot
+        self.names_host = names_host
 
     @property
     def folder(self) -> Path:
@@ -124,7 +132,8 @@ class Task:
             with _threads(job.resources.cpus):
                 stage(job.configuration, workspace)
             return
-        with attempt(folder, job.resources, Code() if self.snapshot is None else self.snapshot.code) as start:
+        code = Code() if self.snapshot is None else self.snapshot.code
+        with attempt(folder, job.resources, code, platform.node() if self.names_host else None) as start:
             write_json(folder / CONFIG_FILE, job.configuration)
             with _threads(job.resources.cpus):
                 metrics = stage(job.configuration, workspace)

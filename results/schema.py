@@ -174,6 +174,7 @@ class Start(Part):
             ``killed`` (ended without a word).
         scheduler_id: SLURM's number of the job, or ``none``.
         code: which of the record's codes ran, from 0.
+        host: name of the first process's machine, where the site asks for it (``slurm.host_names``).
     """
 
     began: str
@@ -182,6 +183,7 @@ class Start(Part):
     end: End | None = None
     scheduler_id: str | None = None
     code: Count | None = None
+    host: str | None = None
 
 
 class Cost(Part):

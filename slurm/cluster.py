@@ -86,7 +86,7 @@ class SlurmExecutor:
         variables = variables_of(first.instructions)
         executor = self._executor(title, first.resources, "afterok", needed, variables, snapshot)
         submission.write(self.runs)
-        tasks = [SubmittedTask(Task(job, self.runs, PATIENCE, snapshot)) for job in jobs]
+        tasks = [SubmittedTask(Task(job, self.runs, PATIENCE, snapshot, self.config.host_names)) for job in jobs]
         try:
             number = self._submit_tasks(executor, tasks, first.name)
         except InputError:
