@@ -80,8 +80,7 @@ def _computed_alike(jobs: list[Job], profile: Profile) -> list[Job]:
     changed: dict[str, Job] = {}
     for job in jobs:
         needs = {role: changed[needed.name] for role, needed in job.needs.items()}
-        computed = {"instructions": profile.instructions, "arithmetic": profile.arithmetic}
-        changed[job.name] = replace(job, needs=needs, **computed)
+        changed[job.name] = replace(job, needs=needs, instructions=profile.instructions, arithmetic=profile.arithmetic)
     return list(changed.values())
 
 
