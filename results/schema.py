@@ -61,17 +61,27 @@ class DataIdentity(Part):
         classes: how many labels there are.
         present_classes: how many of them have an image, where that was counted.
         names_sha256: over every path and label, in order; of COCO, over the annotation file.
-        sample_sha256: over the bytes of a fixed sample of the images.
-        sides_sha256: over width and height of every image.
-        full_sha256: over the bytes of all images, where they were verified.
+        sampled: how many of them the sample has: one drawn from each 256th part, or all of no more than 256.
+        sample_sha256: over the bytes of the sampled images.
+        sides_sha256: over width and height of the sampled images.
+        short_side: in pixels, the median over the sampled images (of two, the lower one).
+        long_side: the same of the long side.
+        sizes: what the copy is by its sample: ``resized to 256`` where half of the short sides have this length and
+            no more than 1% exceed it, ``resized to 256 x 256`` where the long sides do too, ``long side at most 500``
+            where they alone do, otherwise ``original``.
+        full_sha256: over the bytes of all images, where ``run_all.py verify`` had read them all before the job ended.
     """
 
     images: Count
     classes: Count | None = None
     present_classes: Count | None = None
     names_sha256: str | None = None
+    sampled: Count | None = None
     sample_sha256: str | None = None
     sides_sha256: str | None = None
+    short_side: Count | None = None
+    long_side: Count | None = None
+    sizes: str | None = None
     full_sha256: str | None = None
 
 
