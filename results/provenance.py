@@ -47,7 +47,11 @@ def _shown(split: DataIdentity) -> str:
         "sides": split.sides_sha256,
         "all bytes": split.full_sha256,
     }
-    parts = [f"{split.images} images", copy_of(split), *(f"{what} {digest}" for what, digest in found.items() if digest)]
+    parts = [
+        f"{split.images} images",
+        copy_of(split),
+        *(f"{what} {digest}" for what, digest in found.items() if digest),
+    ]
     return ", ".join(part for part in parts if part)
 
 

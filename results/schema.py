@@ -42,7 +42,7 @@ class Metric(Part):
         value: the figure, finite; fractions are given in percent, between 0 and 100.
         unit: what it counts, ``%`` for percentages.
         n: how many samples (images, draws) it rests on, at least 1.
-        spread: sample standard deviation over the ``n`` samples, where the figure is a mean of repeated measurements.
+        spread: sample standard deviation over the ``n`` samples, in its unit, where the figure is a mean of several.
         convergence: of the classifiers that were fitted for it; None where none were, or where nobody counted.
     """
 
@@ -178,8 +178,8 @@ class Start(Part):
 
     Attributes:
         began: ISO 8601, UTC.
-        seconds: wall time; of a start that was killed, up to the last file that it left.
-        gpu_hours: wall time times GPUs.
+        seconds: wall time in seconds; of a start that was killed, up to the last file that it left.
+        gpu_hours: wall time in hours times GPUs.
         end: ``done``, ``failed``, ``preempted``, ``time limit`` (both: stopped on request, to go on later) or
             ``killed`` (ended without a word).
         scheduler_id: SLURM's number of the job, or ``none``.
@@ -198,8 +198,8 @@ class Cost(Part):
     """What the job took; with the digest, all of a record that differs between two equal runs on one machine.
 
     Attributes:
-        seconds: wall time of all starts together.
-        gpu_hours: wall time times GPUs, of all starts together.
+        seconds: wall time in seconds, of all starts together.
+        gpu_hours: wall time in hours times GPUs, of all starts together.
         peak_memory: bytes, the most that the first process of the last start held at once.
         peak_gpu_memory: bytes, the same on its GPU; 0 without one.
         starts: in order; None where the last one alone was recorded.
