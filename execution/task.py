@@ -26,6 +26,7 @@ from execution.environment import arithmetic, environment, hardware
 from execution.frozen import Snapshot
 from execution.jobs import Job
 from execution.starts import Attempt, attempt, keep_last_activity
+from execution.verified import with_full_digests
 from results.plan import ERROR_FILE
 from results.provenance import identities
 from results.records import RECORD_FILE, write_record
@@ -138,7 +139,8 @@ class Task:
             with _threads(job.resources.cpus):
                 metrics = stage(job.configuration, workspace)
             start.end("done")
-            said = workspace.provenance | _own_file(job.stage) | _verification(self.runs)
+            said = with_full_digests(workspace.provenance, self.runs)
+            said |= _own_file(job.stage) | _verification(self.runs)
             computed = arithmetic(job.configuration, workspace.has_compiled)
             write_record(_record(job, metrics, said, computed, start), folder)
 

@@ -175,7 +175,7 @@ def test_the_checkout_and_a_users_file_may_change_while_jobs_wait(tmp_path):
     checkout, runs, own = copied_checkout(tmp_path / "checkout"), tmp_path / "runs", tmp_path / "own.py"
 
     def write(increment: int) -> None:
-        for path in (checkout / "tests/toy_stages.py", own):
+        for path in (checkout / "tests/support/toy_stages.py", own):
             path.write_text(WAITING.format(increment=increment))
         (checkout / "tests/lazily.py").write_text(f"ADDED = {100 * increment}\n")
 

@@ -372,7 +372,7 @@ SlurmExecutor(Path(sys.argv[1]), SlurmConfig()).submit([first, toy("second", nee
 
 def submitted_from(checkout: Path, runs: Path, value: int) -> None:
     """Two jobs, one after the other, of a checkout whose stage gives that value; the first has begun."""
-    (checkout / "tests/toy_stages.py").write_text(WAITING.format(value=value))
+    (checkout / "tests/support/toy_stages.py").write_text(WAITING.format(value=value))
     git(checkout, "commit", "--quiet", "--all", f"--message={value}")
     line = [sys.executable, "-c", SUBMIT, str(runs)]
     run = subprocess.run(line, cwd=checkout, env=environment(), capture_output=True, text=True)
@@ -384,7 +384,7 @@ def test_a_job_that_is_requeued_after_a_commit_runs_as_it_was_submitted(cluster,
     checkout, runs = copied_checkout(tmp_path / "checkout"), tmp_path / "runs"
     submitted_from(checkout, runs, 1)
     commit = git(checkout, "rev-parse", "HEAD")
-    (checkout / "tests/toy_stages.py").write_text(WAITING.format(value=2))
+    (checkout / "tests/support/toy_stages.py").write_text(WAITING.format(value=2))
     git(checkout, "commit", "--quiet", "--all", "--message=edited")
     (entry,) = (entry for entry in read_queue() if entry.is_active)
     cluster.ask("scontrol", "requeue", entry.id)
