@@ -13,8 +13,8 @@ from pretrain.layouts import NAMES as LAYOUTS
 from pretrain.methods.registry import BY_OBJECTIVE
 from profiles.registry import DATA_SETS, EVALUATIONS
 from results.plan import TRAINING_SETS
+from tests.support import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "core": set(),
     "results": {"core"},

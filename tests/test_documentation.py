@@ -22,8 +22,8 @@ from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.tensor_files import save_tensors
 from results import __main__ as results_command
+from tests.support import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^(?: {4})?((?:python|make) [^\n\\]*(?:\\\n[^\n\\]*)*)|`(python [^`]+)`", re.MULTILINE)
 COMMENT = re.compile(r" +# .*")

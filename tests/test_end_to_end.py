@@ -16,7 +16,7 @@ from commands.selection import selection_of
 from core.files import exclusive_lock
 from execution.plan import write_plan
 from run_all import main
-from tests.commands import command, environment, records, run_all
+from tests.support.commands import command, environment, records, run_all
 
 JOBS = 48  # the miniature, its hard images, four methods with ten jobs each, MoPro's cleaning and re-training with two,
 # an untrained backbone and its detection

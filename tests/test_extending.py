@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from results.plan import read_results
-from tests.commands import REPOSITORY, environment
+from tests.support import REPOSITORY
+from tests.support.commands import environment
 
 CLASSES = 37
 

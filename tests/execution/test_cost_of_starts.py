@@ -8,7 +8,7 @@ import pytest
 
 from execution.frozen import REPOSITORY, freeze
 from execution.task import Task
-from tests.test_executor import run, toy
+from tests.execution.test_executor import run, toy
 
 
 def test_killed_twice_and_preempted_once_it_is_the_sum_of_four_starts(tmp_path, monkeypatch):

@@ -23,8 +23,8 @@ from pretrain.evaluation import pretrained_trunk
 from pretrain.tensor_files import load_tensors, save_tensors
 from profiles.expand import jobs_of
 from profiles.load import load_profile
-from tests.test_executor import run, toy
-from tests.test_pretraining import CONFIG, pretrain
+from tests.execution.test_executor import run, toy
+from tests.pretrain.test_pretraining import CONFIG, pretrain
 
 PROFILES = ("mini", "paper", "pilot", "released", "ablation", "regime", "claims", "webvision50")
 FLAGS = {  # of matrix products and of convolutions
