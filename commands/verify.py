@@ -120,22 +120,35 @@ class _Bars:
         self._bars.update(self._of_split[what], completed=done, refresh=True)
 
 
+COLUMNS = ("left", "left", *["right"] * 5, "left")  # how they are aligned
+
+
+def _row(data_set: str, name: str, split: dict[str, Any]) -> dict[str, str]:
+    return {
+        "data set": data_set,
+        "part": name,
+        "images": f"{split['images']:,}",
+        "expected": "any" if split["expected"] is None else f"{split['expected']:,}",
+        "decoded": f"{split['decoded']:,}",
+        "of bytes": f"{split.get('bytes', 0):,}",
+        "broken": str(split["broken"]),
+        "sizes": split.get("fingerprint", {}).get("sizes") or "",
+    }
+
+
 def _as_text(reports: Sequence[dict[str, Any]], verifier: Verifier) -> str:
     from tabulate import tabulate
 
-    rows = [
-        {
-            "data set": report["set"],
-            "part": name,
-            "images": f"{split['images']:,}",
-            "expected": "any" if split["expected"] is None else f"{split['expected']:,}",
-            "decoded": f"{split['decoded']:,}",
-            "broken": split["broken"],
-        }
-        for report in reports
-        for name, split in report["splits"].items()
+    splits = [(report["set"], name, split) for report in reports for name, split in report["splits"].items()]
+    rows = [_row(data_set, name, split) for data_set, name, split in splits]
+    sums = {key: sum(split.get(key, 0) for _, _, split in splits) for key in ("images", "decoded", "bytes", "broken")}
+    rows.append(_row("all", "", sums | {"expected": None}) | {"expected": ""})
+    lines = [tabulate(rows, headers="keys", disable_numparse=True, colalign=COLUMNS), ""]
+    lines += [
+        f"{data_set} {name}: SHA-256 over all images {split['full_sha256']}"
+        for data_set, name, split in splits
+        if verifier.sample is None and "full_sha256" in split
     ]
-    lines = [tabulate(rows, headers="keys", disable_numparse=True, colalign=("left", "left", *["right"] * 4)), ""]
     for report in reports:
         faults, file = report["faults"], verifier.folder / f"{report['set']}.json"
         lines += [f"{report['set']}: {fault}" for fault in faults[:FAULTS_SHOWN]]

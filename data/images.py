@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.errors import InputError
 from core.files import read_whole
-from data import jpeg, rasters
+from data import identity, jpeg, rasters
 from data.image_errors import ImageContentError
 from data.paths import Paths
 from data.shards import Shards
@@ -40,6 +40,7 @@ class ImageTable:
         shards: the tar files below ``root`` that hold the images; None where each is a file of its own.
         remedy: what the user can do about an image that is broken, for errors.
         numbers: the data set's own numbers of the classes, where these are only some of its; None where they are all.
+        names_sha256: of the file that says more of the images than paths and labels do; None where these are all.
     """
 
     root: Path
@@ -50,6 +51,7 @@ class ImageTable:
     shards: Shards | None = None
     remedy: str = REMEDY
     numbers: tuple[int, ...] | None = None
+    names_sha256: str | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -89,12 +91,26 @@ class ImageTable:
         return replace(self, paths=self.paths[rows], labels=self.labels[rows])
 
     def fingerprint(self) -> dict[str, object]:
-        """What identifies the split in a record: its size and a digest of every path and label, in order."""
+        """What identifies the split in a record: its size, a digest of every path and label, in order, its content.
+
+        Of the content, a sample is read (:mod:`data.identity`).
+        """
+        names = {"images": len(self), "classes": self.classes, "sha256": self.names_sha256 or self._digest_of_names()}
+        return names | identity.content_of(len(self), self._opened)
+
+    def _digest_of_names(self) -> str:
         digest = hashlib.sha256()
         for number, path in enumerate(self.paths):
             digest.update(b"\n" + path if number else path)
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8").tobytes())
-        return {"images": len(self), "classes": self.classes, "sha256": digest.hexdigest()}
+        return digest.hexdigest()
+
+    def _opened(self, index: int) -> identity.Opened | None:
+        try:
+            image = self.open(index)
+        except InputError:
+            return None
+        return identity.Opened(image.content, image.width, image.height)
 
 
 @dataclass(frozen=True)

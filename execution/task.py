@@ -23,6 +23,7 @@ from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Works
 from execution.environment import arithmetic, environment, hardware
 from execution.jobs import Job
 from execution.starts import Attempt, attempt, keep_last_activity
+from execution.verified import with_full_digests
 from results.plan import ERROR_FILE
 from results.provenance import identities
 from results.records import RECORD_FILE, write_record
@@ -119,7 +120,8 @@ class Task:
             with _threads(job.resources.cpus):
                 metrics = stage(job.configuration, workspace)
             start.end("done")
-            said = workspace.provenance | _own_file(job.stage) | _verification(self.runs)
+            said = with_full_digests(workspace.provenance, self.runs)
+            said |= _own_file(job.stage) | _verification(self.runs)
             write_record(_record(job, metrics, said, start), folder)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from core.errors import InputError
 from core.exit_status import exit_status_of
 
 DEFAULT = Path("runs/mini")
-COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship", "ship-models")
+COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship", "ship-models", "schema")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,7 +40,8 @@ def _parser() -> argparse.ArgumentParser:
             "  trace FIGURE [FOLDER]      the trail behind a figure, such as lowshot/voc07/mopro/webvision/k=4\n"
             "  diff FOLDER FOLDER         what differs between two reproductions\n"
             "  ship [FOLDER]              the result of many worlds, to be set beside other runs of the same profile\n"
-            "  ship-models [FOLDER]       the digests of a whole run's models, with which other runs compare theirs"
+            "  ship-models [FOLDER]       the digests of a whole run's models, with which other runs compare theirs\n"
+            "  schema                     the JSON Schema of records, as docs/record.schema.json has it"
         ),
     )
     _takes_runs(parser)
@@ -77,9 +79,14 @@ def _one_thing(given: Sequence[str]) -> None:
     if name == "diff":
         parser.add_argument("first", metavar="FOLDER", type=Path)
         parser.add_argument("second", metavar="FOLDER", type=Path)
-    else:
+    elif name != "schema":
         _takes_runs(parser)
     arguments = parser.parse_args(given[1:])
+    if name == "schema":
+        from results.json_schema import json_schema
+
+        print(json.dumps(json_schema(), indent=2))
+        return
     from results.plan import read_results
 
     if name == "diff":

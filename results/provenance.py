@@ -34,6 +34,12 @@ def digests(record: Record) -> list[tuple[str, str]]:
     return [*((name, _shown(split)) for name, split in record.data.items()), *_of_files(record.provenance, "")]
 
 
+def copy_of(split: DataIdentity) -> str:
+    """Which copy of the images it is, in words; empty where nobody looked."""
+    medians = f" (sides {split.short_side} and {split.long_side} in the median)" if split.short_side else ""
+    return f"{split.sizes}{medians}" if split.sizes else ""
+
+
 def _shown(split: DataIdentity) -> str:
     found = {
         "sha256": split.names_sha256,
@@ -41,7 +47,12 @@ def _shown(split: DataIdentity) -> str:
         "sides": split.sides_sha256,
         "all bytes": split.full_sha256,
     }
-    return ", ".join([f"{split.images} images", *(f"{what} {digest}" for what, digest in found.items() if digest)])
+    parts = [
+        f"{split.images} images",
+        copy_of(split),
+        *(f"{what} {digest}" for what, digest in found.items() if digest),
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _of_files(provenance: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:

@@ -42,7 +42,7 @@ class Metric(Part):
         value: the figure, finite; fractions are given in percent, between 0 and 100.
         unit: what it counts, ``%`` for percentages.
         n: how many samples (images, draws) it rests on, at least 1.
-        spread: sample standard deviation over the ``n`` samples, where the figure is a mean of repeated measurements.
+        spread: sample standard deviation over the ``n`` samples, in its unit, where the figure is a mean of several.
         convergence: of the classifiers that were fitted for it; None where none were, or where nobody counted.
     """
 
@@ -61,17 +61,27 @@ class DataIdentity(Part):
         classes: how many labels there are.
         present_classes: how many of them have an image, where that was counted.
         names_sha256: over every path and label, in order; of COCO, over the annotation file.
-        sample_sha256: over the bytes of a fixed sample of the images.
-        sides_sha256: over width and height of every image.
-        full_sha256: over the bytes of all images, where they were verified.
+        sampled: how many of them the sample has: one drawn from each 256th part, or all of no more than 256.
+        sample_sha256: over the bytes of the sampled images.
+        sides_sha256: over width and height of the sampled images.
+        short_side: in pixels, the median over the sampled images (of two, the lower one).
+        long_side: the same of the long side.
+        sizes: what the copy is by its sample: ``resized to 256`` where half of the short sides have this length and
+            no more than 1% exceed it, ``resized to 256 x 256`` where the long sides do too, ``long side at most 500``
+            where they alone do, otherwise ``original``.
+        full_sha256: over the bytes of all images, where ``run_all.py verify`` had read them all before the job ended.
     """
 
     images: Count
     classes: Count | None = None
     present_classes: Count | None = None
     names_sha256: str | None = None
+    sampled: Count | None = None
     sample_sha256: str | None = None
     sides_sha256: str | None = None
+    short_side: Count | None = None
+    long_side: Count | None = None
+    sizes: str | None = None
     full_sha256: str | None = None
 
 
@@ -168,8 +178,8 @@ class Start(Part):
 
     Attributes:
         began: ISO 8601, UTC.
-        seconds: wall time; of a start that was killed, up to the last file that it left.
-        gpu_hours: wall time times GPUs.
+        seconds: wall time in seconds; of a start that was killed, up to the last file that it left.
+        gpu_hours: wall time in hours times GPUs.
         end: ``done``, ``failed``, ``preempted``, ``time limit`` (both: stopped on request, to go on later) or
             ``killed`` (ended without a word).
         scheduler_id: SLURM's number of the job, or ``none``.
@@ -188,8 +198,8 @@ class Cost(Part):
     """What the job took; with the digest, all of a record that differs between two equal runs on one machine.
 
     Attributes:
-        seconds: wall time of all starts together.
-        gpu_hours: wall time times GPUs, of all starts together.
+        seconds: wall time in seconds, of all starts together.
+        gpu_hours: wall time in hours times GPUs, of all starts together.
         peak_memory: bytes, the most that the first process of the last start held at once.
         peak_gpu_memory: bytes, the same on its GPU; 0 without one.
         starts: in order; None where the last one alone was recorded.

@@ -8,6 +8,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from core.files import write_text
+from results.copies import differing_copies
 from results.latex import latex
 from results.long_form import Row, long_form
 from results.plan import Results, read_results
@@ -92,7 +93,9 @@ def _footer(results: Results) -> str:
     done = f"{len(results.records)} of {len(results.jobs)} jobs done; code {_list(described)}"
     first = f"Profile {results.profile['name']}: {done}."
     of_models = comparison(model_digests(results), shipped_digests())
-    return "\n".join([first, *([of_models] if of_models else []), *(f"{LEFT_OUT}{it}" for it in results.problems)])
+    left_out = [f"{LEFT_OUT}{it}" for it in results.problems]
+    return "
+".join([first, *([of_models] if of_models else []), *differing_copies(results), *left_out])
 
 
 def _list(parts: Sequence[str]) -> str:

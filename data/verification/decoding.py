@@ -1,9 +1,11 @@
 """Decodes images in several processes, exactly as training does, and names those that are broken."""
 
+import hashlib
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +15,21 @@ from core.seeds import generator
 from data.images import ImageTable
 
 IMAGES_AT_ONCE = 200
+
+
+class Decoded(NamedTuple):
+    """A few images that were read one after the other.
+
+    Attributes:
+        digests: the SHA-256 of each; of nothing for one that cannot be opened.
+        bytes: of all together.
+        broken: the row of each that is broken, with a sentence.
+    """
+
+    digests: list[bytes]
+    bytes: int
+    broken: list[tuple[int, str]]
+
 
 _images: list[ImageTable] = []  # in a decoding process: the table that it was forked with
 
@@ -24,8 +41,8 @@ def sampled_rows(images: int, sample: int | None) -> np.ndarray:
     return np.sort(generator(0, "verification", images).permutation(images)[:sample])
 
 
-def broken_images(images: ImageTable, rows: np.ndarray, processes: int) -> Iterator[tuple[int, list[tuple[int, str]]]]:
-    """Decode some rows, in order; after every few, how many there were, and the broken ones with a sentence each.
+def decoded_images(images: ImageTable, rows: np.ndarray, processes: int) -> Iterator[Decoded]:
+    """Decode some rows, in order; after every few, what they were.
 
     Args:
         images: the table; the processes share it.
@@ -41,8 +58,7 @@ def broken_images(images: ImageTable, rows: np.ndarray, processes: int) -> Itera
     try:
         with ignoring_interrupts():
             outcomes = pool.map(_decode, parts)
-        for part, broken in zip(parts, outcomes, strict=True):
-            yield len(part), broken
+        yield from outcomes
     except BrokenProcessPool:
         raise InputError(
             f"A process that decodes images of {images.source} was ended, probably because the system had no memory "
@@ -60,12 +76,17 @@ def _begin(images: ImageTable) -> None:
     end_with_parent()
 
 
-def _decode(rows: np.ndarray) -> list[tuple[int, str]]:
+def _decode(rows: np.ndarray) -> Decoded:
     (images,) = _images
-    broken = []
+    digests, size, broken = [], 0, []
     for row in rows.tolist():
+        content = b""
         try:
-            images.decode(row)
+            image = images.open(row)
+            content = image.content
+            image.pixels()
         except InputError as error:
             broken.append((row, error.sentence))
-    return broken
+        digests.append(hashlib.sha256(content).digest())
+        size += len(content)
+    return Decoded(digests, size, broken)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.files import write_json, written_atomically
+from data.identity import NO_IMAGE, digest_after
 from data.images import ImageTable
-from data.verification.decoding import broken_images, sampled_rows
+from data.verification.decoding import decoded_images, sampled_rows
 from data.verification.inspection import DataSet, Split, count_fault
 
 SECONDS_BETWEEN_WRITES = 2.0
@@ -36,8 +37,9 @@ class Verifier:
     def verify(self, data_set: DataSet) -> dict[str, Any]:
         """The report of one data set, as it is written to its file.
 
-        It holds for each split how many images were found, expected and decoded, with the fingerprint that records
-        carry; every fault in a sentence; every broken image with its split and path.
+        It holds for each split how many images were found, expected and decoded, the bytes of the decoded ones, and the
+        fingerprint that records carry; where all were decoded, the digest of all; every fault in a sentence; every
+        broken image with its split and path.
         """
         path = self.folder / f"{data_set.name}.json"
         report: dict[str, Any] = {"set": data_set.name, "full": self.sample is None, "splits": {}}
@@ -51,8 +53,11 @@ class Verifier:
             entry: dict[str, Any] = {"images": inspection.count, "expected": split.expected, "decoded": 0, "broken": 0}
             if inspection.images is not None:
                 entry["fingerprint"] = inspection.images.fingerprint()
-                decoded, of_split = self._decode(data_set, split, inspection.images, entry["fingerprint"])
-                entry |= {"decoded": decoded, "broken": len(of_split)}
+                state = self._decode(data_set, split, inspection.images, entry["fingerprint"])
+                of_split = state["broken"]
+                entry |= {"decoded": state["done"], "bytes": state["bytes"], "broken": len(of_split)}
+                if state["done"] == len(inspection.images):
+                    entry["full_sha256"] = state["sha256"]
                 faults += [one["reason"] for one in of_split]
                 broken += [{"split": split.name, **one} for one in of_split]
             report["splits"][split.name] = entry
@@ -77,25 +82,30 @@ class Verifier:
     def _partial(self, data_set: DataSet, split: Split) -> Path:
         return self.folder / f"{data_set.name}.{split.name}.partial"
 
-    def _decode(
-        self, data_set: DataSet, split: Split, images: ImageTable, fingerprint: Any
-    ) -> tuple[int, list[dict[str, str]]]:
-        """How many images were decoded, and the broken ones; what an interrupted call has done is not done again."""
+    def _decode(self, data_set: DataSet, split: Split, images: ImageTable, fingerprint: Any) -> dict[str, Any]:
+        """What came of decoding the split: how many images were, their bytes and digest, and the broken ones.
+
+        What an interrupted call has done is not done again.
+        """
         rows = sampled_rows(len(images), self.sample)
         path = self._partial(data_set, split)
-        state = {"fingerprint": fingerprint, "rows": len(rows), "done": 0, "broken": []}
+        state: dict[str, Any] = {"fingerprint": fingerprint, "rows": len(rows), "done": 0, "bytes": 0}
+        state |= {"sha256": NO_IMAGE, "broken": []}
         saved = json.loads(path.read_text()) if path.exists() else {}
-        if all(saved.get(key) == state[key] for key in ("fingerprint", "rows")):
+        if saved.keys() == state.keys() and all(saved[key] == state[key] for key in ("fingerprint", "rows")):
             state = saved
         name, written = f"{data_set.name} {split.name}", time.monotonic()
-        for count, broken in broken_images(images, rows[state["done"] :], self.processes):
-            state["done"] += count
+        for decoded in decoded_images(images, rows[state["done"] :], self.processes):
+            state["sha256"] = digest_after(state["sha256"], decoded.digests)
+            state["done"] += len(decoded.digests)
+            state["bytes"] += decoded.bytes
             state["broken"] += [
-                {"path": images.paths[row].decode(errors="surrogateescape"), "reason": reason} for row, reason in broken
+                {"path": images.paths[row].decode(errors="surrogateescape"), "reason": reason}
+                for row, reason in decoded.broken
             ]
             self.progress(name, state["done"], len(rows))
             if time.monotonic() - written > SECONDS_BETWEEN_WRITES:
                 write_json(path, state)
                 written = time.monotonic()
         write_json(path, state)
-        return len(rows), state["broken"]
+        return state

@@ -13,6 +13,7 @@ from core.declarations import Table
 from core.exhibits import CURVES_FILE
 from results.claim_tables import CLAIMS, GAIN, SET, SINGLE_FIGURES, ClaimTable, tables_of_claims
 from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
+from results.copies import differing_copies
 from results.definitions import NOT_MEASURED, NOT_RUN
 from results.gain import steps_of_gain
 from results.outcome import Outcome
@@ -144,6 +145,7 @@ def content_of(results: Results, runs: Path) -> dict[str, Any]:
         "gallery": exhibited(results, runs, problems),
         "absent": absences(results, runs, groups),
         "problems": problems,
+        "copies": differing_copies(results),
         "costs": costs(results),
         "trails": trails(results, groups),
         "settings": json.dumps(results.profile, indent=2),

@@ -17,7 +17,7 @@ from data import jpeg
 from data.images import ImageTable
 from data.jpeg_structure import END, HOLE, JFIF, PROFILE, SCAN, Segment, joined, segments
 from data.paths import Paths
-from data.verification.decoding import broken_images
+from data.verification.decoding import decoded_images
 from tests.support.image_files import ARITHMETIC, DAMAGES, SAMPLED_4X2, jpegs, photograph, pixels, refused, saved, scans
 
 EOI = bytes([0xFF, END])
@@ -300,8 +300,8 @@ def test_verification_refuses_what_training_refuses(tmp_path):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     images = ImageTable(tmp_path, Paths.of(list(files)), np.zeros(len(files), np.int64), 1, tmp_path)
-    ((done, broken),) = broken_images(images, np.arange(len(files)), processes=1)
-    assert done == len(files)
+    ((digests, _, broken),) = decoded_images(images, np.arange(len(files)), processes=1)
+    assert len(digests) == len(files)
     assert [row for row, _ in broken] == list(range(2, len(files)))
     for row, sentence in broken:
         with pytest.raises(InputError) as error:

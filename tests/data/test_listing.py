@@ -29,9 +29,8 @@ READERS = {
 @pytest.fixture
 def world(miniature, tmp_path) -> Path:
     """A copy of what the readers read; a test may damage it."""
-    for name in ("imagenet", "imagenet-r"):
+    for name in ("imagenet", "imagenet-r", "VOCdevkit"):
         shutil.copytree(miniature / name, tmp_path / name)
-    shutil.copytree(miniature / "VOCdevkit/VOC2007/ImageSets", tmp_path / "VOCdevkit/VOC2007/ImageSets")
     return tmp_path
 
 

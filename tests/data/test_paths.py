@@ -76,7 +76,8 @@ def test_the_fingerprint_is_that_of_every_path_and_label(tmp_path):
     names = [b"google/a 1.jpg", "ü.jpg".encode(), b"c"]
     table = ImageTable(tmp_path, Paths.of(names), np.array([3, 1, 2]), 5, tmp_path)
     content = b"\n".join(names) + np.array([3, 1, 2], dtype="<i8").tobytes()
-    assert table.fingerprint() == {"images": 3, "classes": 5, "sha256": hashlib.sha256(content).hexdigest()}
+    expected = {"images": 3, "classes": 5, "sha256": hashlib.sha256(content).hexdigest()}
+    assert table.fingerprint().items() >= expected.items()
 
 
 def test_a_written_list_reads_back(tmp_path):

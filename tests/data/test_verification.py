@@ -1,5 +1,6 @@
 """The check of the data sets: each kind of damage is found and named, and what is sound passes."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -77,7 +78,41 @@ def test_sound_data_pass(world, capsys):
     report = json.loads((world.parent / "runs/mini/verification/webvision.json").read_text())
     train = report["splits"]["train"]
     assert (train["images"], train["decoded"], train["broken"], report["faults"]) == (200, 200, 0, [])
-    assert train["fingerprint"] == read_train(world / "webvision", 10).fingerprint()
+    images = read_train(world / "webvision", 10)
+    assert train["fingerprint"] == images.fingerprint()
+    assert train["bytes"] == sum(len(images.content(row)) for row in range(200))
+
+
+def test_a_full_check_gives_totals_and_the_digest_of_all_images(world, capsys):
+    assert verify(world, "--full") == 0
+    printed = capsys.readouterr().out
+    folder = world.parent / "runs/mini/verification"
+    reports = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    splits = {f"{it['set']} {name}": split for it in reports for name, split in it["splits"].items()}
+    images = read_train(world / "webvision", 10)
+    digest = bytes(32)
+    for row in range(len(images)):
+        digest = hashlib.sha256(digest + hashlib.sha256(images.content(row)).digest()).digest()
+    assert splits["webvision train"]["full_sha256"] == digest.hex()
+    for name, split in splits.items():
+        assert f"{name}: SHA-256 over all images {split['full_sha256']}" in printed
+    totals = next(line.split() for line in printed.splitlines() if line.startswith("all "))
+    sums = [sum(split[key] for split in splits.values()) for key in ("images", "decoded", "bytes", "broken")]
+    assert totals[1:5] == [f"{number:,}" for number in sums]
+
+
+def test_a_byte_more_changes_the_digest_of_all_images(world):
+    images = read_train(world / "webvision", 10)
+    report = world.parent / "runs/mini/verification/webvision.json"
+    assert verify(world) == 0
+    before = json.loads(report.read_text())["splits"]["train"]
+    path = images.root / images.paths[7].decode()
+    path.write_bytes(path.read_bytes() + b"\0")  # after the picture
+    assert verify(world) == 0
+    after = json.loads(report.read_text())["splits"]["train"]
+    assert before["full_sha256"] != after["full_sha256"]
+    assert verify(world, "--sample", "20") == 0
+    assert "full_sha256" not in json.loads(report.read_text())["splits"]["train"]
 
 
 def train_image(world: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from data.verification.decoding import broken_images, sampled_rows
+from data.verification.decoding import decoded_images, sampled_rows
 from run_all import main
 from tests.data.test_verification import options
 from tests.support import REPOSITORY
@@ -32,7 +32,7 @@ def started(program: str, *arguments: str) -> subprocess.Popen:
 def test_a_killed_check_goes_on_where_it_stopped(miniature, tmp_path, monkeypatch):
     program = """
 import sys, time, data.images, run_all, data.verification.decoding as decoding, data.verification.report as report
-data.images.ImageTable.decode = lambda self, row: time.sleep(0.05)
+data.images.ImageFile.pixels = lambda self: time.sleep(0.05)
 decoding.IMAGES_AT_ONCE, report.SECONDS_BETWEEN_WRITES = 5, 0
 run_all.main(sys.argv[1:])
 """
@@ -51,21 +51,25 @@ run_all.main(sys.argv[1:])
 
     def noted(images, rows, processes):
         decoded.append(len(rows))
-        return broken_images(images, rows, processes)
+        return decoded_images(images, rows, processes)
 
-    monkeypatch.setattr("data.verification.report.broken_images", noted)
+    monkeypatch.setattr("data.verification.report.decoded_images", noted)
     assert main(arguments) == 0
     assert decoded[0] == 200 - done
     assert not partial.exists()
+    report = runs / "mini/verification/webvision.json"
+    goes_on = report.read_bytes()
+    assert main(arguments) == 0
+    assert goes_on == report.read_bytes()
 
 
 def test_decoding_processes_end_with_the_command(miniature, tmp_path):
     program = """
 import os, sys, time, data.images, run_all
-def decode(self, row):
+def pixels(self):
     os.makedirs(f"{sys.argv[1]}/{os.getpid()}", exist_ok=True)
     time.sleep(60)
-data.images.ImageTable.decode = decode
+data.images.ImageFile.pixels = pixels
 run_all.main(sys.argv[2:])
 """
     seen = tmp_path / "seen"
@@ -90,10 +94,10 @@ def test_decoding_that_is_interrupted_or_killed(miniature, tmp_path, kind):
     """Ctrl-C reaches all processes, the system's end for lack of memory one that decodes."""
     program = """
 import os, sys, time, data.images, run_all
-def decode(self, row):
+def pixels(self):
     open(f"{sys.argv[1]}/{os.getpid()}", "w").close()
     time.sleep(60)
-data.images.ImageTable.decode = decode
+data.images.ImageFile.pixels = pixels
 sys.exit(run_all.main(sys.argv[2:]))
 """
     seen = tmp_path / "seen"

@@ -1,16 +1,16 @@
 """Records on disk: sealed, read as they were written, refused by name otherwise; older ones; what the plan decides."""
 
-import inspect
 import json
 import math
 import re
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from results import schema
 from results.__main__ import main
+from results.json_schema import json_schema, meanings
 from results.plan import PLAN_FILE, read_results
 from results.provenance import identities
 from results.records import RECORD_FILE, UnusableRecordError, read_record, write_record
@@ -214,13 +214,6 @@ DOCUMENT = REPOSITORY / "docs/records.md"
 MODELS = [it for it in vars(schema).values() if isinstance(it, type) and issubclass(it, schema.Part)]
 
 
-def meanings(model: type[BaseModel]) -> dict[str, str]:
-    """What a model's docstring says of each field."""
-    listed = inspect.cleandoc(model.__doc__ or "").partition("Attributes:\n")[2]
-    entries = re.findall(r"^    (\w+): (.*?)(?=^    \w+: |\Z)", listed, re.MULTILINE | re.DOTALL)
-    return {name: " ".join(text.split()) for name, text in entries}
-
-
 @pytest.mark.parametrize("model", [it for it in MODELS if it is not schema.Part], ids=lambda model: model.__name__)
 def test_every_field_is_documented(model):
     """To mend: copy the docstring's words into the table of docs/records.md."""
@@ -231,3 +224,17 @@ def test_every_field_is_documented(model):
     assert [(name, meaning) for name, _, meaning in rows] == list(fields.items())
     for name, kind, _ in rows:
         assert ("or null" in kind) == (type(None) in getattr(model.model_fields[name].annotation, "__args__", ())), name
+
+
+def test_the_json_schema_is_made_of_the_models(capsys):
+    """To mend: python -m results schema > docs/record.schema.json"""
+    assert main(["schema"]) == 0
+    assert (REPOSITORY / "docs/record.schema.json").read_text() == capsys.readouterr().out
+
+
+def test_the_json_schema_says_of_every_field_what_it_means():
+    made = json_schema()
+    for part in (made, *made["$defs"].values()):
+        assert part["additionalProperties"] is False
+        for name, field in part["properties"].items():
+            assert field["description"], name

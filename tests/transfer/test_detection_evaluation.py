@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.sets.coco.reader import ANNOTATIONS, COCOSplit, read_coco
+from data.sets.coco.instances import read_instances
+from data.sets.coco.reader import ANNOTATIONS, COCOSplit, read_coco, table_of
 from tests.support.coco_world import random_coco, truth_as_detections, write_annotations
 from transfer.detection import mmdetection
 
@@ -72,7 +73,8 @@ def truth_of(values: dict[str, Any], folder: Path) -> COCOSplit:
     write_annotations(folder, "val", values)
     categories = values["categories"]
     ids, names = (tuple(category[key] for category in categories) for key in ("id", "name"))
-    return COCOSplit(folder / ANNOTATIONS["val"], folder, len(values["images"]), names, ids, "")
+    instances = read_instances(folder / ANNOTATIONS["val"])
+    return COCOSplit(instances.path, table_of(instances, folder), names, ids)
 
 
 @settings(deadline=None, max_examples=25)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from core.errors import InputError
-from data.images import DECODING_ERRORS, require_folder
+from data.images import DECODING_ERRORS, ImageTable, require_folder
+from data.paths import Paths
 from data.sets.coco.instances import Instances, read_instances
 from data.sets.coco.rules import SHOWN, Size, annotation_faults, is_image, names_a_file
 
@@ -25,23 +27,29 @@ class COCOSplit:
 
     Attributes:
         annotations: the JSON file.
-        folder: of the images.
-        images: how many it names.
+        table: the images that it names, without labels.
         categories: their names, in the file's order: label i is the i-th one.
         category_ids: the file's own numbers of them.
-        sha256: of the file.
     """
 
     annotations: Path
-    folder: Path
-    images: int
+    table: ImageTable
     categories: tuple[str, ...]
     category_ids: tuple[int, ...]
-    sha256: str
+
+    @property
+    def folder(self) -> Path:
+        """Of the images."""
+        return self.table.root
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        return len(self.table)
 
     def fingerprint(self) -> dict[str, object]:
         """What identifies the split in a record."""
-        return {"images": self.images, "classes": len(self.categories), "sha256": self.sha256}
+        return self.table.fingerprint()
 
 
 def read_coco(root: Path, classes: int) -> dict[str, COCOSplit]:
@@ -75,7 +83,14 @@ def read_coco(root: Path, classes: int) -> dict[str, COCOSplit]:
 def _checked(instances: Instances, folder: Path) -> COCOSplit:
     ids = tuple(category["id"] for category in instances.categories)
     names = tuple(category["name"] for category in instances.categories)
-    return COCOSplit(instances.path, folder, len(instances.images), names, ids, instances.sha256)
+    return COCOSplit(instances.path, table_of(instances, folder), names, ids)
+
+
+def table_of(instances: Instances, folder: Path) -> ImageTable:
+    """The images whose ``file_name`` can be the name of a file, each with label 0."""
+    paths = Paths.of(image["file_name"] for image in named_images(instances))
+    labels, classes = np.zeros(len(paths), dtype=np.int64), len(instances.categories)
+    return ImageTable(folder, paths, labels, classes, instances.path, names_sha256=instances.sha256)
 
 
 def split_faults(instances: Instances, folder: Path, classes: int, *, for_training: bool) -> list[str]:

@@ -10,7 +10,7 @@ from data.declaration import DataLocation
 from data.images import ImageTable
 from data.paths import Paths
 from data.sets.coco.instances import Instances, read_instances
-from data.sets.coco.reader import ANNOTATIONS, IMAGES, named_images, split_faults
+from data.sets.coco.reader import ANNOTATIONS, IMAGES, split_faults, table_of
 from data.sets.coco.rules import is_id
 from data.sets.coco.spec import SPEC, COCOSet
 from data.verification.inspection import DataSet, Inspection, Split, class_faults
@@ -46,9 +46,7 @@ def coco_split(root: Path, name: str, classes: int, expected: int | None) -> Spl
             return Inspection(faults=[error.sentence])
         faults = split_faults(instances, folder, classes, for_training=name == "train")
         faults += class_faults(_all_in_one(instances, folder))
-        paths = Paths.of(image["file_name"] for image in named_images(instances))
-        images = ImageTable(folder, paths, np.zeros(len(paths), dtype=np.int64), classes, instances.path)
-        return Inspection(len(instances.images), images, faults)
+        return Inspection(len(instances.images), table_of(instances, folder), faults)
 
     return Split(name, expected, inspect)
 
