@@ -12,7 +12,8 @@ from core.errors import InputError
 from core.exit_status import exit_status_of
 
 DEFAULT = Path("runs/mini")
-COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship", "ship-models", "schema")
+COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship", "ship-models", "schema", "pack")
+AUDIT = "audit"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -41,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
             "  diff FOLDER FOLDER         what differs between two reproductions\n"
             "  ship [FOLDER]              the result of many worlds, to be set beside other runs of the same profile\n"
             "  ship-models [FOLDER]       the digests of a whole run's models, with which other runs compare theirs\n"
+            "  pack [FOLDER] [--to FILE]  one archive of all but weights and images, for others to look into\n"
+            "  audit ARCHIVE|FOLDER       what a reviewer would ask, rule by rule; exit status 1 where one is broken\n"
             "  schema                     the JSON Schema of records, as docs/record.schema.json has it"
         ),
     )
@@ -60,6 +63,10 @@ def _takes_runs(parser: argparse.ArgumentParser) -> None:
 
 
 def _command(given: Sequence[str]) -> int:
+    if given and given[0] == AUDIT:
+        from commands.audit import main as audit  # a command that knows profiles, on top of all floors, as this is
+
+        return audit(given[1:])
     if given and given[0] in COMMANDS:
         _one_thing(given)
     else:
@@ -81,11 +88,21 @@ def _one_thing(given: Sequence[str]) -> None:
         parser.add_argument("second", metavar="FOLDER", type=Path)
     elif name != "schema":
         _takes_runs(parser)
+    if name == "pack":
+        parser.add_argument(
+            "--to", type=Path, metavar="FILE", help="the archive (default: beside FOLDER, FOLDER.tar.gz)"
+        )
     arguments = parser.parse_args(given[1:])
     if name == "schema":
         from results.json_schema import json_schema
 
         print(json.dumps(json_schema(), indent=2))
+        return
+    if name == "pack":
+        from results.pack import SUFFIX, pack
+
+        runs = arguments.runs.absolute()
+        print(pack(arguments.runs, arguments.to or runs.with_name(f"{runs.name}{SUFFIX}")))
         return
     from results.plan import read_results
 

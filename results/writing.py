@@ -94,8 +94,7 @@ def _footer(results: Results) -> str:
     first = f"Profile {results.profile['name']}: {done}."
     of_models = comparison(model_digests(results), shipped_digests())
     left_out = [f"{LEFT_OUT}{it}" for it in results.problems]
-    return "
-".join([first, *([of_models] if of_models else []), *differing_copies(results), *left_out])
+    return "\n".join([first, *([of_models] if of_models else []), *differing_copies(results), *left_out])
 
 
 def _list(parts: Sequence[str]) -> str:

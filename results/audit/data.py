@@ -14,7 +14,9 @@ def equal_data(case: Case, results: Results) -> Verdict:
     )
     by_names = [job for job, record in described if any(it.sample_sha256 is None for it in record.data.values())]
     if by_names:
-        verdict.unchecked.append(f"the content of the images of {len(by_names)} jobs, whose records have names and labels")
+        verdict.unchecked.append(
+            f"the content of the images of {len(by_names)} jobs, whose records have names and labels"
+        )
     silent = [job for job, record in results.done if not record.data and "evaluation" in job.tags]
     if silent:
         verdict.unchecked.append(f"{len(silent)} evaluations, such as {silent[0].name}, whose records name no data")

@@ -29,7 +29,9 @@ def nothing_edited(case: Case, results: Results) -> Verdict:
             verdict.breaches += _of_model(case.folder, job, record) if has_model else []
     if absent:
         verdict.unchecked.append(f"{absent} models, which are not here")
-    verdict.found = f"plan and {len(results.done)} records, {outputs} outputs and {models} models are as they were written"
+    verdict.found = (
+        f"plan and {len(results.done)} records, {outputs} outputs and {models} models are as they were written"
+    )
     return verdict
 
 

@@ -26,10 +26,14 @@ def _left_out_of_the_plan(expected: Expected, results: Results, verdict: Verdict
         return
     verdict.found += ", and the plan has all jobs of its profile"
     verdict.breaches += [
-        f"The plan lacks the job {name}, which its profile has." for name in expected.jobs if name not in results.planned
+        f"The plan lacks the job {name}, which its profile has."
+        for name in expected.jobs
+        if name not in results.planned
     ]
     if expected.own:
-        verdict.unchecked.append(f"whether the plan has all jobs of {', '.join(expected.own)}: it is code of the user's")
+        verdict.unchecked.append(
+            f"whether the plan has all jobs of {', '.join(expected.own)}: it is code of the user's"
+        )
 
 
 def _differing(job: PlannedJob) -> str:

@@ -1,4 +1,4 @@
-"""Whether the recipe is the one that it claims to be: of the shipped profile in the plan, of the plan in the records."""
+"""Whether the plan has the constants of the shipped profile, and the records those of the plan."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -58,7 +58,9 @@ def recipe(case: Case, results: Results) -> Verdict:
 def _of_plan(expected: Expected, results: Results, verdict: Verdict) -> None:
     if expected.recipe is None:
         name = results.profile["name"]
-        verdict.unchecked.append(f"the profile {name}, which is none that ships (--recipe compares it with one that is)")
+        verdict.unchecked.append(
+            f"the profile {name}, which is none that ships (--recipe compares it with one that is)"
+        )
         return
     file = f"profiles/{expected.recipe}.yaml"
     differing = [it for it in differences(results.profile, expected.constants) if not it.is_place]
@@ -92,7 +94,9 @@ def _of_records(expected: Expected, results: Results, verdict: Verdict) -> None:
         whose = f" ({', '.join(expected.own)})" if expected.own else ""
         verdict.unchecked.append(f"{len(unknown)} jobs that this code does not plan{whose}, such as {unknown[0].name}")
     _of_identities(others, expected, results, verdict)
-    verdict.found += f"{', ' if verdict.found else ''}{len(results.done) - len(unknown)} records have the plan's constants"
+    verdict.found += (
+        f"{', ' if verdict.found else ''}{len(results.done) - len(unknown)} records have the plan's constants"
+    )
 
 
 def _of_identities(others: list[PlannedJob], expected: Expected, results: Results, verdict: Verdict) -> None:
@@ -101,7 +105,11 @@ def _of_identities(others: list[PlannedJob], expected: Expected, results: Result
     origins = [job for job in others if not any(name in wrong for name in job.needs.values())]
     if not origins:
         return
-    if any(job.identity == wanted.identity for name, wanted in (expected.jobs or {}).items() if (job := results.planned.get(name))):
+    if any(
+        job.identity == wanted.identity
+        for name, wanted in (expected.jobs or {}).items()
+        if (job := results.planned.get(name))
+    ):
         verdict.breaches += [f"The identity of {job.name} is not that of its configuration." for job in origins]
     else:
         verdict.unchecked.append("the identities of jobs, which are those of another version of the suite")

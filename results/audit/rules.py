@@ -18,6 +18,8 @@ RULES = (
     Rule("recipe", "Is the recipe that of the profile?", recipe),
     Rule("tables", "Do the tables say what the records say?", tables_equal_records),
 )
+OK, BREACH, NOT_CHECKED = "ok", "breach", "not checked"
+LONGEST = max(len(rule.name) for rule in RULES)
 
 
 def audited(case: Case) -> tuple[str, bool]:
@@ -25,13 +27,15 @@ def audited(case: Case) -> tuple[str, bool]:
 
     A rule has more than one line where more than one thing is wrong, or something was not checked.
     """
-    lines, counts = [], dict.fromkeys(("ok", "breach", "not checked"), 0)
+    lines, counts, in_part = [], dict.fromkeys((OK, BREACH, NOT_CHECKED), 0), 0
     for rule in RULES:
         answers = _answers(_verdict(rule, case))
         counts[answers[0][0]] += 1
-        lines += [f"{answer:<11}  {rule.name:<7}  {text}" for answer, text in answers]
-    summary = ", ".join(f"{count} {answer}" for answer, count in counts.items() if count)
-    return "\n".join([*lines, f"{len(RULES)} rules: {summary}."]), not counts["breach"]
+        in_part += answers[-1][0] == NOT_CHECKED != answers[0][0]
+        lines += [f"{answer:<{len(NOT_CHECKED)}}  {rule.name:<{LONGEST}}  {text}" for answer, text in answers]
+    parts = [f"{count} {answer}" for answer, count in counts.items() if count]
+    parts += [f"{in_part} of them not checked in part"] if in_part else []
+    return "\n".join([*lines, f"{len(RULES)} rules: {', '.join(parts)}."]), not counts[BREACH]
 
 
 def _verdict(rule: Rule, case: Case) -> Verdict:
@@ -44,6 +48,6 @@ def _verdict(rule: Rule, case: Case) -> Verdict:
 
 def _answers(verdict: Verdict) -> list[tuple[str, str]]:
     """What a rule's lines say, the decisive one first."""
-    breaches = [("breach", sentence) for sentence in verdict.breaches]
-    well = [("ok", verdict.found)] if verdict.found and not breaches else []
-    return [*breaches, *well, *(("not checked", text) for text in verdict.unchecked)]
+    breaches = [(BREACH, sentence) for sentence in verdict.breaches]
+    well = [(OK, verdict.found)] if verdict.found and not breaches else []
+    return [*breaches, *well, *((NOT_CHECKED, text) for text in verdict.unchecked)]
