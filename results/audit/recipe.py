@@ -68,8 +68,8 @@ def _of_plan(expected: Expected, results: Results, verdict: Verdict) -> None:
     added = [".".join(it.key) for it in differing if it.is_part and it.wanted is None]
     verdict.breaches += [f"{it.said_with(f'in {file}')}." for it in differing if not it.is_part]
     verdict.found = f"that of {file}"
-    verdict.found += f", without {', '.join(left_out)}" if left_out else ""
-    verdict.unchecked += [f"what {file} does not have: {', '.join(added)}"] if added else []
+    verdict.unchecked += [f"what {file} has and this plan has not: {', '.join(left_out)}"] if left_out else []
+    verdict.unchecked += [f"what {file} has not: {', '.join(added)}"] if added else []
 
 
 def _of_records(expected: Expected, results: Results, verdict: Verdict) -> None:
@@ -95,7 +95,7 @@ def _of_records(expected: Expected, results: Results, verdict: Verdict) -> None:
         verdict.unchecked.append(f"{len(unknown)} jobs that this code does not plan{whose}, such as {unknown[0].name}")
     _of_identities(others, expected, results, verdict)
     verdict.found += (
-        f"{', ' if verdict.found else ''}{len(results.done) - len(unknown)} records have the plan's constants"
+        f"{', ' if verdict.found else ''}{len(results.done) - len(unknown)} records have the constants of the plan"
     )
 
 

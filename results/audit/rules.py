@@ -4,6 +4,7 @@ from results.audit.case import Case, Rule, Verdict
 from results.audit.code import one_code
 from results.audit.data import equal_data
 from results.audit.edited import nothing_edited
+from results.audit.figures import figures_equal_outputs
 from results.audit.jobs import all_jobs
 from results.audit.recipe import recipe
 from results.audit.seeds import distinct_seeds
@@ -16,6 +17,7 @@ RULES = (
     Rule("data", "Did all methods read the same data?", equal_data),
     Rule("seeds", "Are runs that count as several, several?", distinct_seeds),
     Rule("recipe", "Is the recipe that of the profile?", recipe),
+    Rule("figures", "Are figures those that their outputs give?", figures_equal_outputs),
     Rule("tables", "Do the tables say what the records say?", tables_equal_records),
 )
 OK, BREACH, NOT_CHECKED = "ok", "breach", "not checked"
