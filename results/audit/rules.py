@@ -52,4 +52,5 @@ def _answers(verdict: Verdict) -> list[tuple[str, str]]:
     """What a rule's lines say, the decisive one first."""
     breaches = [(BREACH, sentence) for sentence in verdict.breaches]
     well = [(OK, verdict.found)] if verdict.found and not breaches else []
-    return [*breaches, *well, *((NOT_CHECKED, text) for text in verdict.unchecked)]
+    unchecked = [(NOT_CHECKED, text) for text in verdict.unchecked]
+    return [*breaches, *well, *unchecked] or [(NOT_CHECKED, "there is nothing to look at")]

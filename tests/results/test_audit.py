@@ -294,6 +294,14 @@ def test_what_was_not_checked_is_said(sound, tmp_path, capsys):
         assert part in printed
 
 
+def test_of_a_plan_of_which_nothing_is_done_the_jobs_are_named(sound, tmp_path, capsys):
+    shutil.copy(sound / PLAN_FILE, tmp_path)
+    status, breaches, printed = answers(capsys, tmp_path)
+    assert status == 1 and breaches.keys() == {"jobs"}
+    assert "The job miniature/seed100 has no record: not started." in breaches["jobs"]
+    assert "not checked  code     there is nothing to look at" in printed
+
+
 def test_a_folder_without_a_plan_is_no_reproduction(tmp_path, capsys):
     assert main(["audit", str(tmp_path)]) == 2
     assert "holds no plan.json" in capsys.readouterr().err
