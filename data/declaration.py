@@ -48,6 +48,8 @@ class DataSetSpec:
         checks: ``module:function``, called with the section and a :class:`DataLocation`; gives what there is to verify.
         published: how many images its parts have as they were published, by the keys of ``data.counts``.
         required: whether every profile has it.
+        licence: what is known of the terms on which its images are given, in a sentence, for the card of a model that
+            was trained on them; empty where nothing is.
     """
 
     key: str
@@ -55,6 +57,7 @@ class DataSetSpec:
     checks: str
     published: Mapping[str, int] = field(default_factory=dict)
     required: bool = False
+    licence: str = ""
 
     def images(self, profile: Any, *parts: str) -> int:
         """How many images some parts have, named as below ``data.counts``: as the profile says, or as published."""

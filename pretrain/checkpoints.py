@@ -41,7 +41,7 @@ def load_classifier(path: Path, precision: str = "float32") -> Classifier:
     Raises:
         InputError: the file cannot be read, or its keys or shapes are not exactly those of its architecture.
     """
-    found = _read(path)
+    found = read_exported(path)
     model = Classifier(found.architecture, _classes(found.tensors, path), precision)
     of_classifier = {name: tensor for name, tensor in found.tensors.items() if not name.startswith(BESIDE_A_CLASSIFIER)}
     _fill(_by_exported_name(model), of_classifier, path, found.architecture)
@@ -56,7 +56,7 @@ def load_trunk(path: Path, classes: int, precision: str = "float32") -> Classifi
     Raises:
         InputError: the file cannot be read, or its trunk's keys or shapes are not exactly those of its architecture.
     """
-    found = _read(path)
+    found = read_exported(path)
     model = Classifier(found.architecture, classes, precision)
     trunk = {name: place for name, place in _by_exported_name(model).items() if not name.startswith("fc.")}
     beside = ("fc.", *BESIDE_A_CLASSIFIER)
@@ -73,7 +73,7 @@ def load_encoder(path: Path) -> tuple[ProjectingEncoder, torch.Tensor]:
     Raises:
         InputError: as :func:`load_classifier`; a model without projection or prototypes does not fit.
     """
-    found = _read(path)
+    found = read_exported(path)
     classes, prototypes = _classes(found.tensors, path), found.tensors.get("prototypes")
     if prototypes is None or prototypes.ndim != 2:
         raise InputError(f"The checkpoint {path} holds no prototypes: name one that MoPro has trained.")
@@ -89,7 +89,7 @@ def architecture_of(path: Path) -> BackboneConfig:
     Raises:
         InputError: the file cannot be read, or does not say.
     """
-    return _read(path).architecture
+    return read_exported(path).architecture
 
 
 def architecture_tensors(architecture: BackboneConfig) -> dict[str, torch.Tensor]:
@@ -120,7 +120,7 @@ def _tensors_of(path: Path) -> dict[str, torch.Tensor]:
     return content
 
 
-class _Exported(NamedTuple):
+class Exported(NamedTuple):
     """The tensors of a model, what its trunk is built like, and how it takes images."""
 
     tensors: dict[str, torch.Tensor]
@@ -128,10 +128,15 @@ class _Exported(NamedTuple):
     convention: Convention
 
 
-def _read(path: Path) -> _Exported:
+def read_exported(path: Path) -> Exported:
+    """The content of an exported model, apart.
+
+    Raises:
+        InputError: the file cannot be read, or does not say of which architecture it is.
+    """
     tensors = _tensors_of(path)
     architecture = _architecture(_taken(tensors, architecture_tensors(BackboneConfig(depth=50))), path)
-    return _Exported(tensors, architecture, convention_in(tensors, path))
+    return Exported(tensors, architecture, convention_in(tensors, path))
 
 
 def _taken(tensors: dict[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor] | None:

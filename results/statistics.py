@@ -63,6 +63,20 @@ def summarise(values: Sequence[float]) -> Summary:
     return Summary(mean, math.sqrt(squares / (n - 1)), n)
 
 
+def share_interval(share: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's confidence interval of a probability.
+
+    Args:
+        share: how often it happened, in [0, 1].
+        n: of how many independent trials, at least 1.
+        confidence: of the interval, in (0, 1).
+    """
+    z = statistics.NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
 @cache
 def students_t(degrees: int, confidence: float) -> float:
     """The t within which Student's distribution has the given probability, to both sides of 0.

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "transfer": {"core", "data", "pretrain"},
     "robustness": {"core", "data", "pretrain"},
     "profiles": {"core", "data", "pretrain", "transfer", "robustness", "results", "execution", "slurm"},
-    "commands": {"core", "data", "profiles", "results", "execution", "slurm"},
+    "commands": {"core", "data", "pretrain", "profiles", "results", "execution", "slurm"},
     "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles", "results", "execution", "slurm"},
 }
 LIGHT = (
@@ -38,6 +38,7 @@ LIGHT = (
     "commands.status",
     "commands.cancel",
     "commands.verify",
+    "commands.export",
     "commands.audit",
     "slurm.watching",
     "profiles.expand",

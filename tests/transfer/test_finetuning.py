@@ -10,14 +10,18 @@ import torch
 from core.errors import InputError
 from core.workspace import MODEL_FILE, PROGRESS_FILE, Workspace
 from data.images import ImageTable
+from data.sets.imagenet.reader import read_split
 from pretrain import loop
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
-from pretrain.tensor_files import save_tensors
+from pretrain.evaluation import accuracy_on
+from pretrain.publication import weights_in
+from pretrain.tensor_files import load_tensors, save_tensors
 from tests.support.processes import in_two_processes, run_stage
 from transfer.finetuning import stage as finetuning
+from transfer.finetuning.config import FinetuneConfig
 from transfer.finetuning.stage import HISTORY_FILE
 
 SMALL = BackboneConfig(depth=10, width=8, stem="small")
@@ -153,6 +157,29 @@ def test_all_layers_are_trained(place):
     for name in trained:
         exported_name = name.removeprefix("encoder.").removeprefix("trunk.").replace("classifier.", "fc.")
         assert not torch.equal(after[name], before[exported_name]), name
+
+
+def test_the_weights_can_be_exported(place):
+    """From the last training state, which is the network that was evaluated; of another one the record says so."""
+    metrics = finetuning.run(configuration(), place)
+    weights = weights_in(place.folder, place.provenance)
+    model = Classifier(weights.architecture, len(weights.tensors["fc.bias"]))
+    by_name = {f"trunk.{name}": tensor for name, tensor in weights.tensors.items() if not name.startswith("fc.")}
+    by_name |= {
+        name.replace("fc.", "classifier."): it for name, it in weights.tensors.items() if name.startswith("fc.")
+    }
+    model.load_state_dict(by_name)
+    config = FinetuneConfig.model_validate(configuration())
+    images = read_split(place.dataset(config.imagenet), "val", config.classes)
+    found = accuracy_on(images, model.eval(), config, place, torch.device("cpu"))
+    assert {name: metric["value"] for name, metric in found.items()} == {
+        name: metric["value"] for name, metric in metrics.items()
+    }
+    state = load_tensors(place.folder / "state.pt")
+    state["method"]["encoder.classifier.bias"][0] += 1
+    save_tensors(place.folder / "state.pt", state)
+    with pytest.raises(InputError, match=r"state\.pt are not those that the job has written"):
+        weights_in(place.folder, place.provenance)
 
 
 def test_a_list_of_names_stands_in_the_record(place, tmp_path, miniature):

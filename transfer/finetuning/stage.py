@@ -24,10 +24,11 @@ from data.sets.imagenet.reader import read_split
 from data.subsets import listed_subset, random_subset
 from data.views import weak_view
 from pretrain.backbone import Classifier
-from pretrain.checkpoints import load_classifier, load_trunk
+from pretrain.checkpoints import exported, load_classifier, load_trunk
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.evaluation import accuracy_on
 from pretrain.loop import train
+from pretrain.publication import digest_of
 from pretrain.sources import Images
 from transfer.finetuning.config import FinetuneConfig
 
@@ -39,8 +40,9 @@ History = dict[int, dict[str, dict[str, Any]]]  # number of finished epochs -> m
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """Top-1 and top-5 accuracy on val in percent, after the last epoch.
 
-    The provenance holds the fingerprints of both image sets, where the first classifier came from, the accuracies of
-    all evaluated epochs and the best of them; of a listed subset, the list's digest and size.
+    The provenance holds the fingerprints of both image sets, the digest of the weights (which the last training state
+    holds), where the first classifier came from, the accuracies of all evaluated epochs and the best of them; of a
+    listed subset, the list's digest and size.
 
     Raises:
         InputError: data, list or checkpoint cannot be read or don't fit, or the subset doesn't fill a batch.
@@ -58,9 +60,11 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
         train(CrossEntropy(model), source, order, config, workspace, device, after_epoch)
     if config.schedule.epochs not in history:
         raise _unusable(workspace.folder / HISTORY_FILE)
+    weights = {name: it for name, it in exported(CrossEntropy(model)).items() if not name.startswith("architecture.")}
     best = max(sorted(history), key=lambda epoch: history[epoch]["top1"]["value"])
     workspace.provenance |= {
         "imagenet": {"train": subset.fingerprint(), "val": validation.fingerprint()},
+        "weights_sha256": digest_of(weights),
         "first_classifier": "pretrained" if config.keep_classifier else "fresh",
         "best_epoch": {"epoch": best, "top1": history[best]["top1"]["value"]},
         "history": {

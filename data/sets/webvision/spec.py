@@ -94,4 +94,11 @@ def require_whole(profile: Any, what: str) -> None:
             )
 
 
-SPEC = DataSetSpec("webvision", Named[WebVisionSet], "data.sets.webvision.verification:checks", required=True)
+SPEC = DataSetSpec(
+    "webvision",
+    Named[WebVisionSet],
+    "data.sets.webvision.verification:checks",
+    required=True,
+    licence="WebVision's images were gathered from Flickr and Google, and each belongs to its owner: see the terms at "
+    "https://data.vision.ee.ethz.ch/cvl/webvision/ (of images of your own, say here what you know).",
+)
