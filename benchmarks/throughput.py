@@ -13,11 +13,13 @@ from pathlib import Path
 
 import torch
 
+from core.arithmetic import use
 from core.distributed import local_device
 from core.errors import InputError
 from core.exit_status import exit_status_of
 from core.files import write_json
-from pretrain.backbone import memory_format
+from core.workspace import Workspace
+from pretrain.backbone import compile_networks, memory_format
 from pretrain.config import PretrainConfig
 from pretrain.loop import TrainingState
 from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
@@ -25,7 +27,7 @@ from pretrain.methods.method import Method
 from pretrain.methods.mopro.spec import MoProConfig
 from pretrain.objective import Batch
 from pretrain.pretraining import build_method
-from profiles.cost import MEASURED_FILE, Measured
+from profiles.cost import MEASURED_FILE, Measured, arithmetic_of
 from profiles.load import load_profile
 from profiles.schema import Profile
 
@@ -81,6 +83,7 @@ def measure(profile: Profile, steps: int) -> tuple[Measured, float]:
         raise InputError(
             f"The profile {profile.name} has no method with objective mopro: measure with another profile."
         )
+    use(profile.arithmetic)
     device = local_device()
     batch_size = profile.pretrain.schedule.batch_size // profile.resources.pretrain.tasks
     size, in_memory = profile.pretrain.views.size, memory_format(profile.pretrain.arithmetic)
@@ -103,7 +106,7 @@ def measure(profile: Profile, steps: int) -> tuple[Measured, float]:
         training=cross_entropy_rate,
         evaluation=evaluation_rate,
         backbone=profile.pretrain.backbone.model_dump(mode="json"),
-        arithmetic=profile.pretrain.arithmetic.model_dump(mode="json"),
+        arithmetic=arithmetic_of(profile.model_dump(mode="json")),
         size=size,
         batch_size=batch_size,
     )
@@ -132,6 +135,7 @@ class _Training:
             **dict(profile.pretrain),
         )
         self.state = TrainingState.fresh(build_method(config, len(views[0])), config, device)
+        compile_networks(self.state.method, Workspace(Path(), compiles=profile.arithmetic.compile))
         self.views = views
         self.labels = torch.randint(classes, (len(views[0]),), device=device)
         self.indices = torch.arange(len(views[0]), device=device)

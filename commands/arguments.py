@@ -48,6 +48,11 @@ def add_run_options(parser: ProfileParser) -> None:
     """Let a command that runs jobs be told how many side by side, or none at all."""
     parser.add_argument("--dry-run", action="store_true", help="print the plan, touch nothing")
     parser.add_argument(
+        "--code",
+        choices=("new",),
+        help="let jobs that are half done or queued with other code go on with this checkout's",
+    )
+    parser.add_argument(
         "--jobs",
         type=positive,
         default=usable_cores(),

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
     selection.runs.mkdir(parents=True, exist_ok=True)
     write_json(selection.runs / PROFILE_FILE, found.profile.model_dump(mode="json"))
-    return run_here(runnable(selection, here=True, partial=True), given.jobs)
+    return run_here(runnable(selection, here=True, partial=True), given.jobs, given.code is not None)
 
 
 def _parser() -> ProfileParser:

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from commands.other_code import jobs_of_other_code, sentences_about
 from commands.selection import Selection
 from execution.jobs import Job, jobs_by_state
 from profiles.cost import MEASURED_FILE, by_kind, gpu_hours, read_measured
 from profiles.schema import Profile
+from slurm.queue import read_queue_if_there
+from slurm.submissions import code_of_queued, was_ever_submitted
 
 
 def print_plan(selection: Selection) -> None:
@@ -32,6 +35,9 @@ def print_plan(selection: Selection) -> None:
     print(tabulate(rows, headers="keys", floatfmt=".4g"))
     for job, reason in found.held_back:
         print(f"\n{job.name} is held back: {reason}")
+    entries = read_queue_if_there() if was_ever_submitted(runs) else []
+    for sentence in sentences_about(jobs_of_other_code(found.to_do, runs, code_of_queued(entries, runs)), runs):
+        print(f"\n{sentence}")
     kinds = by_kind(found.to_do, hours)
     if any(job.resources.gpus for job in jobs):
         print("\nTo do:\n" + tabulate(kinds, headers="keys", floatfmt=".1f"))
@@ -42,7 +48,7 @@ def print_plan(selection: Selection) -> None:
 def _estimate(profile: Profile, jobs: Sequence[Job], measured_file: Path) -> tuple[dict[str, float | None], str]:
     """GPU-hours by the job's name (None where the time limit has to stand in), and what they are based on."""
     measured = read_measured(measured_file)
-    if measured is not None and not measured.is_for(profile.pretrain.model_dump(mode="json")):
+    if measured is not None and not measured.is_for(profile.model_dump(mode="json")):
         measured = None
     throughput = measured or profile.throughput
     if throughput is None:

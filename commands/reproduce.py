@@ -28,10 +28,10 @@ def main(arguments: Sequence[str]) -> int:
         print_plan(selection)
         return 0
     if given.cluster == "slurm":
-        return _submit(selection, given.wait)
+        return _submit(selection, given.wait, given.code is not None)
     from commands.running import run_here
 
-    return run_here(selection, given.jobs)
+    return run_here(selection, given.jobs, given.code is not None)
 
 
 def _parser() -> CommandParser:
@@ -52,15 +52,18 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _submit(selection: "Selection", wait: bool) -> int:
+def _submit(selection: "Selection", wait: bool, may_change_code: bool) -> int:
     from commands.running import begin, end, status_after
     from execution.display import TerminalDisplay
     from execution.local import Failure
     from slurm.cluster import SlurmExecutor
+    from slurm.queue import read_queue
+    from slurm.submissions import code_of_queued
     from slurm.watching import watch
 
     with exclusive_lock(selection.runs):
-        begun = begin(selection)
+        queued = code_of_queued(read_queue(), selection.runs)
+        begun = begin(selection, may_change_code, queued)
         ids = SlurmExecutor(selection.runs, selection.profile.slurm).submit(begun.to_do)
     _print_queued(begun.to_do, ids)
     held_back = [Failure(job, reason, None, is_input_error=True) for job, reason in begun.held_back]

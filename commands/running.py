@@ -1,10 +1,12 @@
 """From a selection of jobs to their results on this machine: what can run, running it, and what is said at the end."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
+from commands.other_code import jobs_of_other_code, require_decision
 from commands.plan_to_write import plan_to_write
 from commands.requirements import jobs_blocked_by, missing_requirements, on_the_cpu, require
 from commands.selection import Selection
@@ -37,20 +39,35 @@ def runnable(selection: Selection, here: bool, partial: bool) -> Selection:
     return replace(selection, selected=[job for job in selected if job.name not in lost])
 
 
-def run_here(selection: Selection, parallel: int) -> int:
-    """Run what is not done, so many processes side by side, and print the tables; gives the exit status."""
+def run_here(selection: Selection, parallel: int, may_change_code: bool) -> int:
+    """Run what is not done, so many processes side by side, and print the tables; gives the exit status.
+
+    Raises:
+        InputError: a job is half done with other code, and was not allowed to go on with this.
+    """
     with exclusive_lock(selection.runs):
-        begun = begin(selection)
+        begun = begin(selection, may_change_code)
         with TerminalDisplay(len(begun.to_do)) as display:
             failures = LocalExecutor(selection.runs, parallel, display).run(selection.selected)
         return end(failures, selection.runs)
 
 
-def begin(selection: Selection) -> JobsByState:
-    """Write the plan; gives its jobs by their state."""
+def begin(selection: Selection, may_change_code: bool, queued: Mapping[str, str] = MappingProxyType({})) -> JobsByState:
+    """Write the plan; gives its jobs by their state.
+
+    Args:
+        selection: of jobs.
+        may_change_code: whether those that are half done or queued with other code may go on with this.
+        queued: the code of those in the queue, by identity.
+
+    Raises:
+        InputError: there are such jobs, and they may not.
+    """
     runs, selected = selection.runs, selection.selected
-    write_plan(*plan_to_write(selection), runs, selection.described)
     found = jobs_by_state(selected, runs)
+    if not may_change_code:
+        require_decision(jobs_of_other_code(found.to_do, runs, queued), runs)
+    write_plan(*plan_to_write(selection), runs, selection.described)
     held_back = f", {len(found.held_back)} held back" if found.held_back else ""
     done = f"{len(selected)} jobs, {len(found.done)} of them done{held_back}"
     print(f"Profile {selection.profile.name}: {done}, in {runs}")

@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -41,12 +41,26 @@ class Loaded(NamedTuple):
     sha256: str
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
+    """A user's file as it was read."""
+
     module: types.ModuleType
     sha256: str
+    content: bytes
 
 
-_FILES: dict[str, _File] = {}  # by path, as they were read by this process
+_FILES: dict[str, File] = {}  # by path, as they were read by this process
+_COPIES: dict[str, Path] = {}  # by path: what is read in their place
+
+
+def loaded_files() -> dict[str, File]:
+    """What this process has read, by path."""
+    return dict(_FILES)
+
+
+def read_copies(copies: Mapping[str, Path]) -> None:
+    """From now on, read copies in place of some files, which are still called by their own paths."""
+    _COPIES.update(copies)
 
 
 def is_reference(text: object) -> bool:
@@ -137,15 +151,16 @@ def _sentence(path: str, line: int | None, found: str) -> str:
     return f"{place}: {' '.join(found.split()).rstrip('.')}; {ADVICE}."
 
 
-def _run(path: Path) -> _File:
+def _run(path: Path) -> File:
+    copy = _COPIES.get(str(path), path)
     try:
-        content = path.read_bytes()
+        content = copy.read_bytes()
     except OSError as error:
-        raise InputError(f"The file {path} cannot be read ({error.strerror}): name another one.") from None
+        raise InputError(f"The file {copy} cannot be read ({error.strerror}): name another one.") from None
     digest = hashlib.sha256(content).hexdigest()
     module = types.ModuleType(f"{path.stem}_{digest[:10]}")
     module.__file__ = str(path)
-    file = _FILES[str(path)] = _File(module, digest)
+    file = _FILES[str(path)] = File(module, digest, content)
     sys.modules[module.__name__] = module  # where annotations and pickles are looked up
     try:
         exec(compile(content, str(path), "exec"), vars(module))

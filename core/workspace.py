@@ -35,12 +35,16 @@ class Workspace:
         inputs: folders of the finished jobs that this one needs, by role.
         provenance: what the stage says about its inputs (fingerprints, digests, notes); it goes into the record.
         reports_progress: whether this process writes the progress file (rank 0 of a job does).
+        compiles: whether networks are to be compiled.
+        has_compiled: whether one was, which the stage says; it goes into the record.
     """
 
     folder: Path
     inputs: Mapping[str, Path] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     reports_progress: bool = True
+    compiles: bool = False
+    has_compiled: bool = False
     _last_report: float = 0.0
     _first: tuple[float, int] | None = None  # when this process first reported, and what was done by then
 

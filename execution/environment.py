@@ -1,24 +1,21 @@
-"""What a job runs on, for its record: code, software, arithmetic, machine."""
+"""What a job runs on, for its record: software, arithmetic, machine."""
 
 import importlib.metadata
 import os
 import platform
 import re
 import resource
-import subprocess
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from core.cores import usable_cores
 from core.files import sha256_of
 from core.instructions import CPU_FILE, held_to
+from execution.frozen import LOCK_FILE, REPOSITORY
 from execution.resources import Resources
-from results.schema import Arithmetic, Code, Environment, Hardware
+from results.schema import Arithmetic, Environment, Hardware
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-LOCK_FILE = "requirements.lock"
 PACKAGES = (
     *("torch", "torchvision", "numpy", "scipy", "scikit-learn"),
     *("pillow", "opencv-python-headless", "simplejpeg"),
@@ -27,21 +24,6 @@ PACKAGES = (
 DRIVER_FILE = Path("/proc/driver/nvidia/version")
 KIBIBYTE = 1024
 NONE = "none"  # what is known not to be there
-
-
-@cache
-def code_version() -> Code:
-    """The commit of the running code, and whether tracked files differ from it; nothing outside a git checkout."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(REPOSITORY), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-    try:
-        commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.CalledProcessError):
-        return Code()
-    return Code(commit=commit, differs=bool(changed))
 
 
 def environment(operators: str | None) -> Environment:
@@ -64,8 +46,13 @@ def environment(operators: str | None) -> Environment:
     )
 
 
-def arithmetic(config: Mapping[str, Any]) -> Arithmetic:
-    """How this process computes; of the precision, what the stage's configuration says."""
+def arithmetic(config: Mapping[str, Any], compiled: bool) -> Arithmetic:
+    """How this process computes; of the precision, what the stage's configuration says.
+
+    Args:
+        config: the stage's.
+        compiled: whether a network was.
+    """
     import torch
 
     return Arithmetic(
@@ -73,6 +60,7 @@ def arithmetic(config: Mapping[str, Any]) -> Arithmetic:
         matmul_tf32=torch.backends.cuda.matmul.allow_tf32,
         convolution_tf32=torch.backends.cudnn.allow_tf32,
         deterministic=torch.are_deterministic_algorithms_enabled(),
+        compiled=compiled,
         instruction_set=torch.backends.cpu.get_cpu_capability(),
         held_to=held_to(),
     )

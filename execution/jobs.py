@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from core.arithmetic import ProcessArithmetic
 from core.declarations import Source, Stage
 from core.instructions import Instructions
 from execution.resources import Resources
@@ -31,6 +32,7 @@ class Job:
         packages: what has to be installed for it, beside what every job uses.
         images: how many go through the network, by the rate of the profile's ``throughput`` at which they do.
         instructions: those of the processor that the numerical libraries are held to; None for all it has.
+        arithmetic: how its processes compute beyond that.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Job:
     packages: tuple[str, ...] = ()
     images: Mapping[str, float | None] = field(default_factory=dict)
     instructions: Instructions | None = None
+    arithmetic: ProcessArithmetic = field(default_factory=ProcessArithmetic)
 
     @property
     def kind(self) -> str:
@@ -57,9 +60,13 @@ class Job:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of stage, configuration, what the job needs, and the instructions and user's file where it has such."""
+        """Hash of stage, configuration and what the job needs; where there are such, of instructions and user's file.
+
+        Arithmetic enters where it is not PyTorch's own, which is also that of jobs from before it could be chosen.
+        """
         needs = {role: job.identity for role, job in self.needs.items()}
-        named = [it for it in (self.instructions, self.stage.sha256) if it]
+        own = None if self.arithmetic == ProcessArithmetic() else self.arithmetic.model_dump(mode="json")
+        named = [it for it in (self.instructions, self.stage.sha256, own) if it]
         content = json.dumps([self.stage.id, self.config, needs, *named], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
 

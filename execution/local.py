@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 from core.errors import InputError
@@ -18,7 +19,7 @@ from core.files import write_json
 from core.instructions import require_processor, variables_of
 from core.processes import end_with_parent, free_port, ignoring_interrupts, kill_children
 from core.workspace import read_progress
-from execution.environment import REPOSITORY
+from execution.frozen import REPOSITORY, Snapshot, freeze
 from execution.jobs import Job, jobs_by_state
 from execution.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt, read_error
 from results.plan import ERROR_FILE
@@ -106,10 +107,13 @@ class LocalExecutor:
                     f"{job.name} needs {job.resources.all_gpus} GPUs, this machine has {len(self._free_gpus)}: "
                     "change tasks or gpus of the profile's resources."
                 )
+        if not self._waiting:
+            return list(self._failures.values())
         _prepare_fork_server(self._context, self._waiting)
+        snapshot = freeze(self.runs, self._waiting)
         try:
             while self._waiting or self._running:
-                self._start_what_is_ready()
+                self._start_what_is_ready(snapshot)
                 sentinels = [process.sentinel for run in self._running for process in run.processes]
                 multiprocessing.connection.wait(sentinels, timeout=SECONDS_BETWEEN_POLLS)
                 self._collect_what_has_ended()
@@ -117,14 +121,14 @@ class LocalExecutor:
             kill_children()  # also one that was started right before an interruption
         return list(self._failures.values())
 
-    def _start_what_is_ready(self) -> None:
+    def _start_what_is_ready(self, snapshot: Snapshot) -> None:
         for job in sorted(self._waiting, key=lambda job: job.resources.hours, reverse=True):
             failed = [need.name for need in job.needs.values() if need.name in self._failures]
             if failed:
                 self._failures[job.name] = Failure(job, f"needs {failed[0]}, which failed", None)
             elif all(need.name in self._done for need in job.needs.values()) and self._has_room_for(job):
                 gpus = [self._free_gpus.pop() for _ in range(job.resources.all_gpus)]
-                self._running.append(_Running.start(job, self.runs, self._context, gpus))
+                self._running.append(_Running.start(job, snapshot, self._context, gpus))
                 self.display.started(job)
             else:
                 continue
@@ -163,17 +167,19 @@ class _Running:
 
     @classmethod
     def start(
-        cls, job: Job, runs: Path, context: multiprocessing.context.ForkServerContext, gpus: list[str]
+        cls, job: Job, snapshot: Snapshot, context: multiprocessing.context.ForkServerContext, gpus: list[str]
     ) -> "_Running":
+        runs = snapshot.runs
         forget_last_attempt(job.folder(runs))
         tasks = job.resources.tasks
         port = free_port() if tasks > 1 else 0
+        task = Task(job, runs, snapshot=snapshot)
         processes = [
-            context.Process(target=_work, args=(Task(job, runs), rank, port, gpus), name=f"{job.name} rank {rank}")
+            context.Process(target=_work, args=(task, rank, port, gpus), name=f"{job.name} rank {rank}")
             for rank in range(tasks)
         ]
         try:
-            with ignoring_interrupts():
+            with ignoring_interrupts(), _importing_from(snapshot.folder):
                 for process in processes:
                     process.start()
         except (ConnectionError, EOFError):
@@ -250,9 +256,31 @@ def _prepare_fork_server(context: multiprocessing.context.ForkServerContext, job
     for job in jobs:
         require_processor(job.instructions)  # before the server imports libraries that are held to them
         os.environ |= variables_of(job.instructions)
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
     shipped = {job.stage.code.split(":")[0] for job in jobs if job.stage.sha256 is None}
-    context.set_forkserver_preload(["execution.task", *sorted(shipped)])
+    context.set_forkserver_preload([__name__, *sorted(shipped)])
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let processes that are started in the block import the suite from a folder, and never from where it runs now.
+
+    A new process takes over this one's search path, and runs the script that this one was started with once more; the
+    server from which it is forked, which is itself started with the first, goes by its environment.
+    """
+    path, main = sys.path, sys.modules["__main__"]
+    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    sys.path = [str(folder), *(place for place in path if place and Path(place).resolve() != REPOSITORY)]
+    sys.modules["__main__"] = ModuleType("__main__")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [before["PYTHONPATH"]])])
+    os.environ["PYTHONSAFEPATH"] = "1"  # nothing from the folder that the command is given in
+    try:
+        yield
+    finally:
+        sys.path, sys.modules["__main__"] = path, main
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def visible_gpus() -> list[str]:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from core.errors import InputError
 from core.files import LOCK_FILE, write_text
 from core.interruption import Interrupted
-from execution.environment import code_version, peak_gpu_memory, peak_memory, scheduler_id
+from execution.environment import peak_gpu_memory, peak_memory, scheduler_id
 from execution.resources import Resources
 from results.schema import Code, Cost, End, Part, Start
 
@@ -40,17 +40,21 @@ class Attempt:
     Args:
         folder: the job's own.
         resources: what the job occupies.
+        code: what runs.
+        host: the machine's name, where it is to be noted.
     """
 
-    def __init__(self, folder: Path, resources: Resources) -> None:
+    def __init__(self, folder: Path, resources: Resources, code: Code, host: str | None = None) -> None:
         self.folder, self.resources = folder, resources
         before = _read(folder)
         for start in before.starts:
             if start.end is None:
                 _end(start, "killed", max(_last_activity(folder) - _seconds(start.began), 0), resources.all_gpus)
-        code = code_version()
-        self.code = before.code if code in before.code else [*before.code, code]
-        self._now = Start(began=datetime.now(UTC).isoformat(), scheduler_id=scheduler_id(), code=self.code.index(code))
+        earlier = [number for number, it in enumerate(before.code) if _is_same(it, code)]
+        self.code = before.code if earlier else [*before.code, code]
+        number = earlier[0] if earlier else len(before.code)
+        began = datetime.now(UTC).isoformat()
+        self._now = Start(began=began, scheduler_id=scheduler_id(), code=number, host=host)
         self._starts = [*before.starts, self._now]
         self._clock = time.monotonic()
         self._write()
@@ -82,13 +86,13 @@ class Attempt:
 
 
 @contextmanager
-def attempt(folder: Path, resources: Resources) -> Iterator[Attempt]:
+def attempt(folder: Path, resources: Resources, code: Code, host: str | None = None) -> Iterator[Attempt]:
     """A start of a job, for the length of the block, which says itself when it is done; what interrupts it is noted.
 
     Raises:
         InputError: the note of earlier starts is damaged.
     """
-    noted = Attempt(folder, resources)
+    noted = Attempt(folder, resources, code, host)
     try:
         yield noted
     except Interrupted:
@@ -100,11 +104,28 @@ def attempt(folder: Path, resources: Resources) -> Iterator[Attempt]:
         raise
 
 
+def code_of_last_start(folder: Path) -> Code | None:
+    """What ran when the job was last started; None where it never was.
+
+    Raises:
+        InputError: the note of its starts is damaged.
+    """
+    noted = _read(folder)
+    if not noted.starts or noted.starts[-1].code is None:
+        return None
+    return noted.code[noted.starts[-1].code]
+
+
 def keep_last_activity(folder: Path) -> None:
     """Before files of the last start are removed: note how long it lived."""
     if (folder / STARTS_FILE).exists():
         alive = _last_activity(folder)
         os.utime(folder / STARTS_FILE, (alive, alive))
+
+
+def _is_same(one: Code, other: Code) -> bool:
+    """Whether two notes are of the same code: of the same content, which several commits may have."""
+    return one == other if other.snapshot_sha256 is None else one.snapshot_sha256 == other.snapshot_sha256
 
 
 def _end(start: Start, how: End, seconds: float, gpus: int) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import json
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -13,21 +14,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.arithmetic import use
 from core.declarations import Stage
 from core.errors import InputError, sentence_about
 from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
-from core.user_code import UserCodeError, load, sentence_of
+from core.user_code import UserCodeError, load, read_copies, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from execution.environment import arithmetic, environment, hardware
+from execution.frozen import Snapshot
 from execution.jobs import Job
 from execution.starts import Attempt, attempt, keep_last_activity
 from execution.verified import with_full_digests
 from results.plan import ERROR_FILE
 from results.provenance import identities
 from results.records import RECORD_FILE, write_record
-from results.schema import SCHEMA_VERSION, Record, first_fault
+from results.schema import SCHEMA_VERSION, Arithmetic, Code, Record, first_fault
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
@@ -46,12 +49,23 @@ class Task:
         runs: the folder that job folders lie in.
         patience: seconds to wait for another process that is at work on the same job, such as one whose machine is
             lost to the scheduler but not dead.
+        snapshot: the code that the process has to be started with; None for any, of which nothing is recorded then.
+        names_host: whether the record names the machine.
     """
 
-    def __init__(self, job: Job, runs: Path, patience: float = DEFAULT_PATIENCE) -> None:
+    def __init__(
+        self,
+        job: Job,
+        runs: Path,
+        patience: float = DEFAULT_PATIENCE,
+        snapshot: Snapshot | None = None,
+        names_host: bool = False,
+    ) -> None:
         self.job = job
         self.runs = runs
         self.patience = patience
+        self.snapshot = snapshot
+        self.names_host = names_host
 
     @property
     def folder(self) -> Path:
@@ -100,7 +114,11 @@ class Task:
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
         job = self.job
+        if self.snapshot is not None:
+            self.snapshot.require()
+            read_copies(self.snapshot.copies)
         require(job.instructions)
+        use(job.arithmetic)
         for needed in job.needs.values():
             record = needed.record(self.runs)
             if record is None:
@@ -110,19 +128,21 @@ class Task:
             remove_parts(folder)
         stage = _function_of(job.stage)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
-        workspace = Workspace(folder, inputs, reports_progress=leads)
+        workspace = Workspace(folder, inputs, reports_progress=leads, compiles=job.arithmetic.compile)
         if not leads:
             with _threads(job.resources.cpus):
                 stage(job.configuration, workspace)
             return
-        with attempt(folder, job.resources) as start:
+        code = Code() if self.snapshot is None else self.snapshot.code
+        with attempt(folder, job.resources, code, platform.node() if self.names_host else None) as start:
             write_json(folder / CONFIG_FILE, job.configuration)
             with _threads(job.resources.cpus):
                 metrics = stage(job.configuration, workspace)
             start.end("done")
             said = with_full_digests(workspace.provenance, self.runs)
             said |= _own_file(job.stage) | _verification(self.runs)
-            write_record(_record(job, metrics, said, start), folder)
+            computed = arithmetic(job.configuration, workspace.has_compiled)
+            write_record(_record(job, metrics, said, computed, start), folder)
 
 
 def _function_of(stage: Stage) -> Callable[[Mapping[str, Any], Workspace], Mapping[str, Any]]:
@@ -150,7 +170,9 @@ def _require_own_model(folder: Path, record: Record) -> None:
         )
 
 
-def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start: Attempt) -> Record:
+def _record(
+    job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], computed: Arithmetic, start: Attempt
+) -> Record:
     """The record of a finished job; ``said`` is what the stage says about its inputs.
 
     Raises:
@@ -174,7 +196,7 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
                 "data": data,
                 "provenance": provenance,
                 "code": start.code,
-                "arithmetic": arithmetic(job.configuration),
+                "arithmetic": computed,
                 "environment": environment(operators),
                 "hardware": hardware(job.resources),
                 "cost": start.cost,

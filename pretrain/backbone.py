@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.vision import resnet
+from core.workspace import Workspace
 from pretrain.config import ArithmeticConfig, BackboneConfig
 from pretrain.conventions import OURS, Convention
 from pretrain.translation import Translation, pad_as_tensorflow
@@ -105,6 +106,14 @@ class ProjectingEncoder(Backbone):
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         features = self.features(images)
         return self.classifier(features), F.normalize(self.projection(features))
+
+
+def compile_networks(module: nn.Module, workspace: Workspace) -> None:
+    """Let every ResNet in a module be compiled when it is first called, if the job is to compute so."""
+    if workspace.compiles:
+        for network in (part for part in module.modules() if isinstance(part, _ResNet)):
+            network.compile()
+            workspace.has_compiled = True
 
 
 def place(module: nn.Module, arithmetic: ArithmeticConfig, device: torch.device) -> None:

@@ -11,22 +11,29 @@ from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.loading import EvaluationBatches, ViewedImages, batches
 from data.views import centre_view, normalise
-from pretrain.backbone import Classifier
+from pretrain.backbone import Classifier, compile_networks
 from pretrain.built import BuiltModel, built_in
 from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.config import EvaluationConfig
 
+Model = Classifier | BuiltModel
 
-def pretrained_classifier(workspace: Workspace, device: torch.device) -> Classifier | BuiltModel:
+
+def pretrained_classifier(workspace: Workspace, device: torch.device) -> Model:
     """The model of the job's ``checkpoint`` input, on the device, in evaluation mode: images to class logits."""
     folder = workspace.inputs["checkpoint"]
-    return (built_in(folder) or load_classifier(folder / MODEL_FILE)).to(device)
+    return _prepared(built_in(folder) or load_classifier(folder / MODEL_FILE), workspace, device)
 
 
-def pretrained_trunk(workspace: Workspace, device: torch.device) -> Classifier | BuiltModel:
+def pretrained_trunk(workspace: Workspace, device: torch.device) -> Model:
     """The same for features alone: the model may have no classifier, and what it is given here means nothing."""
     folder = workspace.inputs["checkpoint"]
-    return (built_in(folder) or load_trunk(folder / MODEL_FILE, classes=1)).to(device).eval()
+    return _prepared(built_in(folder) or load_trunk(folder / MODEL_FILE, classes=1), workspace, device).eval()
+
+
+def _prepared(model: Model, workspace: Workspace, device: torch.device) -> Model:
+    compile_networks(model, workspace)
+    return model.to(device)
 
 
 def centred_images(

@@ -14,7 +14,7 @@ from core.distributed import on_any_rank, rank, wait_for_all, world_size
 from core.errors import InputError
 from core.workspace import Workspace
 from data.loading import Order, TrainingBatches
-from pretrain.backbone import place
+from pretrain.backbone import compile_networks, place
 from pretrain.config import TrainingConfig
 from pretrain.curves import Curves
 from pretrain.divergence import LossWatch, require_finite_state
@@ -152,6 +152,7 @@ def train(
         rank=rank(),
         world_size=world_size(),
     )
+    compile_networks(method, workspace)
     objective = _across_ranks(method, device)
     board = SummaryWriter(str(workspace.folder / "tensorboard"), purge_step=state.step) if rank() == 0 else None
     method.train()

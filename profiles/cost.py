@@ -45,7 +45,8 @@ class Measured(Throughput):
     """The same, measured by ``python -m benchmarks.throughput``, and what it was measured with.
 
     Attributes:
-        backbone, arithmetic: of the network.
+        backbone: of the network.
+        arithmetic: of trainings, and of every process.
         size: side of the square images, in pixels.
         batch_size: on one GPU.
     """
@@ -55,10 +56,16 @@ class Measured(Throughput):
     size: Positive
     batch_size: Positive
 
-    def is_for(self, pretraining: Mapping[str, Any]) -> bool:
-        """Whether the profile's ``pretrain`` section is of this network and these images."""
-        network = (pretraining["backbone"], pretraining["arithmetic"], pretraining["views"]["size"])
+    def is_for(self, profile: Mapping[str, Any]) -> bool:
+        """Whether a profile is of this network, this arithmetic and images of this size."""
+        pretraining = profile["pretrain"]
+        network = (pretraining["backbone"], arithmetic_of(profile), pretraining["views"]["size"])
         return network == (self.backbone, self.arithmetic, self.size)
+
+
+def arithmetic_of(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a profile says of how trainings compute."""
+    return {**profile["arithmetic"], **profile["pretrain"]["arithmetic"]}
 
 
 def read_measured(path: Path) -> Measured | None:

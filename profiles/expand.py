@@ -9,7 +9,6 @@ from dataclasses import replace
 from core.config import values
 from core.declarations import Evaluation, Run, Source, Stage
 from core.errors import InputError
-from core.instructions import Instructions
 from data.miniature.classes import IMAGENET_CLASSES
 from execution.jobs import Job
 from profiles.runs import World, built, jobs_of_run, pretrained, released, untrained
@@ -31,7 +30,7 @@ def jobs_of(profile: Profile) -> list[Job]:
     for run, evaluations in _runs(profile, worlds):
         jobs += jobs_of_run(run, evaluations, worlds[run.seed])
     _require_unique_names(jobs)
-    return _with_instructions(jobs, profile.instructions)
+    return _computed_alike(jobs, profile)
 
 
 def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, list[Evaluation]]]:
@@ -76,12 +75,12 @@ def _world(profile: Profile, seed: int) -> dict[str, Job]:
     return data | _hard_images(profile, seed, data)
 
 
-def _with_instructions(jobs: list[Job], instructions: Instructions | None) -> list[Job]:
-    """The same jobs, computed with certain instructions; they are topologically sorted."""
+def _computed_alike(jobs: list[Job], profile: Profile) -> list[Job]:
+    """The same jobs, computed with the profile's instructions and arithmetic; they are topologically sorted."""
     changed: dict[str, Job] = {}
     for job in jobs:
         needs = {role: changed[needed.name] for role, needed in job.needs.items()}
-        changed[job.name] = replace(job, needs=needs, instructions=instructions)
+        changed[job.name] = replace(job, needs=needs, instructions=profile.instructions, arithmetic=profile.arithmetic)
     return list(changed.values())
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, create_model, model_validator
 
+from core.arithmetic import ProcessArithmetic
 from core.config import (
     Config,
     Distinct,
@@ -143,6 +144,7 @@ class Profile(Config):
         seeds: of the pretraining runs, and of the worlds where there is a miniature.
         instructions: ``avx2`` holds the numerical libraries to what all x86-64 processors since 2013 have, so that
             figures don't depend on which one it is; null lets them use all.
+        arithmetic: of every job, beyond the precision of trainings.
         miniature: what a world holds, where the data are made: each seed builds one of its own, to which the data sets
             are relative.
         hard_images: the reference model that chooses each world's ImageNet-A.
@@ -162,6 +164,7 @@ class Profile(Config):
     published: PublishedFigures = "paper"
     seeds: Distinct[tuple[Seed, ...]] = Field(min_length=1)
     instructions: Instructions | None = None
+    arithmetic: ProcessArithmetic = ProcessArithmetic()
     miniature: MiniatureParts | None = None
     hard_images: ReferenceModel | None = None
     data: DataSets

@@ -90,9 +90,9 @@ class Code(Part):
 
     Attributes:
         commit: that was checked out; None outside a git checkout.
-        differs: whether tracked files differed from the commit.
-        snapshot_sha256: over all source files.
-        difference: the file in the job's folder that holds the difference from the commit.
+        differs: whether the files that ran differed from the commit.
+        snapshot_sha256: over these files, of which a copy lies in the profile's folder, ``code/<snapshot_sha256>/``.
+        difference: the file that holds the difference from the commit, relative to the profile's folder.
     """
 
     commit: str | None = None
@@ -109,7 +109,7 @@ class Arithmetic(Part):
         matmul_tf32: whether matrix products may be rounded to TF32 on a GPU.
         convolution_tf32: whether convolutions may.
         deterministic: whether only deterministic algorithms were allowed.
-        compiled: whether the model was compiled.
+        compiled: whether a network was compiled.
         instruction_set: the CPU's that PyTorch used, or was held to, such as ``AVX2``.
         held_to: what the environment held the numerical libraries to: ``avx2``, or some of its variables, or ``none``.
     """
@@ -184,6 +184,7 @@ class Start(Part):
             ``killed`` (ended without a word).
         scheduler_id: SLURM's number of the job, or ``none``.
         code: which of the record's codes ran, from 0.
+        host: name of the first process's machine, where the site asks for it (``slurm.host_names``).
     """
 
     began: str
@@ -192,6 +193,7 @@ class Start(Part):
     end: End | None = None
     scheduler_id: str | None = None
     code: Count | None = None
+    host: str | None = None
 
 
 class Cost(Part):

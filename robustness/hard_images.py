@@ -22,7 +22,7 @@ from data.loading import ViewedImages, permutations
 from data.sets.imagenet.reader import read_split
 from data.sets.imagenet_variants.reader import read_variant
 from data.views import weak_view
-from pretrain.backbone import Classifier
+from pretrain.backbone import Classifier, compile_networks
 from pretrain.checkpoints import exported, load_classifier
 from pretrain.cross_entropy import CrossEntropy
 from pretrain.loop import train
@@ -77,7 +77,9 @@ def _reference_model(
     if rank() == 0:
         save_tensors(path, exported(method))
     wait_for_all()
-    return load_classifier(path).to(device)
+    model = load_classifier(path)
+    compile_networks(model, workspace)
+    return model.to(device)
 
 
 def _copy(images: ImageTable, folder: Path) -> None:

@@ -18,6 +18,7 @@ class SlurmConfig(Config):
         parallel: elements of one job array that run side by side.
         warning: seconds before its time limit at which a job is told to save its state and queue again.
         timeouts: how many time limits a job may come to before it is given up.
+        host_names: whether records name the machine of each start; they are left out otherwise.
     """
 
     sbatch: SbatchOptions = Field(default_factory=dict)
@@ -25,5 +26,6 @@ class SlurmConfig(Config):
     parallel: Positive = 32
     warning: Positive = 120
     timeouts: NotNegative = 30
+    host_names: bool = False
 
     _checked = field_validator("sbatch")(check_sbatch_options)

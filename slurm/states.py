@@ -13,6 +13,7 @@ from execution.task import LOG_FILE, read_error
 from slurm.queue import Entry, ended_states
 from slurm.submissions import FOLDER, last_ids
 
+SAID_BY_SCRIPT = "error: "  # what a job's script says, before there is a process that could note it
 HINTS = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
 
 
@@ -106,8 +107,17 @@ def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Map
         return JobState(job, State.CANCELLED, next(iter(lost), ""), log, identity)
     if not error and identity is None:  # the command on this machine would have noted how a job failed
         return JobState(job, State.INTERRUPTED, "goes on when the command is given again", log)
+    if said := _said_by_script(runs, identity):
+        return JobState(job, State.FAILED, said, _log_of_scheduler(runs, identity), identity)
     hint = HINTS.get(ended, ended) or "ended without a record"
     return JobState(job, State.FAILED, error.get("sentence", hint), log, identity)
+
+
+def _said_by_script(runs: Path, identity: str | None) -> str | None:
+    """The sentence that a job's script has ended with, if it has."""
+    log = _log_of_scheduler(runs, identity)
+    last = log.read_text(errors="replace").splitlines()[-1:] if log.exists() else []
+    return last[0].removeprefix(SAID_BY_SCRIPT) if last and last[0].startswith(SAID_BY_SCRIPT) else None
 
 
 def _is_lost(state: JobState) -> bool:
@@ -118,5 +128,9 @@ def _is_lost(state: JobState) -> bool:
 
 def _log(job: Job, runs: Path, identity: str | None) -> Path | None:
     """The job's own log, or the scheduler's where the job did not come to write one."""
-    candidates = [job.folder(runs) / LOG_FILE, runs / FOLDER / f"{identity}_0_log.err"]
+    candidates = [job.folder(runs) / LOG_FILE, _log_of_scheduler(runs, identity)]
     return next((path for path in candidates if path.exists()), None)
+
+
+def _log_of_scheduler(runs: Path, identity: str | None) -> Path:
+    return runs / FOLDER / f"{identity}_0_log.err"

@@ -25,16 +25,18 @@ class Submission:
         token: ends its name in the queue.
         identities: of the jobs, in the order of the array.
         id: the scheduler's number, once it gave one.
+        code: digest of the copy of the code that they run with; None in notes of before there were such.
     """
 
     token: str
     identities: tuple[str, ...]
     id: str | None = None
+    code: str | None = None
 
     @classmethod
-    def of(cls, jobs: Sequence[Job]) -> "Submission":
+    def of(cls, jobs: Sequence[Job], code: str | None) -> "Submission":
         """A new one."""
-        return cls(secrets.token_hex(4), tuple(job.identity for job in jobs))
+        return cls(secrets.token_hex(4), tuple(job.identity for job in jobs), code=code)
 
     def numbered(self, identity: str) -> "Submission":
         """The same, as the scheduler knows it."""
@@ -60,13 +62,19 @@ class Submission:
 
 def queued_jobs(entries: Sequence[Entry], runs: Path) -> dict[str, Entry]:
     """The queue's entries of this plan's jobs, by identity."""
-    found = {}
+    return {identity: entry for identity, entry, _ in _queued(entries, runs)}
+
+
+def code_of_queued(entries: Sequence[Entry], runs: Path) -> dict[str, str]:
+    """The code of this plan's jobs in the queue, where it was noted, by identity."""
+    return {identity: submission.code for identity, _, submission in _queued(entries, runs) if submission.code}
+
+
+def _queued(entries: Sequence[Entry], runs: Path) -> Iterator[tuple[str, Entry, Submission]]:
     for entry in entries:
         submission = _read(_path(runs, entry.name.rpartition(".")[2]))
         if submission is not None:
-            element = int(entry.id.partition("_")[2] or 0)
-            found[submission.identities[element]] = entry
-    return found
+            yield submission.identities[int(entry.id.partition("_")[2] or 0)], entry, submission
 
 
 def was_ever_submitted(runs: Path) -> bool:
@@ -96,4 +104,4 @@ def _read(path: Path) -> Submission | None:
         values = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    return Submission(values["token"], tuple(values["identities"]), values["id"])
+    return Submission(values["token"], tuple(values["identities"]), values["id"], values.get("code"))

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.regime import Part, Study, falls, main, sampling_of_a_difference
 from core.errors import InputError
-from execution.environment import REPOSITORY
+from execution.frozen import REPOSITORY
 from results.plan import PLAN_FILE, read_results
 from results.schema import Metric
 from tests.support.declared import PLANNED

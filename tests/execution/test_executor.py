@@ -14,7 +14,7 @@ from core.declarations import Stage
 from core.errors import InputError
 from core.files import PART, sha256_of
 from execution import environment
-from execution.environment import REPOSITORY
+from execution.frozen import REPOSITORY
 from execution.jobs import Job, topologically_sorted
 from execution.local import Failure, LocalExecutor
 from execution.resources import Resources

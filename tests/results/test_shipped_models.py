@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import InputError
 from core.instructions import missing_flags, variables_of
-from execution.environment import REPOSITORY
+from execution.frozen import REPOSITORY
 from execution.jobs import topologically_sorted
 from results import shipped_models
 from results.shipped_models import comparison, ship_models, shipped_digests

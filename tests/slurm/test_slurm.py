@@ -17,7 +17,9 @@ from slurm.cluster import SlurmExecutor
 from slurm.config import SlurmConfig
 from slurm.queue import read_queue
 from slurm.states import State, read_states
+from slurm.submissions import code_of_queued, queued_jobs
 from tests.execution.test_executor import toy
+from tests.execution.test_frozen_code import copied_checkout, git
 from tests.support import REPOSITORY
 from tests.support.commands import command, environment, records, run_all
 from tests.support.slurm_cluster import Cluster, missing_programs, wait_until
@@ -339,14 +341,95 @@ SlurmExecutor(Path(sys.argv[1]), SlurmConfig()).submit([toy("shown", "show_envir
     assert of_job["SLURM_CONF"] == os.environ["SLURM_CONF"] and of_job["SLURM_NTASKS"] == "1"
     assert not {"SBATCH_PARTITION", "SQUEUE_PARTITION", "PMI_RANK"} & of_job.keys()
     assert all(of_job.get(name) != value for name, value in inside.items())
-    assert of_job["PYTHONPATH"].startswith(str(checkout))
+    assert of_job["PYTHONPATH"].startswith(str(runs / "code"))
 
 
-@pytest.mark.parametrize("name", ("100%j", "a\nb", "back\\slash"))
+@pytest.mark.parametrize("name", ("100%j", "a\nb", "back\\slash", "co:lon"))
 def test_runs_that_slurm_would_take_for_others(tmp_path, name):
     """In the names of files, SLURM replaces what follows a per cent sign."""
     with pytest.raises(InputError, match=r"cannot be given the path .* name another one \(--runs"):
         SlurmExecutor(tmp_path / name, SlurmConfig()).submit([])
+
+
+WAITING = """
+def add(config, workspace):
+    import os, time
+    (workspace.folder / f"begun-{{os.environ.get('SLURM_RESTART_COUNT', 0)}}").touch()
+    while not (workspace.folder / "go").exists():
+        time.sleep(0.05)
+    return {{"sum": {{"value": {value}, "unit": "", "n": 1}}}}
+"""
+SUBMIT = """
+import sys
+from pathlib import Path
+from slurm.cluster import SlurmExecutor
+from slurm.config import SlurmConfig
+from tests.execution.test_executor import toy
+first = toy("first")
+SlurmExecutor(Path(sys.argv[1]), SlurmConfig()).submit([first, toy("second", needs=[first])])
+"""
+
+
+def submitted_from(checkout: Path, runs: Path, value: int) -> None:
+    """Two jobs, one after the other, of a checkout whose stage gives that value; the first has begun."""
+    (checkout / "tests/support/toy_stages.py").write_text(WAITING.format(value=value))
+    git(checkout, "commit", "--quiet", "--all", f"--message={value}")
+    line = [sys.executable, "-c", SUBMIT, str(runs)]
+    run = subprocess.run(line, cwd=checkout, env=environment(), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    wait_until(lambda: list(runs.glob("first-*/begun-0")), "the first has begun", 120)
+
+
+def test_a_job_that_is_requeued_after_a_commit_runs_as_it_was_submitted(cluster, tmp_path):
+    checkout, runs = copied_checkout(tmp_path / "checkout"), tmp_path / "runs"
+    submitted_from(checkout, runs, 1)
+    commit = git(checkout, "rev-parse", "HEAD")
+    (checkout / "tests/support/toy_stages.py").write_text(WAITING.format(value=2))
+    git(checkout, "commit", "--quiet", "--all", "--message=edited")
+    (entry,) = (entry for entry in read_queue() if entry.is_active)
+    cluster.ask("scontrol", "requeue", entry.id)
+    wait_until(lambda: list(runs.glob("first-*/begun-1")), "it has begun again", 120)
+    for job in (toy("first"), toy("second", needs=[toy("first")])):
+        job.folder(runs).mkdir(exist_ok=True)
+        (job.folder(runs) / "go").touch()
+    wait_until(lambda: len(list(runs.glob("*/record.json"))) == 2, "both are done", 120)
+    for path in runs.glob("*/record.json"):
+        record = json.loads(path.read_text())
+        assert record["metrics"]["sum"]["value"] == 1
+        ((code,), starts) = record["code"], record["cost"]["starts"]
+        assert (code["commit"], code["differs"]) == (commit, False)
+        assert len(starts) == (2 if record["name"] == "first" else 1)
+        assert {start["scheduler_id"].isdigit() for start in starts} == {True}
+
+
+def test_a_job_whose_code_is_gone_says_so(cluster, tmp_path):
+    checkout, runs = copied_checkout(tmp_path / "checkout"), tmp_path / "runs"
+    submitted_from(checkout, runs, 1)
+    (code,) = (runs / "code").iterdir()
+    (entry,) = (entry for entry in read_queue() if entry.is_active)
+    shutil.rmtree(code)
+    cluster.ask("scontrol", "requeue", entry.id)
+    wait_until(lambda: not [entry for entry in read_queue() if entry.can_run], "nothing is left that can run", 120)
+    (state,) = read_states([toy("first")], runs, {})
+    assert state.state is State.FAILED
+    assert state.detail.startswith(
+        f"The folder {code} with the code of this job is not there: restore it from a backup"
+    )
+    cluster.ask("scancel", "--me")
+
+
+def test_jobs_that_wait_with_other_code_are_submitted_anew_where_that_was_decided(cluster, tmp_path):
+    checkout, runs = copied_checkout(tmp_path / "checkout"), tmp_path / "runs"
+    submitted_from(checkout, runs, 1)
+    before = queued_jobs(read_queue(), runs)
+    first, second = toy("first"), toy("second", needs=[toy("first")])
+    submitted_from(checkout, runs, 2)
+    entries = read_queue()
+    after = queued_jobs(entries, runs)
+    assert after[first.identity].id == before[first.identity].id
+    assert after[second.identity].id != before[second.identity].id
+    assert len(set(code_of_queued(entries, runs).values())) == 2
+    cluster.ask("scancel", "--me")
 
 
 @pytest.mark.slow

@@ -132,3 +132,19 @@ def ask_for_a_pause(config, workspace):
         (workspace.folder / "mark").touch()
         raise Interrupted
     return DONE
+
+
+def be_interrupted_three_times(config, workspace):
+    """Works a while each time; is killed twice, then stopped on request, and done the fourth time."""
+    marks = workspace.folder / "marks"
+    with marks.open("a") as file:
+        file.write("x")
+    for step in range(4):
+        time.sleep(0.1)
+        write_text(workspace.folder / "state", str(step))
+    match len(marks.read_text()):
+        case 1 | 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case 3:
+            raise Interrupted
+    return DONE

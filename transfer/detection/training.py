@@ -50,6 +50,9 @@ def train(
     wait_for_all()
     runtime, iterations = config.runtime, config.schedule.iterations
     after = training_batches(split, config, range(iterations, iterations + config.precise_batch_norm))
+    if workspace.compiles:
+        detector.get_submodule("backbone").compile()
+        workspace.has_compiled = True
     runner = Runner(
         model=_across_ranks(detector, device),
         work_dir=str(folder),

@@ -18,7 +18,7 @@ from data.images import ImageTable
 from data.lists import write_list
 from data.miniature.truth import read_hidden_truth
 from data.miniature.writers import OUT_OF_DISTRIBUTION
-from pretrain.backbone import ProjectingEncoder
+from pretrain.backbone import ProjectingEncoder, compile_networks
 from pretrain.checkpoints import load_encoder
 from pretrain.features import fill_rows
 from pretrain.methods.mopro.config import CleaningConfig
@@ -45,6 +45,7 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     written = workspace.folder / PSEUDO_LABELS_FILE
     with process_group() as device:
         encoder, prototypes = load_encoder(workspace.inputs["checkpoint"] / MODEL_FILE)
+        compile_networks(encoder, workspace)
         correction = correct_images(encoder.to(device), prototypes.to(device), images, config, workspace, device)
         pseudo, kept = correction.pseudo, correction.kept
         truth = read_hidden_truth(images)

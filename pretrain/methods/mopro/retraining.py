@@ -22,7 +22,7 @@ from data.images import ImageTable
 from data.loading import Order, ViewedImages
 from data.sets.webvision.reader import read_listed
 from data.views import weak_view
-from pretrain.backbone import Classifier, place
+from pretrain.backbone import Classifier, compile_networks, place
 from pretrain.checkpoints import exported, load_classifier
 from pretrain.config import EvaluationConfig
 from pretrain.cross_entropy import CrossEntropy
@@ -53,6 +53,7 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
         checkpoint = workspace.inputs["checkpoint"] / MODEL_FILE
         model = load_classifier(checkpoint, config.arithmetic.precision)
         place(model, config.arithmetic, device)
+        compile_networks(model, workspace)
         source = frozen_features(model, images, config, workspace, device)
         model.classifier = new_classifier(model.feature_size, config.classes, config.seed)
         order = balanced_draws(images.labels, config.seed)
