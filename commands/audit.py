@@ -90,7 +90,9 @@ def _without_own_code(profile: Mapping[str, Any]) -> tuple[dict[str, Any], tuple
     """
     without, own = {**profile, "claims": None}, []
     for key in ("methods", "evaluate"):
-        section = profile.get(key, {})
+        section = profile.get(key)
+        if not isinstance(section, Mapping):
+            continue
         own += [f"{key}.{name}" for name, entry in section.items() if _names_own_code(entry)]
         without[key] = {name: entry for name, entry in section.items() if f"{key}.{name}" not in own}
     return without, tuple(own)

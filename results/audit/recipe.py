@@ -11,6 +11,7 @@ from results.schema import Record
 WITHOUT_EFFECT = {"name", "seeds", "throughput", "slurm"}  # keys of a profile that are no part of its recipe
 WITHOUT_EFFECT_ANYWHERE = {"runtime", "workers", "untrained_seeds"}
 OF_RESOURCES = "tasks"  # the one key that is: each process has statistics of BatchNorm of its own
+LONGEST = 200  # characters of a value in a sentence
 ANY = "*"
 PARTS = (  # what a reproduction may leave out, or have beside what ships, without another recipe for the rest
     ("methods", ANY),
@@ -146,4 +147,5 @@ def _fits(key: Key, pattern: Key) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return "not there" if value is None else json.dumps(value)
+    text = "not there" if value is None else json.dumps(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."

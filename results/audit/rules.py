@@ -34,7 +34,9 @@ def audited(case: Case) -> tuple[str, bool]:
         answers = _answers(_verdict(rule, case))
         counts[answers[0][0]] += 1
         in_part += answers[-1][0] == NOT_CHECKED != answers[0][0]
-        lines += [f"{answer:<{len(NOT_CHECKED)}}  {rule.name:<{LONGEST}}  {text}" for answer, text in answers]
+        lines += [
+            f"{answer:<{len(NOT_CHECKED)}}  {rule.name:<{LONGEST}}  {_in_a_line(text)}" for answer, text in answers
+        ]
     parts = [f"{count} {answer}" for answer, count in counts.items() if count]
     parts += [f"{in_part} of them not checked in part"] if in_part else []
     return "\n".join([*lines, f"{len(RULES)} rules: {', '.join(parts)}."]), not counts[BREACH]
@@ -54,3 +56,8 @@ def _answers(verdict: Verdict) -> list[tuple[str, str]]:
     well = [(OK, verdict.found)] if verdict.found and not breaches else []
     unchecked = [(NOT_CHECKED, text) for text in verdict.unchecked]
     return [*breaches, *well, *unchecked] or [(NOT_CHECKED, "there is nothing to look at")]
+
+
+def _in_a_line(text: str) -> str:
+    """What was read from files may hold anything."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

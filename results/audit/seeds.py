@@ -24,7 +24,7 @@ def distinct_seeds(case: Case, results: Results) -> Verdict:
             if value is None:
                 continue
             kind = tuple(job.tags.get(tag) for tag in OF_A_FIGURE if tag != SEED)
-            twin = known.setdefault((*kind, job.kind, value), job)
+            twin = known.setdefault((*kind, job.kind, str(value)), job)
             if twin is not job:
                 verdict.breaches.append(f"{twin.name} and {job.name} have one {what} ({str(value)[:10]}).")
     planned = sorted({job.tags[SEED] for job in results.jobs if SEED in job.tags}, key=int)

@@ -1,17 +1,21 @@
 """An audit has no objection to what is sound, and names everything else: a mutation or more for each rule."""
 
+import random
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from results.__main__ import main
 from results.audit.recipe import differences
 from results.audit.rules import RULES
 from results.plan import PLAN_FILE
 from tests.support import REPOSITORY
+from tests.support.fuzzing import fuzz
 from tests.support.sound_runs import (
     CODE,
     DIFFERENCE,
@@ -310,3 +314,33 @@ def test_a_folder_without_a_plan_is_no_reproduction(tmp_path, capsys):
 def test_every_rule_is_documented():
     text = (REPOSITORY / "docs/review.md").read_text()
     assert re.findall(r"^\| `(\w+)` \| (.*?) \|", text, re.MULTILINE) == [(it.name, it.question) for it in RULES]
+
+
+def test_fuzz_whatever_plan_and_records_hold_every_rule_answers(sound, tmp_path, capsys):
+    """Values of any kind anywhere, under a right seal: an answer or a sentence, never a defect."""
+    runs = shutil.copytree(sound, tmp_path / "mini")
+    files = [runs / PLAN_FILE, record_of(runs, CE), record_of(runs, ACCURACY)]
+    whole = {path: path.read_bytes() for path in files}
+    anything = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+    anything |= st.lists(anything, max_size=2) | st.dictionaries(st.text(), anything, max_size=2)
+
+    @given(st.sampled_from(files), st.randoms(use_true_random=False), anything)
+    def test(path, rng, value):
+        alter(path, lambda content: put_anywhere(content, rng, value))
+        assert main(["audit", str(runs)]) in (0, 1, 2)
+        path.write_bytes(whole[path])
+        printed = capsys.readouterr()
+        assert "defect" not in printed.err
+        assert all(line.startswith(("ok ", "breach ", "not checked ", "8 rules")) for line in printed.out.splitlines())
+
+    fuzz(test)
+
+
+def put_anywhere(content: dict, rng: random.Random, value: object) -> None:
+    while True:
+        keys = list(content) if isinstance(content, dict) else range(len(content))
+        key = rng.choice([it for it in keys if it != "digest"])
+        if not isinstance(content[key], dict | list) or not content[key] or rng.random() < 0.2:
+            content[key] = value
+            return
+        content = content[key]

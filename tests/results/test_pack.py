@@ -66,6 +66,15 @@ def test_unpacked_anywhere_it_serves_as_the_folder_does(sound, archive, tmp_path
     assert main(["audit", str(tmp_path / "mini")]) == 0
 
 
+def test_what_is_wrong_in_an_archive_is_named_by_its_place_there(tmp_path, capsys):
+    runs = write_sound(tmp_path / "mini")
+    record = next(runs.glob("lowshot-voc07/mopro/*/*/record.json"))
+    record.write_text(record.read_text().replace('"unit": "%"', '"unit": "points"', 1))
+    assert main(["pack", str(runs)]) == 0 and main(["audit", f"{runs}.tar.gz"]) == 1
+    place = f"{runs}.tar.gz/{record.relative_to(runs)}"
+    assert f"The record {place} was edited after it was written" in capsys.readouterr().out
+
+
 def test_outputs_that_are_not_there_are_named(tmp_path, capsys):
     runs = write_sound(tmp_path / "mini")
     next(runs.rglob(OUTPUT_FILE)).unlink()
