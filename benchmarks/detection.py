@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import Comparison, compare
-from data.sets.coco.reader import ANNOTATIONS, COCOSplit
+from data.sets.coco.instances import read_instances
+from data.sets.coco.reader import ANNOTATIONS, COCOSplit, table_of
 from transfer.detection import mmdetection
 from transfer.detection.operators import plain_roi_align, plain_roi_align_backward
 
@@ -101,7 +102,7 @@ def _world(folder: Path) -> tuple[COCOSplit, list[dict[str, Any]]]:
     for detection in detections:
         detection["score"] = float(rng.random())
     ids = tuple(range(CATEGORIES))
-    return COCOSplit(path, folder, IMAGES, tuple(map(str, ids)), ids, ""), detections
+    return COCOSplit(path, table_of(read_instances(path), folder), tuple(map(str, ids)), ids), detections
 
 
 def _notes(image: int, count: int, rng: np.random.Generator) -> Iterator[dict[str, Any]]:

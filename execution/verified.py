@@ -37,7 +37,7 @@ def _completed(said: Mapping[str, Any], verified: Mapping[tuple[Any, ...], str])
 
 def _verified(runs: Path) -> dict[tuple[Any, ...], str]:
     """The digests over all images by what a fingerprint has to agree in."""
-    found = {}
+    found: dict[tuple[Any, ...], str] = {}
     for path in sorted((runs / VERIFICATION_FOLDER).glob("*.json")):
         try:
             splits = json.loads(path.read_text())["splits"].values()

@@ -15,7 +15,7 @@ from results.statistics import Summary, share_interval, summarise
 from results.trail import ancestors, code_of, parts_of
 
 PAPER = "[MoPro](https://arxiv.org/abs/2009.07995) (Li, Xiong, Hoi; ICLR 2021)"
-SHARE_OF_IMAGES = re.compile(r"top\d+")  # metrics whose n are independent images, each a hit or none
+SHARE_OF_IMAGES = re.compile(r"top\d+|accuracy")  # metrics whose n are independent images, each a hit or none
 UNKNOWN_TERMS = "Nothing is known here of the terms on which its images are given: say what you know."
 MINIATURE = (
     "The miniature's images are made by the suite from packaged pictures, whose licences docs/miniature.md of its "

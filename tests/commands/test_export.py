@@ -61,8 +61,8 @@ def runs(tmp_path_factory) -> Path:
             metrics = {"top1": 67.8 + float(seed), "top5": 87.0}
             write_record(a_record(job.name, job.tags, metrics, identity=job.identity), folder)
         elif method == "mopro" and seed == "0" and job.kind in ("lowshot-voc07", "robustness-imagenet-r"):
-            names = {"lowshot-voc07": "k4", "robustness-imagenet-r": "accuracy"}
-            metrics = {names[job.kind]: 50.0}
+            of_robustness = {"accuracy": 50.0, "calibration_error_without_last_bin": 50.0}
+            metrics = {"k4": 50.0} if job.kind == "lowshot-voc07" else of_robustness
             spread = 2.0 if job.kind == "lowshot-voc07" else None
             write_record(a_record(job.name, job.tags, metrics, spread, identity=job.identity), folder)
     return runs
@@ -114,7 +114,8 @@ def test_the_card_says_what_the_records_say(runs, tmp_path):
     )
     assert top1 == ["67.80", "n = 5", "[61.95, 74.65] around 68.30, over 2 seeds"]
     assert any(row == ["50.00", "n = 5", "[47.52, 52.48], over 5 draws"] for row in figures.values())
-    assert any(row[2] == "unknown, of one seed" for row in figures.values())
+    of_robustness = [row[2] for (evaluation, _), row in figures.items() if evaluation == "robustness-imagenet-r"]
+    assert of_robustness == ["[17.04, 82.96], over images", "unknown, of one seed"]
 
 
 def test_an_interval_over_images():

@@ -17,27 +17,8 @@ from execution import frozen
 from execution.frozen import REPOSITORY, freeze, require_whole
 from execution.task import Task
 from tests.execution.test_executor import toy, wait_for
+from tests.support.checkouts import copied_checkout, git
 from tests.support.commands import command, environment
-
-IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@b")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    line = ["git", "-C", str(folder), *IDENTITY, *arguments]
-    return subprocess.run(line, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def copied_checkout(folder: Path) -> Path:
-    """The suite in another folder, with a history of one commit."""
-    for package in REPOSITORY.glob("*/__init__.py"):
-        name = package.parent.name
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("run_all.py", "requirements.lock", ".gitignore"):
-        shutil.copy(REPOSITORY / name, folder / name)
-    git(folder, "init", "--quiet")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message=first")
-    return folder
 
 
 def program(checkout: Path, text: str, *arguments: object) -> subprocess.Popen:
@@ -157,7 +138,7 @@ def add(config, workspace):
     (workspace.folder / "begun").touch()
     while config["number"] == 1 and not (workspace.folder / "go").exists():
         time.sleep(0.05)
-    from tests.lazily import ADDED
+    from tests.support.lazily import ADDED
     return {{"sum": {{"value": total + ADDED, "unit": "", "n": 1}}}}
 """
 JOBS = """
@@ -177,7 +158,7 @@ def test_the_checkout_and_a_users_file_may_change_while_jobs_wait(tmp_path):
     def write(increment: int) -> None:
         for path in (checkout / "tests/support/toy_stages.py", own):
             path.write_text(WAITING.format(increment=increment))
-        (checkout / "tests/lazily.py").write_text(f"ADDED = {100 * increment}\n")
+        (checkout / "tests/support/lazily.py").write_text(f"ADDED = {100 * increment}\n")
 
     write(1)
     at_work = program(checkout, JOBS, runs, own)

@@ -19,8 +19,8 @@ from slurm.queue import read_queue
 from slurm.states import State, read_states
 from slurm.submissions import code_of_queued, queued_jobs
 from tests.execution.test_executor import toy
-from tests.execution.test_frozen_code import copied_checkout, git
 from tests.support import REPOSITORY
+from tests.support.checkouts import copied_checkout, git
 from tests.support.commands import command, environment, records, run_all
 from tests.support.slurm_cluster import Cluster, missing_programs, wait_until
 
