@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from core.instructions import require
 from core.interruption import Interrupted
 from core.user_code import UserCodeError, load, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
-from execution.environment import arithmetic, environment, hardware
+from execution.environment import arithmetic, cpu_time, environment, hardware
 from execution.jobs import Job
 from execution.starts import Attempt, attempt, keep_last_activity
 from results.plan import ERROR_FILE
@@ -120,7 +121,7 @@ class Task:
                 metrics = stage(job.configuration, workspace)
             start.end("done")
             said = workspace.provenance | _own_file(job.stage) | _verification(self.runs)
-            write_record(_record(job, metrics, said, start), folder)
+            write_record(_record(job, metrics, said, workspace, start), folder)
 
 
 def _function_of(stage: Stage) -> Callable[[Mapping[str, Any], Workspace], Mapping[str, Any]]:
@@ -148,7 +149,9 @@ def _require_own_model(folder: Path, record: Record) -> None:
         )
 
 
-def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start: Attempt) -> Record:
+def _record(
+    job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], workspace: Workspace, start: Attempt
+) -> Record:
     """The record of a finished job; ``said`` is what the stage says about its inputs.
 
     Raises:
@@ -175,7 +178,8 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
                 "arithmetic": arithmetic(job.configuration),
                 "environment": environment(operators),
                 "hardware": hardware(job.resources),
-                "cost": start.cost,
+                "outputs": {name: asdict(kept) for name, kept in workspace.outputs.items()} or None,
+                "cost": start.cost.model_copy(update=cpu_time(workspace.output_seconds)),
             }
         )
     except ValidationError as error:
