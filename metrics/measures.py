@@ -29,13 +29,15 @@ class Measure:
         resampled: from the columns and ``[n, m]``, how often each of m resamples has each image, to the figures of
             the resamples, ``[m]`` each; None where images are not what the figures vary with.
         shares: figures that are shares of images, or all of them (None).
-        right: whether the first answer for each image is right, ``[n]``; None where there is none such.
+        counts: the figure that counts the images whose first answer is right; None where there is none such.
+        right: whether it is right, ``[n]``.
         packages: modules that have to be importable.
     """
 
     figures: Callable[[Columns], Figures]
     resampled: Callable[[Columns, np.ndarray], dict[str, np.ndarray]] | None = None
     shares: tuple[str, ...] | None = ()
+    counts: str | None = None
     right: Callable[[Columns], np.ndarray] | None = None
     packages: tuple[str, ...] = ()
 
@@ -50,8 +52,8 @@ def _first_is_right(of_images: Columns) -> np.ndarray:
 
 
 MEASURES: Mapping[str, Measure] = {
-    "top-k": Measure(top_k.figures, top_k.resampled, ("top1", "top5"), _first_is_right),
-    "calibration": Measure(calibration.figures, calibration.resampled, ("accuracy",), _first_is_right),
+    "top-k": Measure(top_k.figures, top_k.resampled, ("top1", "top5"), "top1", _first_is_right),
+    "calibration": Measure(calibration.figures, calibration.resampled, ("accuracy",), "accuracy", _first_is_right),
     "scores-of-draws": Measure(draws.score_figures, draws.resampled_scores),
     "classes-of-draws": Measure(draws.class_figures, draws.resampled_classes),
     "coco-ap": Measure(detection.figures, detection.resampled, packages=detection.PACKAGES),
@@ -105,4 +107,4 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     z = CONFIDENCE_DEVIATIONS**2 / n
     centre, half = share + z / 2, CONFIDENCE_DEVIATIONS * np.sqrt(share * (1 - share) / n + z / (4 * n))
     low, high = (centre - half) / (1 + z), (centre + half) / (1 + z)
-    return 100 * max(0.0, min(share, float(low))), 100 * min(1.0, max(share, float(high)))  # at 0 and 1, but for rounding
+    return 100 * max(0.0, min(share, float(low))), 100 * min(1.0, max(share, float(high)))  # rounded to its right side

@@ -219,7 +219,7 @@ class Output(Part):
         measure: by which figures are computed from it, one of ``metrics/measures.py``; None where no figure is.
     """
 
-    file: str
+    file: str = Field(pattern=r"^outputs/[a-z0-9][a-z0-9-]*\.npz$")
     bytes: Count
     sha256: str
     measure: str | None = None

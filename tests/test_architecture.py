@@ -55,6 +55,8 @@ LIGHT = (
     "profiles.load",
     "profiles.checkpoint_profile",
     "results.writing",
+    "results.rescore",
+    "results.paired",
     "execution.local",
     "execution.task",
 )

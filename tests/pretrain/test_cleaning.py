@@ -107,7 +107,7 @@ def test_the_stage_writes_what_it_keeps_in_the_order_of_the_set(miniature, check
     positions = [images.paths.tolist().index(path) for path in paths.tolist()]
     assert positions == sorted(positions)
     assert 0 < len(paths) < 200
-    assert metrics["kept"] == {"value": 100 * len(paths) / 200, "unit": "%", "n": 200}
+    assert metrics["kept"].items() >= {"value": 100 * len(paths) / 200, "unit": "%", "n": 200}.items()
     changed = (labels != images.labels[positions]).sum()
     assert metrics["changed"] == {"value": pytest.approx(100 * changed / len(paths)), "unit": "%", "n": len(paths)}
     assert metrics.keys() - {"kept", "changed"} == {"noise_corrected", "clean_kept", "out_of_distribution_dropped"}

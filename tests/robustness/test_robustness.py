@@ -172,9 +172,8 @@ def test_the_stage_judges_a_published_set_with_a_thousand_classes(published, tmp
     config = {key: value for key, value in CONFIG.items() if key != "imagenet"}
     config |= {"folder": str(published / "imagenet-a"), "classes": "imagenet-a", "imagenet_classes": 1000}
     workspace = Workspace(tmp_path, {"checkpoint": tmp_path / "checkpoint"})
-    assert (
-        evaluation.run(config, workspace)["accuracy"].items() >= {"value": 0.5, "unit": "%", "n": 200}.items()
-    )  # one of 200 alike
+    accuracy = evaluation.run(config, workspace)["accuracy"]
+    assert accuracy.items() >= {"value": 0.5, "unit": "%", "n": 200}.items()  # one of 200 alike
     assert workspace.provenance["images"]["present_classes"] == 200
 
 
@@ -216,7 +215,7 @@ def test_the_stage_chooses_among_the_classes_present(miniature, tmp_path):
     accuracy = 100 * np.mean(images.labels == favourite)
     confidence = 100 * np.exp(2) / (np.exp(2) + 7)
     assert accuracy > 0
-    assert metrics["accuracy"] == {"value": pytest.approx(accuracy), "unit": "%", "n": 67}
+    assert metrics["accuracy"].items() >= {"value": pytest.approx(accuracy), "unit": "%", "n": 67}.items()
     assert metrics["calibration_error"]["value"] == pytest.approx(abs(confidence - accuracy), abs=1e-4)
     assert metrics["calibration_error_without_last_bin"]["value"] == pytest.approx(
         abs(confidence - accuracy) * (40 / 67) ** 0.5, abs=1e-4

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.outputs import decoded, encoded
 from data.sets.coco.reader import ANNOTATIONS, COCOSplit, read_coco
-from metrics.detection import average_precision
+from metrics.detection import average_precision, columns, figures, resampled
 from tests.support.coco_world import random_coco, truth_as_detections, write_annotations
 
 
@@ -60,6 +61,28 @@ def test_figures_are_those_of_pycocotools(miniature):
             for place, figure in enumerate(("ap", "ap50", "ap75", "ap_small", "ap_medium")):
                 assert ours[f"{name}_{figure}"]["value"] == pytest.approx(100 * evaluation.stats[place], abs=1e-9)
         assert 5 < ours["box_ap"]["value"] < 95
+
+
+def test_resamples_of_images_have_the_figures_of_their_images(miniature):
+    """Of all images once, and of some of them: those of a file with these images alone, whatever repeats."""
+    annotations = (miniature / "coco" / ANNOTATIONS["val"]).read_bytes()
+    detections = some_detections(read_coco(miniature / "coco", 10)["val"], np.random.default_rng(0))
+    kept = decoded(encoded(columns(annotations, detections)))
+    values = json.loads(annotations)
+    some = sorted(image["id"] for image in values["images"])[::2]
+    weights = np.ones((len(values["images"]), 2), np.int32)
+    weights[1::2, 1] = 0
+    halves = {
+        key: [one for one in values[key] if one[of] in some]
+        for key, of in (("images", "id"), ("annotations", "image_id"))
+    }
+    half = figures(
+        columns(json.dumps(values | halves).encode(), [one for one in detections if one["image_id"] in some])
+    )
+    found = resampled(kept, weights)
+    assert found.keys() == {f"{kind}_{figure}" for kind in ("box", "mask") for figure in ("ap", "ap50", "ap75")}
+    for name, values_of in found.items():
+        assert values_of == pytest.approx([figures(kept)[name]["value"], half[name]["value"]], abs=1e-9)
 
 
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
