@@ -12,7 +12,19 @@ from core.errors import InputError
 from core.exit_status import exit_status_of
 
 DEFAULT = Path("runs/mini")
-COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship", "ship-models", "schema", "pack")
+COMMANDS = (
+    "tables",
+    "report",
+    "picture",
+    "trace",
+    "diff",
+    "rescore",
+    "compare",
+    "ship",
+    "ship-models",
+    "schema",
+    "pack",
+)
 AUDIT = "audit"
 
 
@@ -40,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
             "  picture FILE [FOLDER]      the report's main picture, as an SVG file of its own\n"
             "  trace FIGURE [FOLDER]      the trail behind a figure, such as lowshot/voc07/mopro/webvision/k=4\n"
             "  diff FOLDER FOLDER         what differs between two reproductions\n"
+            "  rescore [FOLDER]           every figure anew, from what was kept of every image; which of them differ\n"
+            "  compare METHOD METHOD [FOLDER]  the figures of two methods, image by image\n"
             "  ship [FOLDER]              the result of many worlds, to be set beside other runs of the same profile\n"
             "  ship-models [FOLDER]       the digests of a whole run's models, with which other runs compare theirs\n"
             "  pack [FOLDER] [--to FILE]  one archive of all but weights and images, for others to look into\n"
@@ -68,21 +82,22 @@ def _command(given: Sequence[str]) -> int:
 
         return audit(given[1:])
     if given and given[0] in COMMANDS:
-        _one_thing(given)
-    else:
-        from results.writing import write_results
+        return _one_thing(given)
+    from results.writing import write_results
 
-        print(write_results(_parser().parse_args(given).runs))
+    print(write_results(_parser().parse_args(given).runs))
     return 0
 
 
-def _one_thing(given: Sequence[str]) -> None:
+def _one_thing(given: Sequence[str]) -> int:
     name = given[0]
     parser = _Parser(prog=f"python -m results {name}")
     if name == "trace":
         parser.add_argument("figure", metavar="FIGURE", help="table/evaluation/method/set/metric")
     if name == "picture":
         parser.add_argument("file", metavar="FILE", type=Path, help="the SVG file to write")
+    if name == "compare":
+        parser.add_argument("methods", nargs=2, metavar="METHOD", help="by its name in the profile, or its title")
     if name == "diff":
         parser.add_argument("first", metavar="FOLDER", type=Path)
         parser.add_argument("second", metavar="FOLDER", type=Path)
@@ -110,7 +125,7 @@ def _one_thing(given: Sequence[str]) -> None:
         from results.difference import difference
 
         print(difference(read_results(arguments.first), read_results(arguments.second)))
-        return
+        return 0
     results = read_results(arguments.runs)
     if name == "trace":
         from results.trail import trace
@@ -121,6 +136,16 @@ def _one_thing(given: Sequence[str]) -> None:
         from results.report.pictures import standing_alone
 
         write_text(arguments.file, standing_alone(results))
+    elif name == "rescore":
+        from results.rescore import rescore
+
+        rescored = rescore(results, arguments.runs)
+        print(rescored)
+        return 0 if rescored.is_well else 1
+    elif name == "compare":
+        from results.paired import compare
+
+        print(compare(results, arguments.runs, *arguments.methods))
     elif name == "ship":
         from results.shipped import ship
 
@@ -137,6 +162,7 @@ def _one_thing(given: Sequence[str]) -> None:
         from results.report.writing import write_report
 
         print(f"Report: {write_report(results, arguments.runs)}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -17,16 +17,28 @@ from tests.support import REPOSITORY
 
 MAY_IMPORT = {
     "core": set(),
-    "results": {"core"},
+    "metrics": {"core"},
+    "results": {"core", "metrics"},
     "data": {"core"},
     "execution": {"core", "results"},
     "slurm": {"core", "results", "execution"},
-    "pretrain": {"core", "data"},
-    "transfer": {"core", "data", "pretrain"},
-    "robustness": {"core", "data", "pretrain"},
+    "pretrain": {"core", "metrics", "data"},
+    "transfer": {"core", "metrics", "data", "pretrain"},
+    "robustness": {"core", "metrics", "data", "pretrain"},
     "profiles": {"core", "data", "pretrain", "transfer", "robustness", "results", "execution", "slurm"},
     "commands": {"core", "data", "pretrain", "profiles", "results", "execution", "slurm"},
-    "benchmarks": {"core", "data", "pretrain", "transfer", "robustness", "profiles", "results", "execution", "slurm"},
+    "benchmarks": {
+        "core",
+        "metrics",
+        "data",
+        "pretrain",
+        "transfer",
+        "robustness",
+        "profiles",
+        "results",
+        "execution",
+        "slurm",
+    },
 }
 LIGHT = (
     "run_all",
@@ -45,6 +57,8 @@ LIGHT = (
     "profiles.load",
     "profiles.checkpoint_profile",
     "results.writing",
+    "results.rescore",
+    "results.paired",
     "execution.local",
     "execution.task",
 )
