@@ -30,7 +30,7 @@ def measure_scoring() -> Comparison:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    from transfer.detection.evaluation import average_precision
+    from metrics.detection import average_precision
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         split, detections = _world(Path(folder))
@@ -47,7 +47,7 @@ def measure_scoring() -> Comparison:
             return figures
 
         def ours() -> list[float]:
-            found = average_precision(split, detections)
+            found = average_precision(split.annotations.read_bytes(), detections)
             return [found[f"{kind}_{name}"]["value"] for kind in ("box", "mask") for name in ("ap", "ap50", "ap75")]
 
         np.testing.assert_allclose(ours(), reference(), atol=1e-9)

@@ -11,13 +11,14 @@ from core.workspace import Workspace
 from data.config import EvaluationView
 from data.miniature import build
 from data.sets.voc07.reader import read_classification
+from metrics.draws import mean_average_precision
 from pretrain.backbone import Classifier
 from pretrain.config import BackboneConfig, EvaluationConfig
 from pretrain.features import pooled_features
 from transfer.lowshot.config import OneVsRestSVMConfig
 from transfer.lowshot.features import unit_rows
 from transfer.lowshot.protocol import draw_shots
-from transfer.lowshot.voc07 import mean_average_precision, one_vs_rest, rows_by_class
+from transfer.lowshot.voc07 import decision_scores, one_vs_rest, rows_by_class
 
 SHOTS, DRAWS, IMAGES = (1, 2, 4, 8, 16), 5, 300
 BACKBONE = BackboneConfig(depth=18, width=32, stem="small")
@@ -61,10 +62,8 @@ def measure() -> Comparison:
                     current = cached or {split: features(split) for split in tables}
                     rows = draw_shots(rows_by_class(tables["trainval"].labels), k, seed=0, draw=draw)
                     labels = tables["trainval"].labels[rows]
-                    precision = mean_average_precision(
-                        current["trainval"][rows], labels, current["test"], tables["test"].labels, one_vs_rest(SVM)
-                    )
-                    precisions.append(precision)
+                    scores = decision_scores(current["trainval"][rows], labels, current["test"], one_vs_rest(SVM))
+                    precisions.append(mean_average_precision(tables["test"].labels == 1, scores))
             return precisions
 
         assert figures(once=True) == figures(once=False)

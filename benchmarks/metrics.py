@@ -4,8 +4,8 @@ import numpy as np
 
 from benchmarks.measuring import Comparison, compare
 from core.seeds import generator
-from robustness.calibration import calibration_error, equal_mass_bins
-from transfer.lowshot.average_precision import average_precision
+from metrics.average_precision import average_precision
+from metrics.calibration import calibration_error, equal_mass_bins
 
 VOC_IMAGES, VOC_CLASSES = 4952, 20
 IMAGENET_R_IMAGES, BIN = 30_000, 100

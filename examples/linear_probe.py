@@ -29,11 +29,14 @@ class ProbeConfig(Section, EvaluationConfig):
 
 def run(config, workspace):
     """Accuracy on val in percent, of a classifier of the features of train."""
+    import numpy as np
     from sklearn.linear_model import LogisticRegression  # here, so that a plan waits for none of it
 
     from core.distributed import process_group
     from data.sets.imagenet.reader import read_split
-    from pretrain.evaluation import pretrained_trunk
+    from metrics import top_k
+    from metrics.measures import keep_and_measure
+    from pretrain.evaluation import names_of, pretrained_trunk
     from pretrain.features import pooled_features
 
     probe = ProbeConfig.model_validate(config)
@@ -45,7 +48,10 @@ def run(config, workspace):
         of_val = pooled_features(trunk, val, "val", probe, workspace, device)
     fitted = LogisticRegression(C=probe.cost, max_iter=probe.iterations).fit(features, train.labels)
     workspace.provenance |= {"train": train.fingerprint(), "val": val.fingerprint()}
-    return {"top1": {"value": 100 * fitted.score(of_val, val.labels), "unit": "%", "n": len(val)}}
+    scores = fitted.predict_proba(of_val)
+    best = (-scores).argsort(axis=1, kind="stable")[:, : top_k.TOP]
+    columns = top_k.columns(names_of(val), val.labels, fitted.classes_[best], np.take_along_axis(scores, best, axis=1))
+    return {"top1": keep_and_measure(workspace, "val", "top-k", columns)["top1"]}
 
 
 def work(section, run):

@@ -94,6 +94,17 @@ def peak_gpu_memory() -> int:
     return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
 
 
+def cpu_time(of_outputs: float) -> dict[str, float]:
+    """What this process has computed so far, and its children that have ended, as a record's cost names it.
+
+    Args:
+        of_outputs: seconds of it that were spent on outputs.
+    """
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    seconds = sum(it.ru_utime + it.ru_stime for it in used)
+    return {"cpu_seconds": seconds, "output_cpu_seconds": of_outputs}
+
+
 def scheduler_id() -> str:
     """SLURM's number of the job that this process belongs to, as its commands take it; ``none`` without one."""
     array, element = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")

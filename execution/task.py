@@ -8,6 +8,7 @@ import platform
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from core.instructions import require
 from core.interruption import Interrupted
 from core.user_code import UserCodeError, load, read_copies, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
-from execution.environment import arithmetic, environment, hardware
+from execution.environment import arithmetic, cpu_time, environment, hardware
 from execution.frozen import Snapshot
 from execution.jobs import Job
 from execution.starts import Attempt, attempt, keep_last_activity
@@ -30,7 +31,7 @@ from execution.verified import with_full_digests
 from results.plan import ERROR_FILE
 from results.provenance import identities
 from results.records import RECORD_FILE, write_record
-from results.schema import SCHEMA_VERSION, Arithmetic, Code, Record, first_fault
+from results.schema import SCHEMA_VERSION, Code, Record, first_fault
 
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
@@ -141,8 +142,7 @@ class Task:
             start.end("done")
             said = with_full_digests(workspace.provenance, self.runs)
             said |= _own_file(job.stage) | _verification(self.runs)
-            computed = arithmetic(job.configuration, workspace.has_compiled)
-            write_record(_record(job, metrics, said, computed, start), folder)
+            write_record(_record(job, metrics, said, workspace, start), folder)
 
 
 def _function_of(stage: Stage) -> Callable[[Mapping[str, Any], Workspace], Mapping[str, Any]]:
@@ -171,7 +171,7 @@ def _require_own_model(folder: Path, record: Record) -> None:
 
 
 def _record(
-    job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], computed: Arithmetic, start: Attempt
+    job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], workspace: Workspace, start: Attempt
 ) -> Record:
     """The record of a finished job; ``said`` is what the stage says about its inputs.
 
@@ -196,10 +196,11 @@ def _record(
                 "data": data,
                 "provenance": provenance,
                 "code": start.code,
-                "arithmetic": computed,
+                "arithmetic": arithmetic(job.configuration, workspace.has_compiled),
                 "environment": environment(operators),
                 "hardware": hardware(job.resources),
-                "cost": start.cost,
+                "outputs": {name: asdict(kept) for name, kept in workspace.outputs.items()} or None,
+                "cost": start.cost.model_copy(update=cpu_time(workspace.output_seconds)),
             }
         )
     except ValidationError as error:

@@ -1,9 +1,10 @@
 """What every evaluation of a checkpoint shares: the model on a device, one pass over a data set, and accuracy."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
+import numpy as np
 import torch
+from torch.nn import functional as F
 
 from core.distributed import rank, sum_over_ranks, world_size
 from core.errors import InputError
@@ -11,6 +12,7 @@ from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.loading import EvaluationBatches, ViewedImages, batches
 from data.views import centre_view, normalise
+from metrics import top_k
 from pretrain.backbone import Classifier, compile_networks
 from pretrain.built import BuiltModel, built_in
 from pretrain.checkpoints import load_classifier, load_trunk
@@ -50,41 +52,45 @@ def centred_images(
         workspace.progress(done, len(sampler), "batches")
 
 
-def accuracy_on(
+def answers_on(
     images: ImageTable,
     model: Callable[[torch.Tensor], torch.Tensor],
     config: EvaluationConfig,
     workspace: Workspace,
     device: torch.device,
-) -> dict[str, dict[str, Any]]:
-    """Metrics ``top1`` and ``top5`` of what gives class logits for images; each counts once, over all ranks.
-
-    A model must be in evaluation mode.
-    """
-    counts = torch.zeros(4, dtype=torch.long, device=device)  # right at first, right among five, seen, broken
-    with torch.inference_mode():
-        for view, labels, _ in centred_images(images, config, workspace, device):
-            counts += count_correct(model(view), labels.to(device))
-    top1, top5, seen, broken = sum_over_ranks(counts).tolist()
-    require_finite_outputs(broken, images, workspace)
-    assert seen == len(images), f"{seen} of {len(images)} images were evaluated"
-    return {
-        "top1": {"value": 100 * top1 / seen, "unit": "%", "n": seen},
-        "top5": {"value": 100 * top5 / seen, "unit": "%", "n": seen},
-    }
-
-
-def count_correct(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """``[4]`` counts of a batch: label ranked first, label among the first five, samples, those with broken logits.
+) -> dict[str, np.ndarray]:
+    """The first five classes that a model names for every image, as :func:`metrics.top_k.columns` has them.
 
     Args:
-        logits: ``[n, classes]``.
-        labels: ``[n]``.
+        images: each counts once, over all ranks.
+        model: from images to class logits; in evaluation mode.
+        config: how the images are shown.
+        workspace: receives the progress.
+        device: where to compute.
     """
-    best = logits.topk(min(5, logits.shape[1]), dim=1).indices
-    right = best == labels.unsqueeze(1)
-    broken = ~logits.isfinite().all(dim=1)
-    return torch.stack([right[:, 0].sum(), right.sum(), torch.tensor(len(labels), device=labels.device), broken.sum()])
+    width = 2 * top_k.TOP  # classes and scores, before whether an output is broken, and visits
+    answers = torch.zeros(len(images), width + 2, dtype=torch.double, device=device)  # which holds classes exactly
+    with torch.inference_mode():
+        for view, _, indices in centred_images(images, config, workspace, device):
+            logits = model(view)
+            classes = logits.topk(min(top_k.TOP, logits.shape[1]), dim=1).indices
+            scores = logits.float().softmax(dim=1).gather(1, classes)
+            absent = (0, top_k.TOP - classes.shape[1])
+            broken = ~logits.isfinite().all(dim=1, keepdim=True)
+            columns = (F.pad(classes, absent, value=-1), F.pad(scores, absent), broken, torch.ones_like(broken))
+            answers[indices] = torch.cat([column.double() for column in columns], dim=1)
+    found = sum_over_ranks(answers).cpu().numpy()
+    require_finite_outputs(int(found[:, width].sum()), images, workspace)
+    assert (found[:, -1] == 1).all(), "an image was skipped or seen twice"
+    named = found[:, : top_k.TOP].astype(np.int64)
+    there = (named >= 0).all(axis=0)
+    scores_named = found[:, top_k.TOP : width].astype(np.float32)
+    return top_k.columns(names_of(images), images.labels, named[:, there], scores_named[:, there])
+
+
+def names_of(images: ImageTable) -> np.ndarray:
+    """The paths of the images as a column of an output, ``[n]`` bytes."""
+    return np.array(images.paths.tolist(), dtype=bytes)
 
 
 def require_finite_outputs(broken: int, images: ImageTable, workspace: Workspace) -> None:

@@ -12,7 +12,20 @@ from core.errors import InputError
 from core.exit_status import exit_status_of
 
 DEFAULT = Path("runs/mini")
-COMMANDS = ("tables", "report", "picture", "trace", "diff", "ship", "ship-models", "schema")
+COMMANDS = (
+    "tables",
+    "report",
+    "picture",
+    "trace",
+    "diff",
+    "rescore",
+    "compare",
+    "ship",
+    "ship-models",
+    "schema",
+    "pack",
+)
+AUDIT = "audit"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,8 +52,12 @@ def _parser() -> argparse.ArgumentParser:
             "  picture FILE [FOLDER]      the report's main picture, as an SVG file of its own\n"
             "  trace FIGURE [FOLDER]      the trail behind a figure, such as lowshot/voc07/mopro/webvision/k=4\n"
             "  diff FOLDER FOLDER         what differs between two reproductions\n"
+            "  rescore [FOLDER]           every figure anew, from what was kept of every image; which of them differ\n"
+            "  compare METHOD METHOD [FOLDER]  the figures of two methods, image by image\n"
             "  ship [FOLDER]              the result of many worlds, to be set beside other runs of the same profile\n"
             "  ship-models [FOLDER]       the digests of a whole run's models, with which other runs compare theirs\n"
+            "  pack [FOLDER] [--to FILE]  one archive of all but weights and images, for others to look into\n"
+            "  audit ARCHIVE|FOLDER       what a reviewer would ask, rule by rule; exit status 1 where one is broken\n"
             "  schema                     the JSON Schema of records, as docs/record.schema.json has it"
         ),
     )
@@ -60,32 +77,47 @@ def _takes_runs(parser: argparse.ArgumentParser) -> None:
 
 
 def _command(given: Sequence[str]) -> int:
-    if given and given[0] in COMMANDS:
-        _one_thing(given)
-    else:
-        from results.writing import write_results
+    if given and given[0] == AUDIT:
+        from commands.audit import main as audit  # a command that knows profiles, on top of all floors, as this is
 
-        print(write_results(_parser().parse_args(given).runs))
+        return audit(given[1:])
+    if given and given[0] in COMMANDS:
+        return _one_thing(given)
+    from results.writing import write_results
+
+    print(write_results(_parser().parse_args(given).runs))
     return 0
 
 
-def _one_thing(given: Sequence[str]) -> None:
+def _one_thing(given: Sequence[str]) -> int:
     name = given[0]
     parser = _Parser(prog=f"python -m results {name}")
     if name == "trace":
         parser.add_argument("figure", metavar="FIGURE", help="table/evaluation/method/set/metric")
     if name == "picture":
         parser.add_argument("file", metavar="FILE", type=Path, help="the SVG file to write")
+    if name == "compare":
+        parser.add_argument("methods", nargs=2, metavar="METHOD", help="by its name in the profile, or its title")
     if name == "diff":
         parser.add_argument("first", metavar="FOLDER", type=Path)
         parser.add_argument("second", metavar="FOLDER", type=Path)
     elif name != "schema":
         _takes_runs(parser)
+    if name == "pack":
+        parser.add_argument(
+            "--to", type=Path, metavar="FILE", help="the archive (default: beside FOLDER, FOLDER.tar.gz)"
+        )
     arguments = parser.parse_args(given[1:])
     if name == "schema":
         from results.json_schema import json_schema
 
         print(json.dumps(json_schema(), indent=2))
+        return
+    if name == "pack":
+        from results.pack import SUFFIX, pack
+
+        runs = arguments.runs.absolute()
+        print(pack(arguments.runs, arguments.to or runs.with_name(f"{runs.name}{SUFFIX}")))
         return
     from results.plan import read_results
 
@@ -93,7 +125,7 @@ def _one_thing(given: Sequence[str]) -> None:
         from results.difference import difference
 
         print(difference(read_results(arguments.first), read_results(arguments.second)))
-        return
+        return 0
     results = read_results(arguments.runs)
     if name == "trace":
         from results.trail import trace
@@ -104,6 +136,16 @@ def _one_thing(given: Sequence[str]) -> None:
         from results.report.pictures import standing_alone
 
         write_text(arguments.file, standing_alone(results))
+    elif name == "rescore":
+        from results.rescore import rescore
+
+        rescored = rescore(results, arguments.runs)
+        print(rescored)
+        return 0 if rescored.is_well else 1
+    elif name == "compare":
+        from results.paired import compare
+
+        print(compare(results, arguments.runs, *arguments.methods))
     elif name == "ship":
         from results.shipped import ship
 
@@ -120,6 +162,7 @@ def _one_thing(given: Sequence[str]) -> None:
         from results.report.writing import write_report
 
         print(f"Report: {write_report(results, arguments.runs)}")
+    return 0
 
 
 if __name__ == "__main__":

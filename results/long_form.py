@@ -33,6 +33,8 @@ def long_form(results: Results) -> dict[str, list[Row]]:
                 "n": ours.n if ours is not None else 0,
                 "low": low,
                 "high": high,
+                "images_low": figure.over_images[0] if figure.over_images else None,
+                "images_high": figure.over_images[1] if figure.over_images else None,
                 "verdict": figure.outcome.word if figure.outcome else None,
                 "addition": figure.outcome.addition or None if figure.outcome else None,
                 "fitted": figure.convergence.fitted if figure.convergence else None,

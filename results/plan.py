@@ -115,6 +115,8 @@ def _check_profile(profile: dict[str, Any]) -> None:
         section = profile.get(key, {})
         if not isinstance(section, dict) or not all(isinstance(entry, dict) for entry in section.values()):
             raise ValueError(f"the profile's {key} are no settings by name")
+    if not isinstance(profile.get("evaluate", {}), dict):
+        raise ValueError("the profile's evaluate is no section")
     _check_set_titles(profile)
     for name, method in profile.get("methods", {}).items():
         if not _is_row(method):

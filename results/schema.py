@@ -43,6 +43,8 @@ class Metric(Part):
         unit: what it counts, ``%`` for percentages.
         n: how many samples (images, draws) it rests on, at least 1.
         spread: sample standard deviation over the ``n`` samples, in its unit, where the figure is a mean of several.
+        interval: low and high end of the 95% confidence interval over images, of this very checkpoint: how far another
+            draw of as many images could lead; None where there is none.
         convergence: of the classifiers that were fitted for it; None where none were, or where nobody counted.
     """
 
@@ -50,6 +52,7 @@ class Metric(Part):
     unit: str
     n: int = Field(gt=0)
     spread: Amount | None = None
+    interval: tuple[FiniteFloat, FiniteFloat] | None = None
     convergence: Convergence | None = None
 
 
@@ -204,6 +207,8 @@ class Cost(Part):
         gpu_hours: wall time in hours times GPUs, of all starts together.
         peak_memory: bytes, the most that the first process of the last start held at once.
         peak_gpu_memory: bytes, the same on its GPU; 0 without one.
+        cpu_seconds: CPU time of the first process of the last start, and of its loading processes that have ended.
+        output_cpu_seconds: the part of it that writing outputs and computing intervals from them took.
         starts: in order; None where the last one alone was recorded.
     """
 
@@ -211,6 +216,8 @@ class Cost(Part):
     gpu_hours: Amount
     peak_memory: Count | None = None
     peak_gpu_memory: Count | None = None
+    cpu_seconds: Amount | None = None
+    output_cpu_seconds: Amount | None = None
     starts: list[Start] | None = None
 
 
@@ -221,11 +228,13 @@ class Output(Part):
         file: its name, relative to the job's folder.
         bytes: its size.
         sha256: over its content.
+        measure: by which figures are computed from it, one of ``metrics/measures.py``; None where no figure is.
     """
 
-    file: str
+    file: str = Field(pattern=r"^outputs/[a-z0-9][a-z0-9-]*\.npz$")
     bytes: Count
     sha256: str
+    measure: str | None = None
 
 
 class Record(Part):

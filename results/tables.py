@@ -1,6 +1,6 @@
 """Tables as a pure function of records: ours alone, or beside the paper's, and those of the claims."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.declarations import Column, Table
@@ -21,6 +21,10 @@ from results.schema import Convergence, Metric
 from results.statistics import Summary, summarise
 
 NOT_CONVERGED = "†"  # marks a figure
+OF_ONE_SEED = (
+    "Of one seed: ± over its own draws, and [95% interval over images], of this one checkpoint: another seed can lie "
+    "outside."
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Figure:
         published: the paper's; unknown where the profile does not compare with the paper.
         ours: over seeds; None where nothing was run.
         own_spread: sample standard deviation over a single measurement's own repetitions, where it has any.
+        over_images: 95% interval of a single seed over images, where it was computed.
         absent: why there is none of ours, where there is none.
         convergence: of the classifiers behind it, over all seeds; None where none were fitted, or nobody counted.
         outcome: of the comparison with the paper, where there is one.
@@ -49,6 +54,7 @@ class Figure:
     published: Published
     ours: Summary | None
     own_spread: float | None
+    over_images: tuple[float, float] | None
     absent: str | None
     convergence: Convergence | None
     outcome: Outcome | None
@@ -127,7 +133,10 @@ def _absent(results: Results, row: tuple[str, str], column: Column) -> str:
 
 
 def _cell(results: Results, row: tuple[str, str], column: Column) -> str:
-    """Mean ± standard deviation over seeds (their number); of a single seed, the spread over its own repetitions."""
+    """Mean ± standard deviation over seeds (their number).
+
+    Of a single seed, the spread over its own repetitions, and its interval over images.
+    """
     summary = _summary(results.measured, row, column)
     if summary is None:
         return _absent(results, row, column)
@@ -135,7 +144,16 @@ def _cell(results: Results, row: tuple[str, str], column: Column) -> str:
     spread = summary.deviation if summary.deviation is not None else metrics[0].spread
     convergence = _convergence(metrics)
     mark = f" {NOT_CONVERGED}" if convergence and convergence.not_converged else ""
-    return f"{summary.mean:.2f}" + (f" ± {spread:.2f}" if spread is not None else "") + f" ({summary.n}){mark}"
+    over_images = _interval_over_images(metrics)
+    interval = " [{:.2f}, {:.2f}]".format(*over_images) if over_images else ""
+    return (
+        f"{summary.mean:.2f}" + (f" ± {spread:.2f}" if spread is not None else "") + f" ({summary.n}){interval}{mark}"
+    )
+
+
+def _interval_over_images(metrics: Sequence[Metric]) -> tuple[float, float] | None:
+    """Of a single measurement."""
+    return metrics[0].interval if len(metrics) == 1 else None
 
 
 def marks(table: Table, rows: Iterable[tuple[str, str]], results: Results) -> tuple[str, ...]:
@@ -168,7 +186,7 @@ def _ours(table: Table, rows: Rows, planned: Planned, results: Results) -> Rende
         return _cell(results, row, column) if (*row, column.evaluation) in planned else NOT_APPLICABLE
 
     cells = [_titles(row, results) | {column.title: cell(row, column) for column in table.columns} for row in rows]
-    notes = ("Mean ± sample standard deviation over seeds (number of seeds).", *table.definitions)
+    notes = (f"Mean ± sample standard deviation over seeds (number of seeds). {OF_ONE_SEED}", *table.definitions)
     return Rendered(table.name, table.title, cells, notes, marks(table, rows, results))
 
 
@@ -226,7 +244,7 @@ def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Res
     cells += _published_only(table, reproduced_rows, published)
     tolerance = _tolerance(results, table)
     notes = (
-        "Ours: mean ± sample standard deviation over seeds (number of seeds); of one seed, over its own draws. Not "
+        f"Ours: mean ± sample standard deviation over seeds (number of seeds). {OF_ONE_SEED} Not "
         "applicable: the method has nothing that could be measured, such as a classifier of ImageNet's classes.",
         "Source of the paper's figure: verified (official repository or the method's paper), secondary (quoted "
         "elsewhere), conflict (sources disagree), missing (not found; it is left unknown).",
@@ -234,8 +252,8 @@ def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Res
         f"Verdict: reproduced if the 90% interval of the difference over seeds lies within {tolerance:g} (two "
         f"one-sided tests at 5%), better or worse if the 95% interval lies wholly beyond {tolerance:g} (Holm's "
         "correction within the table), else undecided, with the seeds that would decide if mean and deviation stayed. "
-        "One seed has no interval: it lies within the tolerance, or outside. Published only: a row of the literature "
-        "that this profile has no method for.",
+        "One seed has no interval over seeds: it lies within the tolerance, or outside. Published only: a row of the "
+        "literature that this profile has no method for.",
         *table.definitions,
         *table.notes,
     )
@@ -326,6 +344,7 @@ def _figure(results: Results, published: Figures, table: Table, row: tuple[str, 
         published=_published(published, table, row, column, results),
         ours=summary,
         own_spread=next((metric.spread for metric in values.values()), None),
+        over_images=_interval_over_images(list(values.values())),
         absent=_absent(results, row, column) if summary is None else None,
         convergence=_convergence(values.values()),
         outcome=None,

@@ -20,6 +20,7 @@ from results.trail import code_of
 
 FOLDER = "tables"
 FORMS = (".md", ".csv", ".tex")
+LEFT_OUT = "Left out: "  # begins the lines about records that cannot be used
 
 
 def write_results(runs: Path) -> str:
@@ -38,16 +39,25 @@ def write_tables(results: Results, runs: Path) -> str:
 
     There are ``<name>.md`` and ``<name>.tex`` as a reader sees them, and ``<name>.csv`` in long form, one row a figure.
     """
-    tables = build_tables(results)
-    rows = long_form(results)
-    footer = _footer(results)
+    tables, footer = build_tables(results), _footer(results)
     _remove_others(runs / FOLDER, {table.name for table in tables})
-    for table in tables:
-        stem = runs / FOLDER / table.name
-        write_text(stem.with_suffix(".md"), f"{_markdown(table)}\n{footer}\n")
-        write_text(stem.with_suffix(".csv"), _csv(rows[table.name]))
-        write_text(stem.with_suffix(".tex"), latex(table.title, table.cells, table.marks))
+    for name, text in _files(results, tables, footer).items():
+        write_text(runs / FOLDER / name, text)
     return "\n".join([*(_markdown(table) for table in tables), footer])
+
+
+def table_files(results: Results) -> dict[str, str]:
+    """What :func:`write_tables` writes, by the names of the files."""
+    return _files(results, build_tables(results), _footer(results))
+
+
+def _files(results: Results, tables: Sequence[Rendered], footer: str) -> dict[str, str]:
+    files, rows = {}, long_form(results)
+    for table in tables:
+        files[f"{table.name}.md"] = f"{_markdown(table)}\n{footer}\n"
+        files[f"{table.name}.csv"] = _csv(rows[table.name])
+        files[f"{table.name}.tex"] = latex(table.title, table.cells, table.marks)
+    return files
 
 
 def _remove_others(folder: Path, names: Set[str]) -> None:
@@ -83,7 +93,7 @@ def _footer(results: Results) -> str:
     done = f"{len(results.records)} of {len(results.jobs)} jobs done; code {_list(described)}"
     first = f"Profile {results.profile['name']}: {done}."
     of_models = comparison(model_digests(results), shipped_digests())
-    left_out = [f"Left out: {it}" for it in results.problems]
+    left_out = [f"{LEFT_OUT}{it}" for it in results.problems]
     return "\n".join([first, *([of_models] if of_models else []), *differing_copies(results), *left_out])
 
 

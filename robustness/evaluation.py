@@ -10,9 +10,10 @@ from core.distributed import process_group, sum_over_ranks
 from core.workspace import Workspace
 from data.images import ImageTable
 from data.sets.imagenet_variants.reader import read_published, read_variant
+from metrics import calibration, top_k
+from metrics.measures import keep_and_measure
 from pretrain.config import EvaluationConfig
-from pretrain.evaluation import centred_images, pretrained_classifier, require_finite_outputs
-from robustness.calibration import Bins, calibration_error, calibration_error_without_last_bin, equal_mass_bins
+from pretrain.evaluation import centred_images, names_of, pretrained_classifier, require_finite_outputs
 from robustness.config import RobustnessConfig
 
 
@@ -29,13 +30,15 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     images, present = _images(config, workspace)
     with process_group() as device:
         model = pretrained_classifier(workspace, device)
-        confidence, predicted = predict(model, images, present, config, workspace, device)
-    correct = predicted == images.labels
-    bins = equal_mass_bins(confidence, correct, config.bin_size)
+        classes, scores = predict(model, images, present, config, workspace, device)
+    answers = top_k.columns(names_of(images), images.labels, classes, scores) | {"bin_size": np.array(config.bin_size)}
+    metrics = keep_and_measure(workspace, "images", "calibration", answers)
+    if "calibration_error_without_last_bin" not in metrics:
+        print("calibration_error_without_last_bin is not given: there are too few images for two bins.")
     workspace.provenance["images"] = images.fingerprint() | {"present_classes": len(present)}
-    workspace.provenance["reliability"] = {name: column.tolist() for name, column in bins._asdict().items()}
-    values = {"accuracy": float(correct.mean())} | _calibration_errors(bins)
-    return {name: {"value": 100 * value, "unit": "%", "n": len(images)} for name, value in values.items()}
+    diagram = calibration.reliability(answers)._asdict()
+    workspace.provenance["reliability"] = {name: column.tolist() for name, column in diagram.items()}
+    return metrics
 
 
 def _images(config: RobustnessConfig, workspace: Workspace) -> tuple[ImageTable, np.ndarray]:
@@ -55,47 +58,41 @@ def predict(
     workspace: Workspace,
     device: torch.device,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The model's confidence and class for every image, ``[n]`` each, on every rank.
+    """The first five of some classes that the model names for every image, and their scores, ``[n, 5]`` on every rank.
 
     Args:
         model: from images to class logits; in evaluation mode.
         images: ``n`` of them.
-        present: ``[m]`` classes that the model may choose from.
+        present: ``[m]`` classes that the model may choose from; if there are fewer than five, all are named.
         config: how the images are shown.
         workspace: receives the progress.
         device: where to compute.
     """
-    confidence = torch.zeros(len(images), dtype=torch.double, device=device)
-    predicted, visits = (torch.zeros(len(images), dtype=torch.long, device=device) for _ in range(2))
+    best = min(top_k.TOP, len(present))
+    scores = torch.zeros(len(images), best, dtype=torch.double, device=device)
+    named = torch.zeros(len(images), best, dtype=torch.long, device=device)
+    visits = torch.zeros(len(images), dtype=torch.long, device=device)
     classes = torch.from_numpy(present).to(device)
     with torch.inference_mode():
         for view, _, indices in centred_images(images, config, workspace, device):
-            confidence[indices], predicted[indices] = choose_among(model(view), classes)
+            scores[indices], named[indices] = choose_among(model(view), classes)
             visits[indices] += 1
-    for of_each_image in (confidence, predicted, visits):
+    for of_each_image in (scores, named, visits):
         sum_over_ranks(of_each_image)
     assert (visits == 1).all(), "an image was skipped or seen twice"
-    require_finite_outputs(int((~confidence.isfinite()).sum()), images, workspace)
-    return confidence.cpu().numpy(), predicted.cpu().numpy()
+    require_finite_outputs(int((~scores[:, 0].isfinite()).sum()), images, workspace)
+    return named.cpu().numpy(), scores.cpu().numpy()
 
 
 def choose_among(logits: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Confidence and class ``[n]`` of the best of some classes: a softmax over their logits alone, in double precision.
+    """Scores and numbers ``[n, 5]`` of the best of some classes: a softmax over their logits, in double precision.
 
-    In single precision, many confidences near 1 would be equal, and could not be sorted.
+    In single precision, many confidences near 1 would be equal, and could not be sorted. Of classes with equal scores,
+    the first one in ``classes`` comes first.
 
     Args:
         logits: ``[n, all classes]``.
-        classes: ``[m]`` indices.
+        classes: ``[m]`` indices; if there are fewer than five, all are given.
     """
-    confidence, place = logits[:, classes].double().softmax(dim=1).max(dim=1)
-    return confidence, classes[place]
-
-
-def _calibration_errors(bins: Bins) -> dict[str, float]:
-    values = {"calibration_error": calibration_error(bins)}
-    without_last_bin = calibration_error_without_last_bin(bins)
-    if without_last_bin is None:
-        print("calibration_error_without_last_bin is not given: there are too few images for two bins.")
-        return values
-    return values | {"calibration_error_without_last_bin": without_last_bin}
+    scores, places = logits[:, classes].double().softmax(dim=1).sort(dim=1, descending=True, stable=True)
+    return scores[:, : top_k.TOP], classes[places[:, : top_k.TOP]]

@@ -48,8 +48,8 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     pool, present = read_variant(workspace.dataset(config.pool), None, imagenet, config.classes)
     with process_group() as device:
         model = _reference_model(config, read_split(imagenet, "train", config.classes), workspace, device)
-        _, predicted = predict(model, pool, present, config, workspace, device)
-        hard = pool.subset(np.flatnonzero(predicted != pool.labels))
+        named, _ = predict(model, pool, present, config, workspace, device)
+        hard = pool.subset(np.flatnonzero(named[:, 0] != pool.labels))
         if rank() == 0:
             _copy(hard, workspace.folder / HARD_IMAGES)
         wait_for_all()

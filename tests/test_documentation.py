@@ -91,6 +91,8 @@ def run(words: list[str]) -> None:
             status, expected = run_all.main(["evaluate", checkpoint, *options, "--dry-run"]), {0}
         case ["python", "run_all.py", *options]:
             status, expected = run_all.main([it for it in options if it != "--dry-run"] + ["--dry-run"]), {0}
+        case ["python", "-m", "results", "audit", *arguments]:
+            status, expected = results_command.main(["audit", *arguments]), {NOTHING_IS_DONE, NOTHING_TO_ANSWER_WITH}
         case ["python", "-m", "results", *arguments]:
             status, expected = results_command.main(arguments), {0, NOTHING_TO_ANSWER_WITH}
         case ["python", "-m", module, *_]:  # a measurement, or all tests: it would take minutes

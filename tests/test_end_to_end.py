@@ -15,11 +15,15 @@ from commands.plan_to_write import plan_to_write
 from commands.selection import selection_of
 from core.files import exclusive_lock
 from execution.plan import write_plan
+from results.__main__ import main as results_command
 from run_all import main
-from tests.support.commands import command, environment, records, run_all
+from tests.support.commands import REDUCED, command, environment, records, run_all
 
 JOBS = 48  # the miniature, its hard images, four methods with ten jobs each, MoPro's cleaning and re-training with two,
 # an untrained backbone and its detection
+
+
+WITHOUT_EFFECT = {key for key in REDUCED if ".runtime." in key or key.endswith("untrained_seeds")}  # on the recipe
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,18 @@ def test_again_nothing_is_computed(finished):
     assert again.returncode == 0
     assert f"{JOBS} jobs, {JOBS} of them done" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("record.json")} == before
+
+
+def test_an_audit_of_folder_and_archive_has_no_objection(finished, tmp_path, capsys):
+    archive = tmp_path / "mini.tar.gz"
+    assert results_command(["pack", str(finished[0] / "mini"), "--to", str(archive)]) == 0
+    assert archive.stat().st_size < 3e6
+    for place in (archive, finished[0] / "mini"):
+        assert results_command(["audit", str(place), "--recipe", "mini"]) == 1
+        printed = capsys.readouterr().out
+        breaches = [line for line in printed.splitlines() if line.startswith("breach")]
+        named = {line.split()[2] for line in breaches}
+        assert named == set(REDUCED) - {"seeds"} - WITHOUT_EFFECT, printed
 
 
 @pytest.fixture

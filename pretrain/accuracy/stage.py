@@ -8,8 +8,9 @@ from core.workspace import Workspace
 from data.images import ImageTable
 from data.sets.imagenet.reader import read_split
 from data.sets.webvision.reader import read_validation
+from metrics.measures import keep_and_measure
 from pretrain.config import AccuracyConfig
-from pretrain.evaluation import accuracy_on, pretrained_classifier
+from pretrain.evaluation import answers_on, pretrained_classifier
 
 
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -18,9 +19,9 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     images = _read(config, workspace)
     with process_group() as device:
         model = pretrained_classifier(workspace, device)
-        metrics = accuracy_on(images, model, config, workspace, device)
+        answers = answers_on(images, model, config, workspace, device)
     workspace.provenance[config.layout] = images.fingerprint()
-    return metrics
+    return keep_and_measure(workspace, "images", "top-k", answers)
 
 
 def _read(config: AccuracyConfig, workspace: Workspace) -> ImageTable:

@@ -23,9 +23,10 @@ from data.loading import ViewedImages, permutations
 from data.miniature.truth import read_hidden_truth
 from data.miniature.writers import OUT_OF_DISTRIBUTION
 from data.sets.imagenet.reader import read_split
+from metrics import top_k
 from pretrain.checkpoints import exported
 from pretrain.config import MemorisationConfig
-from pretrain.evaluation import accuracy_on
+from pretrain.evaluation import answers_on
 from pretrain.features import fill_rows
 from pretrain.loop import train
 from pretrain.pretraining import build_method, views_of
@@ -86,7 +87,7 @@ def _watching(
 
     def watch(epoch: int) -> None:
         method.eval()
-        metrics = accuracy_on(validation, _classifier_of(method), config, silent, device)
+        metrics = top_k.figures(answers_on(validation, _classifier_of(method), config, silent, device))
         accuracies[epoch] = metrics["top1"]["value"]
         if rank() == 0:
             write_json(workspace.folder / ACCURACIES_FILE, accuracies)

@@ -15,6 +15,7 @@ from core.workspace import Workspace
 from data.lists import read_list
 from data.miniature.truth import read_hidden_truth
 from data.sets.webvision.reader import read_train
+from metrics.correction import against_truth
 from pretrain.backbone import ProjectingEncoder
 from pretrain.checkpoints import exported
 from pretrain.methods.mopro import cleaning
@@ -74,7 +75,7 @@ def test_analysis_against_a_known_truth():
     kept = np.array([1, 0, 1, 1, 1, 0, 0, 1], dtype=bool)
     shares = {
         name: (counts[whole].sum(), whole.sum())
-        for name, (counts, whole) in cleaning.against_truth(given_, pseudo, kept, truth).items()
+        for name, (counts, whole) in against_truth(given_, pseudo, kept, truth).items()
     }
     assert shares == {
         "noise_corrected": (1, 3),  # one corrected, one kept as it was, one right but dropped
@@ -106,7 +107,7 @@ def test_the_stage_writes_what_it_keeps_in_the_order_of_the_set(miniature, check
     positions = [images.paths.tolist().index(path) for path in paths.tolist()]
     assert positions == sorted(positions)
     assert 0 < len(paths) < 200
-    assert metrics["kept"] == {"value": 100 * len(paths) / 200, "unit": "%", "n": 200}
+    assert metrics["kept"].items() >= {"value": 100 * len(paths) / 200, "unit": "%", "n": 200}.items()
     changed = (labels != images.labels[positions]).sum()
     assert metrics["changed"] == {"value": pytest.approx(100 * changed / len(paths)), "unit": "%", "n": len(paths)}
     assert metrics.keys() - {"kept", "changed"} == {"noise_corrected", "clean_kept", "out_of_distribution_dropped"}

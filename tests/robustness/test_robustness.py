@@ -172,7 +172,8 @@ def test_the_stage_judges_a_published_set_with_a_thousand_classes(published, tmp
     config = {key: value for key, value in CONFIG.items() if key != "imagenet"}
     config |= {"folder": str(published / "imagenet-a"), "classes": "imagenet-a", "imagenet_classes": 1000}
     workspace = Workspace(tmp_path, {"checkpoint": tmp_path / "checkpoint"})
-    assert evaluation.run(config, workspace)["accuracy"] == {"value": 0.5, "unit": "%", "n": 200}  # one of 200 alike
+    accuracy = evaluation.run(config, workspace)["accuracy"]
+    assert accuracy.items() >= {"value": 0.5, "unit": "%", "n": 200}.items()  # one of 200 alike
     assert workspace.provenance["images"]["present_classes"] == 200
 
 
@@ -180,16 +181,17 @@ def test_the_best_of_all_classes_does_not_count_if_it_is_absent():
     logits = torch.tensor([[9.0, 1.0, 2.0, 0.0], [0.0, 3.0, 9.0, 2.0], [5.0, 0.0, 7.0, 6.0]])
     present = torch.tensor([1, 3])
     assert logits.argmax(dim=1).tolist() == [0, 2, 2]
-    confidence, chosen = choose_among(logits, present)
-    assert chosen.tolist() == [1, 1, 3]
+    scores, named = choose_among(logits, present)
+    confidence = scores[:, 0]
+    assert named.tolist() == [[1, 3], [1, 3], [3, 1]]
     gaps = torch.tensor([1.0, 1.0, 6.0], dtype=torch.double)
     assert torch.allclose(confidence, gaps.sigmoid())  # a softmax of two, not of four
 
 
 def test_confidences_near_1_stay_distinct():
     logits = torch.tensor([[0.0, 20.0], [0.0, 21.0]])
-    confidence, _ = choose_among(logits, torch.tensor([0, 1]))
-    assert confidence[0] < confidence[1] < 1
+    scores, _ = choose_among(logits, torch.tensor([0, 1]))
+    assert scores[0, 0] < scores[1, 0] < 1
 
 
 def inputs(miniature: Path, folder: Path, bias: dict[int, float] | None = None) -> dict[str, Path]:
@@ -213,7 +215,7 @@ def test_the_stage_chooses_among_the_classes_present(miniature, tmp_path):
     accuracy = 100 * np.mean(images.labels == favourite)
     confidence = 100 * np.exp(2) / (np.exp(2) + 7)
     assert accuracy > 0
-    assert metrics["accuracy"] == {"value": pytest.approx(accuracy), "unit": "%", "n": 67}
+    assert metrics["accuracy"].items() >= {"value": pytest.approx(accuracy), "unit": "%", "n": 67}.items()
     assert metrics["calibration_error"]["value"] == pytest.approx(abs(confidence - accuracy), abs=1e-4)
     assert metrics["calibration_error_without_last_bin"]["value"] == pytest.approx(
         abs(confidence - accuracy) * (40 / 67) ** 0.5, abs=1e-4

@@ -70,5 +70,5 @@ def killed(reached: int, seconds: float, config: dict[str, Any], place: Workspac
 def assert_equal_ends(place: Workspace, undisturbed: Workspace) -> None:
     ours, theirs = (load_tensors(states(one)[0])["state_dict"] for one in (place, undisturbed))
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
-    ours, theirs = ((one.folder / detection.DETECTIONS_FILE).read_bytes() for one in (place, undisturbed))
+    ours, theirs = ((one.folder / "outputs/val.npz").read_bytes() for one in (place, undisturbed))
     assert ours == theirs

@@ -12,13 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.outputs import decoded, encoded
 from data.sets.coco.instances import read_instances
 from data.sets.coco.reader import ANNOTATIONS, COCOSplit, read_coco, table_of
+from metrics.detection import average_precision, columns, figures, resampled
 from tests.support.coco_world import random_coco, truth_as_detections, write_annotations
-from transfer.detection import mmdetection
-
-mmdetection.load()
-from transfer.detection.evaluation import average_precision  # noqa: E402  (importable only after the line above)
 
 
 def some_detections(split, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -52,7 +50,7 @@ def test_figures_are_those_of_pycocotools(miniature):
     split = read_coco(miniature / "coco", 10)["val"]
     for seed in range(3):
         detections = some_detections(split, np.random.default_rng(seed))
-        ours = average_precision(split, detections)
+        ours = average_precision(split.annotations.read_bytes(), detections)
         for name, kind in (("box", "bbox"), ("mask", "segm")):
             unused = "segmentation" if kind == "bbox" else "bbox"
             results = [{key: value for key, value in one.items() if key != unused} for one in detections]
@@ -64,6 +62,28 @@ def test_figures_are_those_of_pycocotools(miniature):
             for place, figure in enumerate(("ap", "ap50", "ap75", "ap_small", "ap_medium")):
                 assert ours[f"{name}_{figure}"]["value"] == pytest.approx(100 * evaluation.stats[place], abs=1e-9)
         assert 5 < ours["box_ap"]["value"] < 95
+
+
+def test_resamples_of_images_have_the_figures_of_their_images(miniature):
+    """Of all images once, and of some of them: those of a file with these images alone, whatever repeats."""
+    annotations = (miniature / "coco" / ANNOTATIONS["val"]).read_bytes()
+    detections = some_detections(read_coco(miniature / "coco", 10)["val"], np.random.default_rng(0))
+    kept = decoded(encoded(columns(annotations, detections)))
+    values = json.loads(annotations)
+    some = sorted(image["id"] for image in values["images"])[::2]
+    weights = np.ones((len(values["images"]), 2), np.int32)
+    weights[1::2, 1] = 0
+    halves = {
+        key: [one for one in values[key] if one[of] in some]
+        for key, of in (("images", "id"), ("annotations", "image_id"))
+    }
+    half = figures(
+        columns(json.dumps(values | halves).encode(), [one for one in detections if one["image_id"] in some])
+    )
+    found = resampled(kept, weights)
+    assert found.keys() == {f"{kind}_{figure}" for kind in ("box", "mask") for figure in ("ap", "ap50", "ap75")}
+    for name, values_of in found.items():
+        assert values_of == pytest.approx([figures(kept)[name]["value"], half[name]["value"]], abs=1e-9)
 
 
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
@@ -88,7 +108,7 @@ def test_the_truth_scores_100_and_sizes_without_an_annotation_are_left_out(seed)
     with tempfile.TemporaryDirectory() as folder:
         split = truth_of(values, Path(folder))
         for detections, expected in ((truth_as_detections(values, np.random.default_rng(seed)), 100), ([], 0)):
-            found = average_precision(split, detections)
+            found = average_precision(split.annotations.read_bytes(), detections)
             assert found.keys() == {f"{kind}_{figure}" for kind in ("box", "mask") for figure in figures}
             assert all(metric["value"] == pytest.approx(expected) for metric in found.values())
             assert {metric["n"] for metric in found.values()} == {len(values["images"])}
@@ -97,7 +117,9 @@ def test_the_truth_scores_100_and_sizes_without_an_annotation_are_left_out(seed)
 def test_a_single_annotation_with_the_id_0(tmp_path):
     values = random_coco(0)["val"]
     values["annotations"] = [values["annotations"][0] | {"id": 0, "area": 500.0}]
-    found = average_precision(truth_of(values, tmp_path), truth_as_detections(values, np.random.default_rng(0)))
+    found = average_precision(
+        truth_of(values, tmp_path).annotations.read_bytes(), truth_as_detections(values, np.random.default_rng(0))
+    )
     assert found["box_ap"]["value"] == found["mask_ap"]["value"] == pytest.approx(100)
     assert {name for name in found if name.startswith("mask_")} == {
         "mask_ap",

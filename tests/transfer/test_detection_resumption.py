@@ -134,4 +134,4 @@ def test_a_training_that_diverges_stops_and_leaves_no_broken_state(tmp_path, min
         detection.run(config, place)
     assert f"learning rate {rate:g}" in error.value.sentence
     assert all(load_tensors(path) for path in states(place))
-    assert not (place.folder / detection.DETECTIONS_FILE).exists()
+    assert not place.outputs

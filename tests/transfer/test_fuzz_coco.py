@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from data.sets.coco.reader import IMAGES, COCOSplit, read_coco
 from data.sets.coco.verification import coco_split
+from metrics.detection import average_precision
 from tests.support.coco_world import CLASSES, random_coco, truth_as_detections, write_annotations, write_coco
 from tests.support.fuzzing import fuzz
 from tests.transfer.test_detection import configuration
@@ -22,7 +23,6 @@ from transfer.detection.config import DetectionConfig
 mmdetection.load()
 from mmdet.registry import DATASETS  # noqa: E402  (mmdet is importable only after the line above)
 
-from transfer.detection.evaluation import average_precision  # noqa: E402
 from transfer.detection.mmdet_config import dataset_config  # noqa: E402
 
 JUNK = (
@@ -126,7 +126,9 @@ def assert_is_usable(splits: dict[str, COCOSplit], val: dict[str, Any]) -> None:
     dataset = DATASETS.build(settings | {"serialize_data": False})  # which collects garbage each time
     samples = [dataset[index] for index in range(len(dataset))]
     assert any(len(sample["data_samples"].gt_instances) for sample in samples)
-    metrics = average_precision(splits["val"], truth_as_detections(val, np.random.default_rng(0)))
+    metrics = average_precision(
+        splits["val"].annotations.read_bytes(), truth_as_detections(val, np.random.default_rng(0))
+    )
     assert {"box_ap", "mask_ap"} <= metrics.keys()
     assert {name: metric["value"] for name, metric in metrics.items()} == dict.fromkeys(metrics, pytest.approx(100))
 

@@ -17,6 +17,7 @@ from core.workspace import MODEL_FILE, Workspace
 from data.config import EvaluationView
 from data.images import ImageTable
 from data.sets.places205.reader import read_split
+from metrics.draws import accuracy, mean_average_precision
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
@@ -28,7 +29,7 @@ from tests.support.processes import in_two_processes, run_stage
 from transfer.lowshot import places205, voc07
 from transfer.lowshot.config import LowShotConfig, OneVsRestSVMConfig, SVMConfig
 from transfer.lowshot.features import unit_rows
-from transfer.lowshot.protocol import Classifiers, draw_shots, measure_draws
+from transfer.lowshot.protocol import Classifiers, draw_shots
 
 SVM = SVMConfig(cost=0.5, tolerance=1e-4, iterations=2000)
 ONE_VS_REST = OneVsRestSVMConfig(cost=0.5, tolerance=1e-4, iterations=2000, positive_weight=2)
@@ -111,18 +112,6 @@ def test_single_labels_and_multi_labels_are_drawn_from_alike():
     assert labels[rows].tolist() == [label for label in range(5) for _ in range(4)]
 
 
-def test_figures_are_mean_and_sample_deviation_over_draws(tmp_path):
-    draws = {(k, draw): np.array([k, draw]) for k in (1, 4) for draw in range(3)}
-    metrics = measure_draws(
-        draws, lambda: Classifiers(SVM), lambda rows, _: (rows[0] + rows[1]) / 10, Workspace(tmp_path)
-    )
-    none = {"fitted": 0, "not_converged": 0}
-    assert metrics == {
-        "k1": {"value": pytest.approx(20), "unit": "%", "n": 3, "spread": pytest.approx(10), "convergence": none},
-        "k4": {"value": pytest.approx(50), "unit": "%", "n": 3, "spread": pytest.approx(10), "convergence": none},
-    }
-
-
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("scale", [1, 30])
 def test_svms_that_stop_at_their_limit_are_counted_as_the_library_warns_of_them(labels, scale):
@@ -156,17 +145,8 @@ def test_a_figure_says_how_many_svms_did_not_converge(workspace, capfd, stage, c
 
 def test_separable_features_are_ranked_perfectly(labels):
     features = unit_rows(labels + 0.01)
-    assert voc07.mean_average_precision(
-        features, labels, features, labels, voc07.one_vs_rest(ONE_VS_REST)
-    ) == pytest.approx(1)
-
-
-def test_accuracy_on_hand_made_features():
-    corners = np.eye(3)
-    labels = np.array([0, 1, 2])
-    val_features = corners[[0, 1, 2, 2]]
-    assert places205.accuracy(corners, labels, val_features, np.array([0, 1, 2, 2]), Classifiers(SVM)) == 1
-    assert places205.accuracy(corners, labels, val_features, np.array([0, 1, 2, 0]), Classifiers(SVM)) == 0.75
+    scores = voc07.decision_scores(features, labels, features, voc07.one_vs_rest(ONE_VS_REST))
+    assert mean_average_precision(labels == 1, scores) == pytest.approx(1)
 
 
 @pytest.fixture
@@ -188,7 +168,7 @@ PROTOCOL = {"C": 0.5, "loss": "squared_hinge", "penalty": "l2", "tol": 1e-4, "du
 
 def test_voc07_fits_one_classifier_a_class_with_the_protocols_constants(labels, fitted):
     features = np.random.default_rng(1).random((60, 8))
-    voc07.mean_average_precision(features, labels, features, labels, voc07.one_vs_rest(ONE_VS_REST))
+    voc07.decision_scores(features, labels, features, voc07.one_vs_rest(ONE_VS_REST))
     assert len(fitted) == 4
     for parameters, targets in fitted:
         assert targets == [-1, 1]
@@ -199,7 +179,7 @@ def test_voc07_fits_one_classifier_a_class_with_the_protocols_constants(labels, 
 def test_places205_fits_one_classifier_over_all_classes_with_the_protocols_constants(fitted):
     labels = np.arange(60) % 5
     features = np.random.default_rng(1).random((60, 8))
-    places205.accuracy(features, labels, features, labels, Classifiers(SVM))
+    Classifiers(SVM).fit(features, labels)
     ((parameters, targets),) = fitted
     assert targets == [0, 1, 2, 3, 4]
     assert PROTOCOL.items() <= parameters.items()
@@ -246,11 +226,14 @@ def test_places205_figures_are_those_of_the_drawn_images_features(miniature, wor
     )
     for k in (1, 2):
         values = [
-            100 * places205.accuracy(features[rows], train.labels[rows], val_features, val.labels, Classifiers(SVM))
+            100 * accuracy(Classifiers(SVM).fit(features[rows], train.labels[rows]).predict(val_features), val.labels)
             for draw in json.loads((workspace.folder / "draws.json").read_text())
             if draw["k"] == k and (rows := draw["rows"])
         ]
-        assert metrics[f"k{k}"] == {
+        found = metrics[f"k{k}"]
+        low, high = found.pop("interval")
+        assert low < found["value"] < high
+        assert found == {
             "value": pytest.approx(np.mean(values)),
             "unit": "%",
             "n": 2,

@@ -1,15 +1,11 @@
-"""What a detector finds on COCO's validation images, its average precision, and pictures of it."""
+"""What a detector finds on COCO's validation images, and pictures of it."""
 
-import contextlib
-import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from faster_coco_eval import COCO, COCOeval_faster
 from mmengine.model import BaseModel
 from PIL import Image, ImageDraw
 from pycocotools import mask as run_lengths
@@ -19,12 +15,10 @@ from core.exhibits import Exhibit
 from core.workspace import Workspace
 from data.images import ImageFile
 from data.sets.coco.reader import COCOSplit
+from metrics.detection import Detection, ground_truth
 from transfer.detection.config import DetectionConfig
 from transfer.detection.data import test_batches
 
-Detection = dict[str, Any]  # as in COCO's files of results
-KINDS = {"box": "bbox", "mask": "segm"}
-FIGURES = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large")  # the first six of COCO's twelve
 DRAWN_FROM = 0.3  # score
 
 
@@ -66,46 +60,9 @@ def _as_results(sample: Any, split: COCOSplit) -> list[Detection]:
     ]
 
 
-def average_precision(split: COCOSplit, detections: Sequence[Detection]) -> dict[str, dict[str, Any]]:
-    """``box_ap``, ``box_ap50``, ..., ``mask_ap_large`` in percent; without any detection each is 0.
-
-    A size that no annotation has is left out.
-    """
-    truth = _truth(split)
-    return {
-        f"{kind}_{figure}": {"value": 100 * value, "unit": "%", "n": split.images}
-        for kind, name in KINDS.items()
-        for figure, value in zip(FIGURES, _first_six(truth, detections, name), strict=True)
-        if value >= 0  # -1: there is nothing of that size
-    }
-
-
-def _truth(split: COCOSplit) -> COCO:
-    """The annotations, numbered from 1: evaluators take the id 0 of an annotation for "not matched"."""
-    values = json.loads(split.annotations.read_bytes())
-    for number, annotation in enumerate(values["annotations"], start=1):
-        annotation["id"] = number
-    return COCO(values)
-
-
-def _first_six(truth: COCO, detections: Sequence[Detection], kind: str) -> list[float]:
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval_faster(truth, truth.loadRes(_of_kind(detections, kind)), kind)
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return [float(value) for value in evaluation.stats[:6]]
-
-
-def _of_kind(detections: Sequence[Detection], kind: str) -> list[Detection]:
-    """Copies for one kind: of boxes without masks, and of masks without boxes, whose size is then the mask's."""
-    unused = "segmentation" if kind == "bbox" else "bbox"
-    return [{key: value for key, value in detection.items() if key != unused} for detection in detections]
-
-
 def drawings(split: COCOSplit, detections: Sequence[Detection], images: int) -> list[Exhibit]:
     """The first images of a split with the boxes and masks of a score from ``DRAWN_FROM`` on."""
-    truth = _truth(split)
+    truth = ground_truth(split.annotations.read_bytes())
     names = dict(zip(split.category_ids, split.categories, strict=True))
     exhibits = []
     for image_id in sorted(truth.imgs)[:images]:

@@ -1,19 +1,18 @@
 """The detection stage: Mask R-CNN around a checkpoint's trunk, all layers trained on COCO, evaluated on val."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from core.distributed import process_group, rank, world_size
 from core.errors import InputError
 from core.exhibits import write_exhibits
-from core.files import write_text
 from core.workspace import MODEL_FILE, Workspace
 from data.sets.coco.reader import read_coco
+from metrics.detection import columns
+from metrics.measures import keep_and_measure
 from transfer.detection import mmdetection
 from transfer.detection.config import DetectionConfig
 
-DETECTIONS_FILE = "detections.json"
 DRAWN_IMAGES = 8
 
 if mmdetection.is_installed():  # the server from which jobs are forked then imports it once, for all of them
@@ -23,9 +22,9 @@ if mmdetection.is_installed():  # the server from which jobs are forked then imp
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
     """COCO's AP, AP50 and AP75 in percent, and AP by size, for boxes and masks, after the last iteration.
 
-    The job's folder receives ``detections.json`` (in COCO's format of results) and pictures of some detections. The
-    provenance holds the fingerprints of both splits, the number of iterations, how BatchNorm's statistics came about,
-    and whose operators served.
+    The output ``val`` holds the detections, in COCO's format of results, and the annotations that they are measured by;
+    the job's folder receives pictures of some detections. The provenance holds the fingerprints of both splits, the
+    number of iterations, how BatchNorm's statistics came about, and whose operators served.
 
     Raises:
         InputError: mmdet is not installed, the data or the checkpoint cannot be read or don't fit, or the processes
@@ -33,7 +32,7 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     """
     config = DetectionConfig.model_validate(settings)
     mmdetection.load(config.operators)
-    from transfer.detection.evaluation import average_precision, detections_on, drawings
+    from transfer.detection.evaluation import detections_on, drawings
     from transfer.detection.model import build_detector, normalisation
     from transfer.detection.training import train
 
@@ -47,9 +46,9 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
         iterations = train(detector, splits["train"], config, workspace, device)
         detections = detections_on(splits["val"], detector, config, workspace)
         synchronised = world_size() == 1 or normalisation(device) == "SyncBN"
-    metrics = average_precision(splits["val"], detections)
+    found = columns(splits["val"].annotations.read_bytes(), detections)
+    metrics = keep_and_measure(workspace, "val", "coco-ap", found)
     if rank() == 0:
-        write_text(workspace.folder / DETECTIONS_FILE, json.dumps(detections))
         write_exhibits(workspace.folder, drawings(splits["val"], detections, DRAWN_IMAGES))
         print(*(f"{name} {metric['value']:.2f}%" for name, metric in metrics.items()))
     workspace.provenance |= {

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from core.distributed import copy_from_first_rank, process_group, rank
@@ -23,10 +24,12 @@ from data.loading import ViewedImages, permutations
 from data.sets.imagenet.reader import read_split
 from data.subsets import listed_subset, random_subset
 from data.views import weak_view
+from metrics import top_k
+from metrics.measures import keep_and_measure
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported, load_classifier, load_trunk
 from pretrain.cross_entropy import CrossEntropy
-from pretrain.evaluation import accuracy_on
+from pretrain.evaluation import answers_on
 from pretrain.loop import train
 from pretrain.publication import digest_of
 from pretrain.sources import Images
@@ -35,6 +38,7 @@ from transfer.finetuning.config import FinetuneConfig
 HISTORY_FILE = "history.json"
 
 History = dict[int, dict[str, dict[str, Any]]]  # number of finished epochs -> metrics
+Answers = dict[int, dict[str, np.ndarray]]  # number of finished epochs -> what was said of every image
 
 
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -52,14 +56,17 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
     subset = _subset(read_split(root, "train", config.classes), config, workspace)
     validation = read_split(root, "val", config.classes)
     history = _read_history(workspace.folder / HISTORY_FILE)
+    answers: Answers = {}
     with process_group() as device:
         model = _first_model(config, workspace)
-        after_epoch = _evaluation(model, validation, history, config, workspace, device)
+        after_epoch = _evaluation(model, validation, history, answers, config, workspace, device)
         dataset = ViewedImages(subset, [weak_view(config.views)], config.seed)
         source, order = Images(dataset, config, device), permutations(len(dataset), config.seed)
         train(CrossEntropy(model), source, order, config, workspace, device, after_epoch)
-    if config.schedule.epochs not in history:
-        raise _unusable(workspace.folder / HISTORY_FILE)
+        if config.schedule.epochs not in history:
+            raise _unusable(workspace.folder / HISTORY_FILE)
+        if config.schedule.epochs not in answers:  # it was killed after the last evaluation
+            after_epoch(config.schedule.epochs)
     weights = {name: it for name, it in exported(CrossEntropy(model)).items() if not name.startswith("architecture.")}
     best = max(sorted(history), key=lambda epoch: history[epoch]["top1"]["value"])
     workspace.provenance |= {
@@ -71,7 +78,7 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
             str(epoch): {name: metric["value"] for name, metric in history[epoch].items()} for epoch in sorted(history)
         },
     }
-    return history[config.schedule.epochs]
+    return keep_and_measure(workspace, "val", "top-k", answers[config.schedule.epochs])
 
 
 def _subset(images: ImageTable, config: FinetuneConfig, workspace: Workspace) -> ImageTable:
@@ -103,11 +110,12 @@ def _evaluation(
     model: Classifier,
     validation: ImageTable,
     history: History,
+    answers: Answers,
     config: FinetuneConfig,
     workspace: Workspace,
     device: torch.device,
 ) -> Callable[[int], None]:
-    """What is done after an epoch: where one is due, an evaluation goes into the history and its file."""
+    """What is done after an epoch: where one is due, an evaluation goes into the answers, the history and its file."""
     # The progress shown is that of the training, and the model that is evaluated is not the one it began with.
     silent = replace(workspace, reports_progress=False, inputs={})
 
@@ -117,7 +125,8 @@ def _evaluation(
         model.eval()
         for buffer in model.buffers():  # BatchNorm's statistics are each rank's own
             copy_from_first_rank(buffer)
-        history[epoch] = accuracy_on(validation, model, config, silent, device)
+        answers[epoch] = answers_on(validation, model, config, silent, device)
+        history[epoch] = top_k.figures(answers[epoch])
         if rank() == 0:
             write_json(workspace.folder / HISTORY_FILE, history)
             print(f"epoch {epoch}", *(f"{name} {metric['value']:.2f}%" for name, metric in history[epoch].items()))

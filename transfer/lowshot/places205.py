@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from core.distributed import process_group
+from core.outputs import smallest
 from core.workspace import Workspace
 from data.sets.places205.reader import read_split
-from pretrain.evaluation import pretrained_trunk
+from metrics.measures import keep_and_measure
+from pretrain.evaluation import names_of, pretrained_trunk
 from pretrain.features import pooled_features
 from transfer.lowshot.config import LowShotConfig
 from transfer.lowshot.features import unit_rows
-from transfer.lowshot.protocol import Classifiers, all_draws, measure_draws, record_draws
+from transfer.lowshot.protocol import Classifiers, all_draws, over_draws, record_draws, shots_of
 
 
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -32,33 +34,22 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
         val_features = unit_rows(pooled_features(model, val, "val", config, workspace, device))
     workspace.provenance["places205"] = {"train": train.fingerprint(), "val": val.fingerprint()}
 
-    def score(rows: np.ndarray, classifiers: Classifiers) -> float:
+    def named(rows: np.ndarray, classifiers: Classifiers) -> np.ndarray:
         of_rows = features[np.searchsorted(drawn, rows)]
-        return accuracy(of_rows, train.labels[rows], val_features, val.labels, classifiers)
+        return smallest(classifiers.fit(of_rows, train.labels[rows]).predict(val_features))
 
-    return measure_draws(draws, lambda: Classifiers(config.svm), score, workspace)
+    of_draws, convergence = over_draws(draws, lambda: Classifiers(config.svm), named, workspace)
+    columns = {
+        "path": names_of(val),
+        "label": smallest(val.labels),
+        "predicted": of_draws,
+        "k": shots_of(draws),
+    }
+    figures = keep_and_measure(workspace, "val", "classes-of-draws", columns)
+    return {name: figure | convergence[name] for name, figure in figures.items()}
 
 
 def rows_by_class(labels: np.ndarray, classes: int) -> list[np.ndarray]:
     """For each class its rows in ascending order, from ``[n]`` class indices; takes the memory of a few ``[n]``."""
     grouped = np.argsort(labels, kind="stable")
     return np.split(grouped, np.cumsum(np.bincount(labels, minlength=classes))[:-1])
-
-
-def accuracy(
-    features: np.ndarray, labels: np.ndarray, val_features: np.ndarray, val_labels: np.ndarray, classifiers: Classifiers
-) -> float:
-    """Fit one classifier over all classes; the share of the validation images whose class it names.
-
-    Args:
-        features: ``[m, d]`` of the drawn images.
-        labels: ``[m]``.
-        val_features: ``[n, d]``.
-        val_labels: ``[n]``.
-        classifiers: fit it.
-
-    Returns:
-        A fraction in [0, 1].
-    """
-    right = classifiers.fit(features, labels).predict(val_features) == val_labels
-    return int(right.sum()) / len(right)

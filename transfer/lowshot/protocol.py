@@ -107,37 +107,36 @@ class Classifiers:
         return classifier
 
 
-def measure_draws(
+def over_draws(
     draws: Draws,
     classifiers: Callable[[], Classifiers],
-    measure: Callable[[np.ndarray, Classifiers], float],
+    answer: Callable[[np.ndarray, Classifiers], np.ndarray],
     workspace: Workspace,
-) -> dict[str, dict[str, Any]]:
-    """Metrics ``k1``, ``k2``, ... in percent: mean and sample standard deviation over the draws, and convergence.
+) -> tuple[np.ndarray, dict[str, dict[str, Any]]]:
+    """What the classifiers of every draw say of the evaluated images, ``[draws, ...]``, and their convergence by k.
 
     Args:
         draws: the drawn rows.
         classifiers: makes those of one k.
-        measure: from drawn rows, and with classifiers, to a fraction in [0, 1].
+        answer: from drawn rows, and with classifiers, to what these say.
         workspace: told about every draw.
     """
-    fractions: dict[int, list[float]] = {}
+    answers: list[np.ndarray] = []
     fitting: dict[int, Classifiers] = {}
     for done, ((k, _), rows) in enumerate(draws.items(), start=1):
-        of_k = fitting.setdefault(k, classifiers())
-        fractions.setdefault(k, []).append(measure(rows, of_k))
+        answers.append(answer(rows, fitting.setdefault(k, classifiers())))
         workspace.progress(done, len(draws), "draws")
     stopped = sum(of_k.not_converged for of_k in fitting.values())
     if stopped:
         fitted = sum(of_k.fitted for of_k in fitting.values())
         print(f"{stopped} of {fitted} SVMs stopped at their limit of iterations before they converged", flush=True)
-    return {
-        f"k{k}": {
-            "value": 100 * float(np.mean(values)),
-            "unit": "%",
-            "n": len(values),
-            "spread": 100 * float(np.std(values, ddof=1)),
-            "convergence": {"fitted": fitting[k].fitted, "not_converged": fitting[k].not_converged},
-        }
-        for k, values in fractions.items()
+    convergence = {
+        f"k{k}": {"convergence": {"fitted": of_k.fitted, "not_converged": of_k.not_converged}}
+        for k, of_k in fitting.items()
     }
+    return np.stack(answers), convergence
+
+
+def shots_of(draws: Draws) -> np.ndarray:
+    """The k of every draw, ``[draws]``."""
+    return np.array([k for k, _ in draws])

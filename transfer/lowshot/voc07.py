@@ -11,12 +11,13 @@ import numpy as np
 from core.distributed import process_group
 from core.workspace import Workspace
 from data.sets.voc07.reader import read_classification
-from pretrain.evaluation import pretrained_trunk
+from metrics.draws import ranks
+from metrics.measures import keep_and_measure
+from pretrain.evaluation import names_of, pretrained_trunk
 from pretrain.features import pooled_features
-from transfer.lowshot.average_precision import average_precision
 from transfer.lowshot.config import OneVsRestSVMConfig, VOC07Config
 from transfer.lowshot.features import unit_rows
-from transfer.lowshot.protocol import Classifiers, all_draws, measure_draws, record_draws
+from transfer.lowshot.protocol import Classifiers, all_draws, over_draws, record_draws, shots_of
 
 
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -32,10 +33,18 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
         test_features = unit_rows(pooled_features(model, test, "test", config, workspace, device))
     workspace.provenance["voc07"] = {"trainval": trainval.fingerprint(), "test": test.fingerprint()}
 
-    def precision(rows: np.ndarray, classifiers: Classifiers) -> float:
-        return mean_average_precision(features[rows], trainval.labels[rows], test_features, test.labels, classifiers)
+    def ranked(rows: np.ndarray, classifiers: Classifiers) -> np.ndarray:
+        return ranks(decision_scores(features[rows], trainval.labels[rows], test_features, classifiers))
 
-    return measure_draws(draws, lambda: one_vs_rest(config.svm), precision, workspace)
+    of_draws, convergence = over_draws(draws, lambda: one_vs_rest(config.svm), ranked, workspace)
+    columns = {
+        "path": names_of(test),
+        "present": test.labels == 1,
+        "ranks": of_draws,
+        "k": shots_of(draws),
+    }
+    figures = keep_and_measure(workspace, "test", "scores-of-draws", columns)
+    return {name: figure | convergence[name] for name, figure in figures.items()}
 
 
 def one_vs_rest(svm: OneVsRestSVMConfig) -> Classifiers:
@@ -48,27 +57,20 @@ def rows_by_class(labels: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(present == 1) for present in labels.T]
 
 
-def mean_average_precision(
-    features: np.ndarray,
-    labels: np.ndarray,
-    test_features: np.ndarray,
-    test_labels: np.ndarray,
-    classifiers: Classifiers,
-) -> float:
-    """Fit one classifier for each class, score the test images; the mean over classes of the average precision.
+def decision_scores(
+    features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, classifiers: Classifiers
+) -> np.ndarray:
+    """Fit one classifier for each class; its scores of the test images, ``[classes, n]``.
 
     Args:
         features: ``[m, d]`` of the drawn images.
         labels: ``[m, classes]`` with 1 where a class is present.
         test_features: ``[n, d]``.
-        test_labels: ``[n, classes]``.
         classifiers: fit them.
-
-    Returns:
-        A fraction in [0, 1].
     """
-    precisions = []
-    for present, present_in_test in zip(labels.T, test_labels.T, strict=True):
-        classifier = classifiers.fit(features, np.where(present == 1, 1, -1))
-        precisions.append(average_precision(present_in_test == 1, classifier.decision_function(test_features)))
-    return float(np.mean(precisions))
+    return np.stack(
+        [
+            classifiers.fit(features, np.where(present == 1, 1, -1)).decision_function(test_features)
+            for present in labels.T
+        ]
+    )

@@ -13,11 +13,12 @@ import torch
 from core.distributed import process_group, rank, wait_for_all
 from core.exhibits import write_exhibits
 from core.files import sha256_of
+from core.outputs import smallest
 from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.lists import write_list
 from data.miniature.truth import read_hidden_truth
-from data.miniature.writers import OUT_OF_DISTRIBUTION
+from metrics.measures import keep_and_measure
 from pretrain.backbone import ProjectingEncoder, compile_networks
 from pretrain.checkpoints import load_encoder
 from pretrain.features import fill_rows
@@ -28,7 +29,6 @@ from pretrain.methods.mopro.model import correct_labels, soft_scores
 from pretrain.training_set import training_images
 
 PSEUDO_LABELS_FILE = "pseudo_labels.txt"
-Share = tuple[np.ndarray, np.ndarray]  # [n] whether an image counts, [n] whether it belongs to the whole
 
 
 def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str, Any]]:
@@ -54,14 +54,10 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
             write_exhibits(workspace.folder, gallery(images, correction, truth))
         wait_for_all()
     workspace.provenance["pseudo_labels_sha256"] = sha256_of(written)
-    shares = {"kept": (kept, np.ones_like(kept)), "changed": (pseudo != images.labels, kept)}
+    columns = {"label": smallest(images.labels), "pseudo": smallest(pseudo), "kept": kept}
     if truth is not None:
-        shares |= against_truth(images.labels, pseudo, kept, truth)
-    return {
-        name: {"value": 100 * int(counts[whole].sum()) / int(whole.sum()), "unit": "%", "n": int(whole.sum())}
-        for name, (counts, whole) in shares.items()
-        if whole.any()
-    }
+        columns["truth"] = truth.astype(np.min_scalar_type(-images.classes))
+    return keep_and_measure(workspace, "training", "correction", columns)
 
 
 def correct_images(
@@ -90,26 +86,3 @@ def correct_images(
     fill_rows(rows, corrected, images, config, workspace, device)
     pseudo, kept, given_score, highest, prototype, similarity = rows.cpu().numpy().T
     return Correction(pseudo.astype(int), kept.astype(bool), given_score, highest, prototype.astype(int), similarity)
-
-
-def against_truth(given: np.ndarray, pseudo: np.ndarray, kept: np.ndarray, truth: np.ndarray) -> dict[str, Share]:
-    """What cleaning did to wrong labels, to right ones, and to images of no class.
-
-    Args:
-        given: ``[n]`` labels before cleaning.
-        pseudo: ``[n]`` labels after it.
-        kept: ``[n]`` whether an image was kept.
-        truth: ``[n]`` true labels, -1 for out of distribution.
-
-    Returns:
-        ``noise_corrected``: of the wrongly labelled images of a class, those kept with their true label;
-        ``clean_kept``: of the rightly labelled images, those kept with their label;
-        ``out_of_distribution_dropped``: of the images of no class, those not kept.
-    """
-    strange = truth == OUT_OF_DISTRIBUTION
-    is_right = kept & (pseudo == truth)
-    return {
-        "noise_corrected": (is_right, ~strange & (given != truth)),
-        "clean_kept": (is_right, given == truth),
-        "out_of_distribution_dropped": (~kept, strange),
-    }

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metrics.average_precision import average_precision
 from tests.support import PARITY
-from transfer.lowshot.average_precision import average_precision
 
 MEASURED = json.loads((PARITY / "metrics.json").read_text())["ap"]
 

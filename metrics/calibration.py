@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.outputs import Columns
+from metrics.figure import Figures
+
 
 class Bins(NamedTuple):
     """A reliability diagram: one entry for each bin, the least confident first.
@@ -59,3 +62,41 @@ def calibration_error_without_last_bin(bins: Bins) -> float | None:
 def _root_mean_square(bins: Bins, chosen: slice) -> float:
     squared_gaps = (bins.confidence - bins.accuracy) ** 2
     return float(np.sqrt((bins.samples * squared_gaps)[chosen].sum() / bins.samples.sum()))
+
+
+def figures(of_images: Columns) -> Figures:
+    """Accuracy and calibration errors in percent, from the columns of :mod:`metrics.top_k` and a ``bin_size``.
+
+    The calibration error is given over all bins and, where there are several, as the data sets' authors compute it.
+    """
+    correct = _correct(of_images)
+    values = {"accuracy": float(correct.mean())} | _errors(reliability(of_images))
+    return {name: {"value": 100 * value, "unit": "%", "n": len(correct)} for name, value in values.items()}
+
+
+def resampled(of_images: Columns, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """The figures of resamples, ``[m]`` each; ``weights`` say how often each has each image, ``[n, m]``."""
+    confidence, correct, size = of_images["confidence"], _correct(of_images), int(of_images["bin_size"])
+    found: dict[str, list[float]] = {}
+    for of_resample in weights.T:
+        drawn = np.repeat(np.arange(len(correct)), of_resample)
+        values = {"accuracy": float(correct[drawn].mean())}
+        values |= _errors(equal_mass_bins(confidence[drawn], correct[drawn], size))
+        for name, value in values.items():
+            found.setdefault(name, []).append(100 * value)
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def reliability(of_images: Columns) -> Bins:
+    """The reliability diagram of an output."""
+    return equal_mass_bins(of_images["confidence"], _correct(of_images), int(of_images["bin_size"]))
+
+
+def _correct(of_images: Columns) -> np.ndarray:
+    return of_images["classes"][:, 0] == of_images["label"]
+
+
+def _errors(bins: Bins) -> dict[str, float]:
+    values = {"calibration_error": calibration_error(bins)}
+    without_last_bin = calibration_error_without_last_bin(bins)
+    return values if without_last_bin is None else values | {"calibration_error_without_last_bin": without_last_bin}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustness.calibration import calibration_error, calibration_error_without_last_bin, equal_mass_bins
+from metrics.calibration import calibration_error, calibration_error_without_last_bin, equal_mass_bins
 from tests.support import PARITY
 
 MEASURED = json.loads((PARITY / "metrics.json").read_text())["calibration"]

@@ -1,0 +1,1 @@
+"""The figures of evaluations, as pure functions of what was computed for every image; NumPy and SciPy alone."""

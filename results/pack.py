@@ -1,0 +1,103 @@
+"""Packs a reproduction, without its weights and images, into one archive for other people to look into."""
+
+import gzip
+import io
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.exhibits import CURVES_FILE
+from core.files import read_whole, written_atomically
+from core.workspace import VERIFICATION_FOLDER
+from results.plan import ERROR_FILE, PLAN_FILE, Results, read_results
+from results.records import RECORD_FILE
+from results.writing import FOLDER as TABLES
+
+SUFFIX = ".tar.gz"
+OF_A_JOB = (RECORD_FILE, "config.json", "starts.json", ERROR_FILE, CURVES_FILE)
+LOGS = re.compile(r"log(\.rank\d+)?\.txt")
+CODE = "code"  # below a profile's runs: copies of the code, and of users' files
+NOTE_OF_CODE = "code.json"  # in a copy of the suite
+DESCRIBE_CODE = (NOTE_OF_CODE, "requirements.lock")  # with the difference from the commit, what is taken of such a copy
+DIFFERENCE = ".patch"
+MODE = 0o644
+
+
+def pack(runs: Path, archive: Path) -> str:
+    """Write the archive, atomically; gives a sentence about it.
+
+    The same files give the same bytes: names are sorted, times and owners left out. In logs, the paths of the folder
+    and of the user's home are replaced; plan and records, which are sealed, keep those of the data.
+
+    Raises:
+        InputError: there is no plan in the folder, or it cannot be used.
+    """
+    results = read_results(runs)
+    files = dict(sorted(_files(results, runs)))
+    top = runs.resolve().name
+    with (
+        written_atomically(archive) as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name, path in files.items():
+            content = read_whole(str(path))
+            _add(tar, f"{top}/{name}", _without_places(content, runs) if _is_for_people(path) else content)
+    absent = [name for name in _outputs(results) if name not in files]
+    lacking = f"; {len(absent)} outputs that records name are not there, such as {absent[0]}" if absent else ""
+    return f"{len(files)} files, {archive.stat().st_size / 1e6:.1f} MB{lacking}: {archive}"
+
+
+def _files(results: Results, runs: Path) -> Iterator[tuple[str, Path]]:
+    """What is packed, by its path below the folder."""
+    wanted = [PLAN_FILE, *_outputs(results)]
+    for job in results.jobs:
+        wanted += [f"{job.folder}/{name}" for name in OF_A_JOB]
+        wanted += [
+            f"{job.folder}/{path.name}" for path in (runs / job.folder).glob("log*.txt") if LOGS.fullmatch(path.name)
+        ]
+    for folder, pattern in ((TABLES, "*"), (VERIFICATION_FOLDER, "*.json"), (VERIFICATION_FOLDER, "*.txt")):
+        wanted += [f"{folder}/{path.name}" for path in (runs / folder).glob(pattern)]
+    wanted += [f"{CODE}/{path.relative_to(runs / CODE)}" for path in _about_code(runs / CODE)]
+    for name in wanted:
+        if (runs / name).is_file() and not name.rpartition("/")[2].startswith("."):  # those are half written
+            yield name, runs / name
+
+
+def _outputs(results: Results) -> list[str]:
+    """Of all records, those in their jobs' folders."""
+    return [
+        f"{job.folder}/{output.file}"
+        for job, record in results.done
+        for output in (record.outputs or {}).values()
+        if not output.file.startswith("/") and ".." not in output.file.split("/")
+    ]
+
+
+def _about_code(folder: Path) -> Iterator[Path]:
+    """Of each copy of the suite, what describes it; of users' files, the copies themselves."""
+    for copy in folder.glob("[!.]*"):
+        if not (copy / NOTE_OF_CODE).exists():
+            yield from copy.glob("*.py")
+            continue
+        yield from (copy / name for name in DESCRIBE_CODE)
+        yield from copy.glob(f"*{DIFFERENCE}")
+
+
+def _is_for_people(path: Path) -> bool:
+    return path.name == ERROR_FILE or LOGS.fullmatch(path.name) is not None
+
+
+def _without_places(text: bytes, runs: Path) -> bytes:
+    """A log in which the folder of the runs and the user's home have no names."""
+    for place, stands_for in ((runs.absolute(), b"<runs>"), (runs.resolve(), b"<runs>"), (Path.home(), b"~")):
+        if len(place.parts) > 1:  # never the root, such as the home of a process without a user
+            text = re.sub(re.escape(bytes(place)) + rb"(?![\w.-])", stands_for, text)
+    return text
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), MODE
+    tar.addfile(member, io.BytesIO(content))

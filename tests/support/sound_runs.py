@@ -1,0 +1,84 @@
+"""A reproduction to which an audit has no objection, and ways to alter its files."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from core.files import sha256_of
+from core.workspace import MODEL_FILE
+from execution.plan import write_plan
+from profiles.expand import jobs_of
+from profiles.load import load_profile
+from results.plan import PLAN_FILE, read_results
+from results.records import RECORD_FILE, write_record
+from results.seal import KEY, sealed
+from results.writing import write_tables
+from tests.support.part_runs import METRICS
+from tests.support.result_runs import a_record
+
+COMMIT, SNAPSHOT = "0123456789abcdef0123456789abcdef01234567", "5a" * 32
+DIFFERENCE = f"code/{SNAPSHOT}/difference-{COMMIT[:10]}.patch"
+CODE = {"commit": COMMIT, "differs": True, "snapshot_sha256": SNAPSHOT, "difference": DIFFERENCE}
+IMAGES = {"images": 5, "classes": 2, "names_sha256": "ab", "sample_sha256": "cd", "sides_sha256": "ef"}
+OUTPUT_FILE = "outputs.npz"
+WITH_OUTPUTS = ("accuracy",)  # kinds of evaluations that keep some
+
+
+def write_sound(runs: Path, *overrides: str) -> Path:
+    """All jobs of the miniature over two worlds, each with a record, and tables; nothing of it was computed."""
+    profile = load_profile("mini", ["seeds=[100, 101]", *overrides])
+    jobs = jobs_of(profile)
+    write_plan(jobs, profile.model_dump(mode="json"), profile.tables, runs, ["--profile", "mini"])
+    for job in jobs:
+        kind = job.kind.split("-")[0]
+        folder = job.folder(runs)
+        folder.mkdir(parents=True)
+        (folder / "log.txt").write_text(f"--- {job.name}\nwritten to {runs}/tables and {Path.home()}/.cache/x\n")
+        changes: dict[str, Any] = {"provenance": {}, "outputs": {}}
+        if kind in ("pretrain", "untrained", "retraining"):
+            (folder / MODEL_FILE).write_bytes(job.identity.encode())
+            changes["provenance"]["model_sha256"] = sha256_of(folder / MODEL_FILE)
+        if kind in WITH_OUTPUTS:
+            (folder / OUTPUT_FILE).write_bytes(job.identity.encode())
+            changes["outputs"]["images"] = _described(folder / OUTPUT_FILE)
+        shift = int(hashlib.sha256(job.name.encode()).hexdigest(), 16) % 100 / 100
+        figures = {name: value + shift for name, value in METRICS.get(kind, {"steps": 1.0}).items()}
+        record = a_record(
+            job.name,
+            {"seed": "100"} | dict(job.tags),
+            figures,
+            identity=job.identity,
+            config=json.loads(json.dumps(job.configuration)),
+            inputs={role: needed.identity for role, needed in job.needs.items()},
+            data={"val": IMAGES | {"names_sha256": f"ab{job.tags['seed']}"}},
+            code=[CODE],
+            **changes,
+        )
+        write_record(record, folder)
+    (runs / DIFFERENCE).parent.mkdir(parents=True)
+    (runs / DIFFERENCE).write_text("+ a line\n")
+    (runs / DIFFERENCE).with_name("code.json").write_text(json.dumps(CODE))
+    (runs / DIFFERENCE).with_name("requirements.lock").write_text("torch==2\n")
+    (runs / DIFFERENCE).with_name("run_all.py").write_text("print()\n")
+    write_tables(read_results(runs), runs)
+    return runs
+
+
+def _described(path: Path) -> dict[str, Any]:
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
+
+
+def record_of(runs: Path, name: str) -> Path:
+    """The file of a job's record."""
+    (job,) = (job for job in json.loads((runs / PLAN_FILE).read_text())["jobs"] if job["name"] == name)
+    return runs / job["folder"] / RECORD_FILE
+
+
+def alter(path: Path, change: Callable[[dict[str, Any]], None], seals: bool = True) -> None:
+    """Change a plan or record as a program would that knows of the seal, or as an editor would that does not."""
+    content = json.loads(path.read_text())
+    change(content)
+    digest = content.pop(KEY)
+    path.write_text(sealed(content) if seals else json.dumps(content | {KEY: digest}, indent=2))
