@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from commands.plan_to_write import plan_to_write
+from commands.plan_to_write import write_plan_of
 from commands.requirements import jobs_blocked_by, missing_requirements, on_the_cpu, require
 from commands.selection import Selection
 from core.files import exclusive_lock
 from execution.display import TerminalDisplay
 from execution.jobs import JobsByState, jobs_by_state
 from execution.local import Failure, LocalExecutor, visible_gpus
-from execution.plan import write_plan
 from results.writing import write_results
 
 
@@ -49,7 +48,7 @@ def run_here(selection: Selection, parallel: int) -> int:
 def begin(selection: Selection) -> JobsByState:
     """Write the plan; gives its jobs by their state."""
     runs, selected = selection.runs, selection.selected
-    write_plan(*plan_to_write(selection), runs, selection.described)
+    write_plan_of(selection)
     found = jobs_by_state(selected, runs)
     held_back = f", {len(found.held_back)} held back" if found.held_back else ""
     done = f"{len(selected)} jobs, {len(found.done)} of them done{held_back}"

@@ -31,6 +31,7 @@ class Job:
         packages: what has to be installed for it, beside what every job uses.
         images: how many go through the network, by the rate of the profile's ``throughput`` at which they do.
         instructions: those of the processor that the numerical libraries are held to; None for all it has.
+        metrics: the figures that its record has to have, as tables show them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Job:
     packages: tuple[str, ...] = ()
     images: Mapping[str, float | None] = field(default_factory=dict)
     instructions: Instructions | None = None
+    metrics: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

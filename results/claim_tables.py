@@ -5,16 +5,13 @@ from dataclasses import dataclass
 
 from results.claims import CONFIDENCE_IN_EFFECT, FAMILYWISE, WANTED_POWER, WORLDS_FOR_A_VERDICT, Comparison
 from results.claims_section import Claims
-from results.definitions import NOT_RUN
+from results.definitions import CLAIMS, GAIN, NOT_RUN, SET, SINGLE_FIGURES
 from results.gain import Step, in_words, steps_of_gain
 from results.outcome import Outcome
 from results.plan import Results
 from results.rendered import Rendered
 from results.shipped import Shipped, agrees, read_shipped
 from results.tested import Line, tested
-
-CLAIMS, SINGLE_FIGURES, GAIN = ("claims", "single-figures", "gain")  # of their files
-SET = "Pretraining set"
 
 Row = dict[str, str | Outcome]
 

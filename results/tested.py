@@ -106,6 +106,6 @@ def _lines_of(claim: Claim, training_set: str, better: str, results: Results) ->
     for comparison in claim.comparisons:
         yield line(None, claim.name, comparison, explained(comparison.outcome or Outcome(NOT_RUN), [comparison]))
     for figure in claim.figures:
-        outcome, title = explained(figure.outcome, figure.comparisons), results.columns[figure.name].title
+        outcome, title = explained(figure.outcome, figure.comparisons), results.title_of_figure(figure.name)
         for comparison in figure.comparisons:
             yield line(figure.name, title, comparison, outcome)

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from commands.arguments import CommandParser
-from commands.plan_to_write import plan_to_write
+from commands.plan_to_write import write_plan_of
 from commands.selection import selection_of
 from core.files import exclusive_lock
-from execution.plan import write_plan
 from run_all import main
 from tests.support.commands import command, environment, records, run_all
 
@@ -78,7 +77,7 @@ def planned(runs: Path) -> set[str]:
 def plan_again(runs: Path, *arguments: str, **changes: str) -> set[str]:
     """Names of the jobs of the plan that such a command writes."""
     selection = selection_of(CommandParser("", None).parse_args(command(runs, *arguments, **changes)[2:]))
-    write_plan(*plan_to_write(selection), selection.runs)
+    write_plan_of(selection)
     return planned(runs)
 
 

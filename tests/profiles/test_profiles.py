@@ -22,6 +22,9 @@ def test_shipped_profiles_expand(name):
     ("override", "parts"),
     [
         ("pretrain.schedule.epoch=3", ["unknown key 'pretrain.schedule.epoch'", "'pretrain.schedule.epochs'"]),
+        ("methods.ce.title=MoPro", ["methods.ce on data.webvision.webvision and methods.mopro on data.webvision.web"]),
+        ("methods.ce.published={lowshott: [MoPro]}", ["methods.ce.published.lowshott: no such", "nearest is 'lowshot'"]),
+        ("methods.ce.published={lowshot: [MoProo]}", ["published.lowshot: no row 'MoProo' is pub", "nearest is 'MoPro'"]),
         ("published=papers", ["published: found 'papers', expected one of paper, webvision50"]),
         ("claims.better=ce", ["claims: ce is among the baselines", "take it out"]),
         ("claims.baselines=[ce, ce]", ["claims.baselines: ce appears twice"]),

@@ -87,6 +87,7 @@ SPEC = Evaluation(
                     f"detection-{schedule}",
                     f"{kind}_ap{at}",
                     None if schedule == OWN else f"{published}{at}_{schedule}",
+                    is_optional=True,
                 )
                 for schedule in (*PUBLISHED, OWN)
                 for kind, published in (("box", "APbb"), ("mask", "APmk"))

@@ -100,7 +100,13 @@ SPEC = Evaluation(
             title="Fine-tuning on a part of ImageNet (accuracy after the last epoch, %)",
             published="finetune",
             columns=tuple(
-                Column(f"{share}% fine-tuning top-{k}", f"finetune-{share}pct", f"top{k}", f"top{k}_{share}pct")
+                Column(
+                    f"{share}% fine-tuning top-{k}",
+                    f"finetune-{share}pct",
+                    f"top{k}",
+                    f"top{k}_{share}pct",
+                    is_optional=True,
+                )
                 for share in SHARES
                 for k in (1, 5)
             ),
