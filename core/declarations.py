@@ -226,6 +226,7 @@ class Evaluation:
             ``classifier`` too, the ``trunk`` itself to train on, or a ``training`` in this profile.
         key: of the section; a user's evaluation has the key that the profile gives it.
         tables: that hold its figures; a table that several evaluations name has the columns of all.
+        data_sets: keys of the profile's data sets without which it evaluates nothing; ``work`` finds them there.
         is_required: whether every profile has the section.
         check: from the section and the profile; raises ValueError where they do not fit.
         untrained_seeds: from the section to the seeds of the untrained backbones that it evaluates.
@@ -237,6 +238,7 @@ class Evaluation:
     needs: Literal["features", "classifier", "trunk", "training"] = "features"
     key: str = ""
     tables: tuple[Table, ...] = ()
+    data_sets: tuple[str, ...] = ()
     is_required: bool = False
     check: Callable[[Any, Any], None] = _no_check
     untrained_seeds: Callable[[Any], Sequence[int]] = _no_seeds

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.config import values
 from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
+from core.errors import InputError
 from core.user_code import call_user_code, error_in, is_reference, load
 from execution.jobs import Job
 from execution.resources import Resources
@@ -165,9 +166,19 @@ def require_measured(evaluation: Evaluation, kinds: Iterable[str]) -> None:
 def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
     found = call_user_code(lambda: list(evaluation.work(section, run)))
     for place, it in enumerate(found):
+        _require_sources(it, evaluation.key)
         if fault := _fault_of(it, [run.checkpoint, *found[:place]]):
             raise error_in(evaluation.work, fault)
     return found
+
+
+def _require_sources(work: Any, key: str) -> None:
+    """Refuse a source whose path is that of a data set that the profile does not have."""
+    for source in work.reads if isinstance(work, Work) else ():
+        if isinstance(source, Source) and source.path is None:
+            raise InputError(
+                f"evaluate.{key} needs {source.key}, found none: name its folder, or leave evaluate.{key} out."
+            )
 
 
 def _fault_of(work: Any, before: Sequence[Work]) -> str | None:

@@ -19,6 +19,7 @@ from core.declarations import Evaluation, Table, columns_of, tables_of
 from core.discriminated_union import DiscriminatedUnion
 from core.instructions import Instructions
 from data.config import TrainingViews
+from data.declaration import DataSetSpec
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.config import MiniatureParts
 from data.sets.imagenet.spec import SPEC as IMAGENET
@@ -36,6 +37,7 @@ from pretrain.methods.registry import BY_OBJECTIVE, own_method
 from profiles.cost import Throughput
 from profiles.data_section import DataSets
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
+from profiles.registry import DATA_SETS
 from results.claims_section import Claims
 from results.plan import NO_SET, check_tables
 from results.published import TABLES_OF, read_published
@@ -62,6 +64,19 @@ class StageResources(Config):
     evaluate: Resources
     finetune: Resources = Resources()
     detection: Resources = Resources()
+
+
+def declared(data_set: str, evaluation: Evaluation) -> DataSetSpec:
+    """The data set of a key that an evaluation names.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for spec in DATA_SETS:
+        if spec.key == data_set:
+            return spec
+    known = ", ".join(spec.key for spec in DATA_SETS)
+    raise ValueError(f"evaluate.{evaluation.key} declares the data set {data_set!a}, expected some of {known}")
 
 
 def slug(title: str) -> str:
@@ -143,7 +158,7 @@ class Profile(Config):
 
     Attributes:
         name: also of its folder below ``runs``.
-        compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests the paper's claims instead.
+        compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests those of the profile.
         published: which published figures those are: ``paper``, MoPro's; ``webvision50``, of mini WebVision.
         seeds: of the pretraining runs, and of the worlds where there is a miniature.
         instructions: ``avx2`` holds the numerical libraries to what all x86-64 processors since 2013 have, so that
@@ -195,6 +210,8 @@ class Profile(Config):
     def _evaluations_fit(self) -> "Profile":
         check_tables(self.tables)
         for evaluation, section in self.evaluate.sections:
+            for key in evaluation.data_sets:
+                declared(key, evaluation).require_in(self, f"evaluate.{evaluation.key}")
             evaluation.check(section, self)
         return self
 

@@ -41,9 +41,17 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
     tables = [
         ClaimTable(
             CLAIMS,
-            "The paper's claims, tested",
+            "The claims, tested",
             [_row_of_mean(line, shipped, len(lines)) for line in means],
-            (*_notes_on_claims(results.claims, shipped), *(NOTE_ON_WORLDS if results.profile.get("miniature") else ())),
+            (
+                *_notes_on_claims(results.claims, shipped),
+                *(NOTE_ON_WORLDS if results.profile.get("miniature") else ()),
+                *(
+                    NOTE_ON_UNMEASURED
+                    if any(it.outcome.word == NOT_RUN and it.outcome.addition for it in means)
+                    else ()
+                ),
+            ),
         ),
         ClaimTable(
             SINGLE_FIGURES,
@@ -57,6 +65,10 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
 
 
 NOTE_ON_WORLDS = ("All worlds are drawn from the same few pictures: the words are about redraws from these.",)
+NOTE_ON_UNMEASURED = (
+    "What the profile does not measure decides no claim, however many seeds are run: claims.primary names the figures "
+    "of each.",
+)
 NOTES_ON_FIGURES = (
     "Difference: mean over worlds (their number), in points. A figure is tested once its claim was rejected against "
     "all baselines, at the claim's level: with the larger of the baselines' p-values, and Holm's correction. Intervals "

@@ -32,7 +32,7 @@ def test_one_command_gives_records_and_tables(finished):
     runs, run = finished
     assert run.returncode == 0, run.stderr
     assert len(records(runs)) == JOBS
-    for title in ("Accuracy on clean validation images", "Low-shot classification", "The paper's claims, tested"):
+    for title in ("Accuracy on clean validation images", "Low-shot classification", "The claims, tested"):
         assert f"## {title}" in run.stdout
     assert "not run" not in (runs / "mini/tables/accuracy.md").read_text()
     assert list((runs / "mini").glob("pretrain/mopro/*/*/tensorboard/events*"))

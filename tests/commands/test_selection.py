@@ -194,7 +194,7 @@ def test_partial_says_what_it_leaves_out_and_plans_all_the_same(disk, capsys):
 def test_tables_without_the_methods_of_the_claims(tmp_path, methods, is_claimed):
     selection = selected("--profile", "ablation", "--methods", *methods, "--runs", str(tmp_path))
     write_plan_of(selection)
-    assert ("The paper's claims" in write_results(selection.runs)) is is_claimed
+    assert ("The claims, tested" in write_results(selection.runs)) is is_claimed
     assert (selection.runs / "tables/claims.md").exists() is is_claimed
 
 

@@ -189,6 +189,39 @@ def test_a_mistake_in_the_profile_is_one_sentence(tmp_path, section, said):
     assert said in error.value.sentence
 
 
+@pytest.mark.parametrize("declares", [True, False])
+def test_data_that_the_profile_does_not_have_are_named_before_anything_runs(tmp_path, declares):
+    code = MINIMAL.replace("from core.declarations import", "from core.declarations import Source,").replace(
+        '"times": section.times}', '"times": section.times}, Source("data.coco", run.profile.data.coco)'
+    )
+    if declares:
+        code = code.replace("tables=(TABLE,)", 'tables=(TABLE,), data_sets=("coco",)')
+    profile, without = written(tmp_path, code), ["data.coco=null", "evaluate.detection=null", "claims=null"]
+    with pytest.raises(
+        InputError, match=r"evaluate\.mine needs data\.coco, found none: name its folder, or leave eval"
+    ):
+        jobs_of(load_profile(str(profile), without))
+
+
+def test_a_data_set_that_does_not_exist_cannot_be_declared(tmp_path):
+    code = MINIMAL.replace("tables=(TABLE,)", 'tables=(TABLE,), data_sets=("imagnet",)')
+    with pytest.raises(InputError, match=r"evaluate\.mine declares the data set 'imagnet', expected some of webvision"):
+        load_profile(str(written(tmp_path, code)))
+
+
+def test_the_linear_probe_asks_no_other_evaluation_how_many_classes_there_are(tmp_path):
+    shutil.copy(EXAMPLE, tmp_path / "probe.py")
+    (tmp_path / "mine.yaml").write_text(PROFILE)
+    overrides = ["evaluate.finetune=null", "claims=null"]
+    jobs = jobs_of(load_profile(str(tmp_path / "mine.yaml"), overrides))
+    assert {job.config["classes"] for job in jobs if job.kind == "linear-probe"} == {10}
+    none_shared = [*overrides, "miniature=null", "hard_images=null", "evaluate.robustness=null"]
+    with pytest.raises(InputError, match=r"linear-probe needs a set of data\.webvision that shares ImageNet's classes"):
+        load_profile(
+            str(tmp_path / "mine.yaml"), [*none_shared, "data.webvision.webvision.shares_imagenet_classes=false"]
+        )
+
+
 OF_A_SHIPPED_TABLE = """
 from dataclasses import replace
 from transfer.lowshot.spec import VOC07

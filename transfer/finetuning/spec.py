@@ -39,7 +39,6 @@ class Section(Recipe):
 
 def check(section: Section, profile: Any) -> None:
     """The batch has to fit the tasks; where training goes on with a pretrained classifier, that has as many classes."""
-    IMAGENET.require_in(profile, "evaluate.finetune")
     require_whole(profile, "evaluate.finetune")
     batch_size, tasks = section.schedule.batch_size, profile.resources.finetune.tasks
     require_divisible(batch_size, tasks, "evaluate.finetune.schedule.batch_size", "fine-tuning")
@@ -94,6 +93,7 @@ SPEC = Evaluation(
     work=work,
     check=check,
     needs="trunk",
+    data_sets=(IMAGENET.key,),
     tables=(
         Table(
             name="finetune",
