@@ -48,6 +48,7 @@ class DataSetSpec:
         checks: ``module:function``, called with the section and a :class:`DataLocation`; gives what there is to verify.
         published: how many images its parts have as they were published, by the keys of ``data.counts``.
         required: whether every profile has it.
+        title: what headings of tables call it, unless a profile has another name for it; empty where none names it.
     """
 
     key: str
@@ -55,6 +56,7 @@ class DataSetSpec:
     checks: str
     published: Mapping[str, int] = field(default_factory=dict)
     required: bool = False
+    title: str = ""
 
     def images(self, profile: Any, *parts: str) -> int:
         """How many images some parts have, named as below ``data.counts``: as the profile says, or as published."""

@@ -35,7 +35,7 @@ from pretrain.config import (
 from pretrain.methods.method import Method, TableRow
 from pretrain.methods.registry import BY_OBJECTIVE, own_method
 from profiles.cost import Throughput
-from profiles.data_section import DataSets
+from profiles.data_section import DataSets, with_own_titles
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
 from profiles.registry import DATA_SETS
 from results.claims_section import Claims
@@ -350,7 +350,8 @@ class Profile(Config):
     @property
     def tables(self) -> list[Table]:
         """Of everything that it can evaluate by, asked for or not."""
-        return tables_of(self.evaluate.evaluations)
+        titles = {spec.title: own for spec in DATA_SETS if (own := getattr(self.data.titles, spec.key, None))}
+        return [with_own_titles(table, titles) for table in tables_of(self.evaluate.evaluations)]
 
 
 def profile_for(values: Mapping[str, Any]) -> type[Profile]:

@@ -8,4 +8,5 @@ SPEC = DataSetSpec(
     OnDisk,
     "data.sets.imagenet.verification:checks",
     {"imagenet_train": 1_281_167, "imagenet_val": 50_000},  # ILSVRC 2012
+    title="ImageNet",
 )

@@ -94,4 +94,6 @@ def require_whole(profile: Any, what: str) -> None:
             )
 
 
-SPEC = DataSetSpec("webvision", Named[WebVisionSet], "data.sets.webvision.verification:checks", required=True)
+SPEC = DataSetSpec(
+    "webvision", Named[WebVisionSet], "data.sets.webvision.verification:checks", required=True, title="WebVision"
+)
