@@ -112,13 +112,13 @@ def _one_thing(given: Sequence[str]) -> int:
         from results.json_schema import json_schema
 
         print(json.dumps(json_schema(), indent=2))
-        return
+        return 0
     if name == "pack":
         from results.pack import SUFFIX, pack
 
         runs = arguments.runs.absolute()
         print(pack(arguments.runs, arguments.to or runs.with_name(f"{runs.name}{SUFFIX}")))
-        return
+        return 0
     from results.plan import read_results
 
     if name == "diff":
