@@ -1,6 +1,6 @@
 """The plan that is written down: what is asked for now, and what was measured before and would be the same."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -8,14 +8,37 @@ from commands.selection import Selection
 from core.declarations import Table
 from core.errors import InputError
 from execution.jobs import Job
+from execution.plan import write_plan
 from profiles.expand import jobs_of
 from profiles.load import validated
 from profiles.schema import Profile
 from results.plan import PLAN_FILE, Plan
 
 
-def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any], list[Table]]:
-    """The jobs of the plan, the profile's values with the seeds and methods of those jobs, and its tables.
+class PlanToWrite(NamedTuple):
+    """A plan.
+
+    Attributes:
+        jobs: with which it is measured.
+        profile: its values, with the seeds and methods of those jobs.
+        tables: what there is to show.
+        possible: method, pretraining set and evaluation of all that the profile could measure.
+    """
+
+    jobs: list[Job]
+    profile: dict[str, Any]
+    tables: list[Table]
+    possible: list[tuple[str, str, str]]
+
+
+def write_plan_of(selection: Selection) -> None:
+    """Write it into the profile's folder."""
+    plan = plan_to_write(selection)
+    write_plan(plan.jobs, plan.profile, plan.tables, selection.runs, selection.described, plan.possible)
+
+
+def plan_to_write(selection: Selection) -> PlanToWrite:
+    """What is asked for, and what was measured before.
 
     To ask for less never hides what was measured. The plan has the jobs that are asked for, and of all others that the
     profile has, those with a record, also one that cannot be used; its seeds and methods are then those of the plan
@@ -25,8 +48,14 @@ def plan_to_write(selection: Selection) -> tuple[list[Job], dict[str, Any], list
     earlier = _plan_in(selection)
     wider = selection.profile if earlier is None else _widened(selection.profile, earlier)
     asked = {job.identity for job in selection.planned}
-    jobs = [job for job in jobs_of(wider) if job.identity in asked or _has_record(job, selection)]
-    return jobs, _with_what_is_in(jobs, wider), wider.tables
+    every = jobs_of(wider)
+    jobs = [job for job in every if job.identity in asked or _has_record(job, selection)]
+    return PlanToWrite(jobs, _with_what_is_in(jobs, wider), wider.tables, _figures_of(every))
+
+
+def _figures_of(jobs: list[Job]) -> list[tuple[str, str, str]]:
+    tags = (job.tags for job in jobs if "evaluation" in job.tags)
+    return list(dict.fromkeys((it["method"], it["set"], it["evaluation"]) for it in tags))
 
 
 def _has_record(job: Job, selection: Selection) -> bool:

@@ -7,14 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from commands.other_code import jobs_of_other_code, require_decision
-from commands.plan_to_write import plan_to_write
+from commands.plan_to_write import write_plan_of
 from commands.requirements import jobs_blocked_by, missing_requirements, on_the_cpu, require
 from commands.selection import Selection
 from core.files import exclusive_lock
 from execution.display import TerminalDisplay
 from execution.jobs import JobsByState, jobs_by_state
 from execution.local import Failure, LocalExecutor, visible_gpus
-from execution.plan import write_plan
 from results.writing import write_results
 
 
@@ -67,7 +66,7 @@ def begin(selection: Selection, may_change_code: bool, queued: Mapping[str, str]
     found = jobs_by_state(selected, runs)
     if not may_change_code:
         require_decision(jobs_of_other_code(found.to_do, runs, queued), runs)
-    write_plan(*plan_to_write(selection), runs, selection.described)
+    write_plan_of(selection)
     held_back = f", {len(found.held_back)} held back" if found.held_back else ""
     done = f"{len(selected)} jobs, {len(found.done)} of them done{held_back}"
     print(f"Profile {selection.profile.name}: {done}, in {runs}")

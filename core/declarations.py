@@ -1,7 +1,7 @@
 """What a reproduction is put together from, as plain values: whoever adds a part declares it with these."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from core.config import Config
@@ -152,7 +152,7 @@ class Column:
 
     Attributes:
         title: as printed.
-        evaluation: the kind of the jobs that measure it.
+        evaluation: the kind of the jobs that measure it; empty where that is the id of the :class:`Evaluation`.
         metric: its name in their records.
         published: its name among the published figures; None where there are none.
         published_for: names of the published rows whose figure it is; None for all others than ``not_published_for``.
@@ -160,17 +160,19 @@ class Column:
         lower_is_better: as with errors.
         on: the data set that it is measured on, as pictures name it; empty where no picture does.
         at: its place on the axis of a curve; None where it is not part of one.
+        is_optional: whether there may be no such figure, as where the section asks for less; any other has to be there.
     """
 
     title: str
-    evaluation: str
-    metric: str
+    evaluation: str = ""
+    metric: str = ""
     published: str | None = None
     published_for: tuple[str, ...] | None = None
     not_published_for: tuple[str, ...] = ()
     lower_is_better: bool = False
     on: str = ""
     at: float | None = None
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,7 @@ class Evaluation:
             ``classifier`` too, the ``trunk`` itself to train on, or a ``training`` in this profile.
         key: of the section; a user's evaluation has the key that the profile gives it.
         tables: that hold its figures; a table that several evaluations name has the columns of all.
+        data_sets: keys of the profile's data sets without which it evaluates nothing; ``work`` finds them there.
         is_required: whether every profile has the section.
         check: from the section and the profile; raises ValueError where they do not fit.
         untrained_seeds: from the section to the seeds of the untrained backbones that it evaluates.
@@ -235,6 +238,7 @@ class Evaluation:
     needs: Literal["features", "classifier", "trunk", "training"] = "features"
     key: str = ""
     tables: tuple[Table, ...] = ()
+    data_sets: tuple[str, ...] = ()
     is_required: bool = False
     check: Callable[[Any, Any], None] = _no_check
     untrained_seeds: Callable[[Any], Sequence[int]] = _no_seeds
@@ -249,16 +253,42 @@ class Evaluation:
         }
         return has[self.needs]
 
+    def columns_of(self, table: Table) -> tuple[Column, ...]:
+        """The columns of one of its tables, each with the kind of the jobs that measure it."""
+        return tuple(replace(column, evaluation=column.evaluation or self.id) for column in table.columns)
+
 
 def tables_of(evaluations: Iterable[Evaluation]) -> list[Table]:
-    """Every table once, in the order of its first evaluation, with the columns of all."""
+    """Every table once, in the order of its first evaluation, with the columns of all.
+
+    Raises:
+        ValueError: two evaluations declare a table of one name, which differs in more than its columns.
+    """
     tables: dict[str, Table] = {}
     for evaluation in evaluations:
         for table in evaluation.tables:
-            so_far = tables.get(table.name, replace(table, columns=()))
-            columns, sections = so_far.columns + table.columns, (*so_far.sections, evaluation.key)
+            so_far = tables.get(table.name, replace(table, columns=(), sections=()))
+            _require_alike(so_far, table, evaluation.key)
+            columns, sections = so_far.columns + evaluation.columns_of(table), (*so_far.sections, evaluation.key)
             tables[table.name] = replace(so_far, columns=columns, sections=sections)
     return list(tables.values())
+
+
+def _require_alike(so_far: Table, table: Table, key: str) -> None:
+    for name in (it.name for it in fields(Table) if it.name not in ("columns", "sections")):
+        if getattr(so_far, name) != getattr(table, name):
+            raise ValueError(
+                f"evaluate.{so_far.sections[0]} and evaluate.{key} both have a table {table.name}, with the {name} "
+                f"{getattr(so_far, name)!r} and {getattr(table, name)!r}: give one of the tables another name"
+            )
+
+
+def required_metrics(tables: Iterable[Table]) -> dict[str, tuple[str, ...]]:
+    """The metrics that records have to have, by the kind of the job."""
+    required: dict[str, tuple[str, ...]] = {}
+    for column in (column for table in tables for column in table.columns if not column.is_optional):
+        required[column.evaluation] = (*required.get(column.evaluation, ()), column.metric)
+    return required
 
 
 def columns_of(tables: Iterable[Table]) -> dict[str, Column]:

@@ -50,6 +50,7 @@ class DataSetSpec:
         required: whether every profile has it.
         licence: what is known of the terms on which its images are given, in a sentence, for the card of a model that
             was trained on them; empty where nothing is.
+        title: what headings of tables call it, unless a profile has another name for it; empty where none names it.
     """
 
     key: str
@@ -58,6 +59,7 @@ class DataSetSpec:
     published: Mapping[str, int] = field(default_factory=dict)
     required: bool = False
     licence: str = ""
+    title: str = ""
 
     def images(self, profile: Any, *parts: str) -> int:
         """How many images some parts have, named as below ``data.counts``: as the profile says, or as published."""

@@ -54,13 +54,19 @@ def run(config, workspace):
     return {"top1": keep_and_measure(workspace, "val", "top-k", columns)["top1"]}
 
 
+def check(section, profile):
+    """A training set of ImageNet's classes says how many there are."""
+    if profile.imagenet_classes is None:
+        raise ValueError("evaluate.linear-probe needs a set of data.webvision that shares ImageNet's classes")
+
+
 def work(section, run):
     """One job for every checkpoint, with or without a classifier of its own."""
-    imagenet, classes = run.profile.data.imagenet, run.profile.evaluate.finetune.classes
-    config = {**values(section), "imagenet": imagenet, "classes": classes}
-    yield run.evaluation("linear-probe", STAGE, config, Source("data.imagenet", imagenet))
+    imagenet = Source("data.imagenet", run.profile.data.imagenet)
+    config = {**values(section), "imagenet": imagenet.path, "classes": run.profile.imagenet_classes}
+    yield run.evaluation("linear-probe", STAGE, config, imagenet)
 
 
 STAGE = Stage("linear-probe", f"{__file__}:run")
-COLUMN = Column("ImageNet top-1", "linear-probe", "top1")
-SPEC = Evaluation("linear-probe", Section, work, tables=(Table("linear-probe", "Linear probe (%)", (COLUMN,)),))
+TABLE = Table("linear-probe", "Linear probe (%)", (Column("ImageNet top-1", metric="top1"),))
+SPEC = Evaluation("linear-probe", Section, work, check=check, tables=(TABLE,), data_sets=("imagenet",))

@@ -62,11 +62,20 @@ class Snapshot:
             InputError: it is not.
         """
         require_whole(self.folder)
-        if REPOSITORY.name != self.folder.name:
+        if not self._is_imported():
             raise InputError(
                 f"This process has imported the suite from {REPOSITORY} and not from {self.folder}, the code of the "
                 "job: let nothing set PYTHONPATH (such as a line of slurm.setup), and give the same command again."
             )
+
+    def _is_imported(self) -> bool:
+        """Whether this process comes from the copy, or from one that differs in which packages it has alone."""
+        if REPOSITORY.name == self.folder.name:
+            return True
+        if not (REPOSITORY / NOTE_FILE).exists():
+            return False
+        imported = _files(REPOSITORY)
+        return all(imported.get(name, content) == content for name, content in _files(self.folder).items())
 
 
 def freeze(runs: Path, jobs: Iterable[Job]) -> Snapshot:

@@ -33,6 +33,7 @@ class Job:
         images: how many go through the network, by the rate of the profile's ``throughput`` at which they do.
         instructions: those of the processor that the numerical libraries are held to; None for all it has.
         arithmetic: how its processes compute beyond that.
+        metrics: the figures that its record has to have, as tables show them.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Job:
     images: Mapping[str, float | None] = field(default_factory=dict)
     instructions: Instructions | None = None
     arithmetic: ProcessArithmetic = field(default_factory=ProcessArithmetic)
+    metrics: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -1,6 +1,6 @@
 """The plan on disk: which jobs a reproduction consists of. Whoever reads results starts here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,23 @@ from results.seal import plain, sealed
 
 
 def write_plan(
-    jobs: Sequence[Job], profile: dict[str, Any], tables: Sequence[Table], runs: Path, arguments: Sequence[str] = ()
+    jobs: Sequence[Job],
+    profile: dict[str, Any],
+    tables: Sequence[Table],
+    runs: Path,
+    arguments: Sequence[str] = (),
+    possible: Iterable[tuple[str, str, str]] = (),
 ) -> None:
-    """Write the resolved profile, the command's arguments that gave it, tables and jobs into ``runs``, sealed."""
+    """Write the plan into ``runs``, sealed.
+
+    Args:
+        jobs: with which the figures are measured, what is needed first.
+        profile: resolved.
+        tables: what there is to show.
+        runs: the profile's folder.
+        arguments: of the command, that gave the profile.
+        possible: method, pretraining set and evaluation of what the profile could measure, asked for or not.
+    """
     entries = [
         {
             "name": job.name,
@@ -28,6 +42,12 @@ def write_plan(
         for job in jobs
     ]
     content = plain(
-        {"profile": profile, "arguments": list(arguments), "tables": [asdict(it) for it in tables], "jobs": entries}
+        {
+            "profile": profile,
+            "arguments": list(arguments),
+            "tables": [asdict(it) for it in tables],
+            "possible": [list(it) for it in possible],
+            "jobs": entries,
+        }
     )
     write_text(runs / PLAN_FILE, sealed(content))

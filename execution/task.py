@@ -21,7 +21,7 @@ from core.errors import InputError, sentence_about
 from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
-from core.user_code import UserCodeError, load, read_copies, sentence_of
+from core.user_code import UserCodeError, error_in, load, read_copies, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from execution.environment import arithmetic, cpu_time, environment, hardware
 from execution.frozen import Snapshot
@@ -139,6 +139,7 @@ class Task:
             write_json(folder / CONFIG_FILE, job.configuration)
             with _threads(job.resources.cpus):
                 metrics = stage(job.configuration, workspace)
+            _require_figures(job, stage, metrics)
             start.end("done")
             said = with_full_digests(workspace.provenance, self.runs)
             said |= _own_file(job.stage) | _verification(self.runs)
@@ -208,6 +209,24 @@ def _record(
             f"The stage {job.stage.id} gave what cannot be right ({first_fault(error)}), and the job has no record: "
             "look at its checkpoint and data, and if they are well, report a defect of the stage."
         ) from None
+
+
+def _require_figures(job: Job, stage: Callable[..., Any], metrics: Mapping[str, Any]) -> None:
+    """Refuse what lacks a figure that a table shows.
+
+    Raises:
+        UserCodeError: it does, and the stage is in a user's file.
+        UnrecordableError: it does, and the stage ships.
+    """
+    if not isinstance(metrics, Mapping):
+        return  # which a record says better
+    lacking = [name for name in job.metrics if name not in metrics]
+    if lacking:
+        given = ", ".join(map(str, metrics)) or "nothing"
+        found = f"it gives {given}, but a table has a column of the metric {lacking[0]}"
+        if job.stage.sha256:
+            raise error_in(stage, f"{found}: give that, or say is_optional=True of the column")
+        raise UnrecordableError(f"The stage {job.stage.id} is at fault: {found}: report a defect of the stage.")
 
 
 def _own_file(stage: Stage) -> dict[str, Any]:

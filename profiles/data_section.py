@@ -1,11 +1,14 @@
 """The section of a profile that names the data sets, put together from the sections that they declare."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import create_model
 
-from core.config import Config, Positive
+from core.config import Config, Positive, Title
+from core.declarations import Table
 from data.declaration import DataSetSpec
 from profiles.registry import DATA_SETS
 
@@ -15,6 +18,8 @@ class DataSection(Config):
 
     ``counts`` says how many images each part of a data set must have, for ``verify``; None where that is not checked. A
     relative ``imagenet_a`` is relative to what the reference model of ``hard_images`` chose, where there is one.
+    ``titles`` says what headings of tables call data sets of one's own, by the key of the data set whose folder
+    structure they have; None for that one's name.
     """
 
     if TYPE_CHECKING:  # which data sets there are is not known there
@@ -30,7 +35,22 @@ def section_of(declared: Iterable[DataSetSpec]) -> type[DataSection]:
     keys: dict[str, Any] = {
         spec.key: (spec.section, ...) if spec.required else (spec.section | None, None) for spec in data_sets
     }
-    return create_model("DataSets", __base__=DataSection, **keys, counts=(counts, counts()))
+    named: dict[str, Any] = {spec.key: (Title | None, None) for spec in data_sets if spec.title}
+    titles = create_model("Titles", __base__=Config, **named)
+    return create_model("DataSets", __base__=DataSection, **keys, counts=(counts, counts()), titles=(titles, titles()))
+
+
+def with_own_titles(table: Table, titles: Mapping[str, str]) -> Table:
+    """The table, in whose headings data sets have names of one's own, by those that they have otherwise."""
+    if not titles:
+        return table
+    one_of_them = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, titles))})(?![\w-])")
+
+    def named(text: str) -> str:
+        return one_of_them.sub(lambda found: titles[found[0]], text)
+
+    columns = tuple(replace(it, title=named(it.title), on=named(it.on)) for it in table.columns)
+    return replace(table, title=named(table.title), columns=columns)
 
 
 if TYPE_CHECKING:

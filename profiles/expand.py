@@ -5,13 +5,23 @@ Somebody else's checkpoint is not pretrained: it has one run, whatever the train
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from core.config import values
-from core.declarations import Evaluation, Run, Source, Stage
+from core.declarations import Evaluation, Run, Source, Stage, required_metrics
 from core.errors import InputError
 from data.miniature.classes import IMAGENET_CLASSES
 from execution.jobs import Job
-from profiles.runs import World, built, jobs_of_run, pretrained, released, untrained
+from profiles.runs import (
+    World,
+    built,
+    jobs_of_run,
+    pretrained,
+    released,
+    require_measured,
+    untrained,
+    work_of_run,
+)
 from profiles.schema import Profile
 from robustness.spec import HARD_IMAGES_STAGE
 
@@ -27,9 +37,17 @@ def jobs_of(profile: Profile) -> list[Job]:
     """
     worlds = {seed: _world(profile, seed) for seed in dict.fromkeys([*profile.seeds, *_untrained_seeds(profile)])}
     jobs = [job for world in worlds.values() for job in world.values()]
+    metrics = required_metrics(profile.tables)
+    kinds: dict[str, dict[str, None]] = {}  # of the jobs of each evaluation, by its key
     for run, evaluations in _runs(profile, worlds):
-        jobs += jobs_of_run(run, evaluations, worlds[run.seed])
+        work = work_of_run(run, evaluations)
+        jobs += jobs_of_run(run, chain.from_iterable(work.values()), worlds[run.seed], metrics)
+        for key, of_evaluation in work.items():
+            kinds.setdefault(key, {}).update(dict.fromkeys(it.kind for it in of_evaluation))
     _require_unique_names(jobs)
+    for evaluation, _ in profile.evaluate.sections:
+        if kinds.get(evaluation.key):
+            require_measured(evaluation, kinds[evaluation.key])
     return _computed_alike(jobs, profile)
 
 

@@ -128,7 +128,7 @@ def _merged(base: Any, values: Any) -> Any:
 
     Where there is nothing to take away, null stays: whether the key may have it, validation says.
     """
-    if isinstance(base, dict) and _are_comparisons(values):
+    if _are_comparisons(values, base):
         return {key: value for key, value in base.items() if key not in COMPARISON_KEYS} | {"comparisons": values}
     if not isinstance(base, dict) or not isinstance(values, dict):
         return values
@@ -141,9 +141,9 @@ def _merged(base: Any, values: Any) -> Any:
     return merged
 
 
-def _are_comparisons(values: Any) -> bool:
-    """Whether a list says of methods that they are better than others, as in place of a section of claims."""
-    return isinstance(values, list) and all(isinstance(one, dict) and "better" in one for one in values)
+def _are_comparisons(values: Any, base: Any) -> bool:
+    """Whether a list stands in place of a section of claims, of which it is to keep what it does not say."""
+    return isinstance(values, list) and isinstance(base, dict) and not base.keys().isdisjoint(COMPARISON_KEYS)
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -171,7 +171,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
     if value is None and values.get(last) is not None:
         del values[last]
     else:
-        values[last] = _merged(values.get(last), value) if _are_comparisons(value) else value
+        known = values.get(last)
+        values[last] = _merged(known, value) if _are_comparisons(value, known) else value
 
 
 def _explanation(error: ValidationError, profile: type[Profile], values: dict[str, Any]) -> str:

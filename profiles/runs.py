@@ -8,6 +8,7 @@ from typing import Any
 
 from core.config import values
 from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
+from core.errors import InputError
 from core.user_code import call_user_code, error_in, is_reference, load
 from execution.jobs import Job
 from execution.resources import Resources
@@ -117,28 +118,67 @@ def _imagenet_from_the_web(profile: Profile, classes: int) -> Source | None:
     return None
 
 
-def jobs_of_run(run: Run, evaluations: Iterable[Evaluation], world: World) -> list[Job]:
-    """The job that gets the checkpoint, and those of some evaluations of it.
+def work_of_run(run: Run, evaluations: Iterable[Evaluation]) -> dict[str, list[Work]]:
+    """What some evaluations of a checkpoint take, by the key of the evaluation.
 
     Raises:
         InputError: a user's evaluation is at fault.
     """
     sections = {evaluation.key: section for evaluation, section in run.profile.evaluate.sections}
-    work = [run.checkpoint]
-    for evaluation in (it for it in evaluations if it.can_evaluate(run)):
-        work += _work_of(evaluation, sections[evaluation.key], run)
+    return {it.key: _work_of(it, sections[it.key], run) for it in evaluations if it.can_evaluate(run)}
+
+
+def jobs_of_run(
+    run: Run, evaluations: Iterable[Work], world: World, metrics: Mapping[str, tuple[str, ...]]
+) -> list[Job]:
+    """The job that gets the checkpoint, and those that evaluate it.
+
+    Args:
+        run: the checkpoint.
+        evaluations: what evaluating it takes.
+        world: what it shares with others.
+        metrics: that tables show, by the kind of the job.
+    """
     jobs: dict[Work, Job] = {}
-    for each in work:
-        jobs[each] = _job(each, run, jobs, world)
+    for work in (run.checkpoint, *evaluations):
+        jobs[work] = replace(_job(work, run, jobs, world), metrics=metrics.get(work.kind, ()))
     return list(jobs.values())
+
+
+def require_measured(evaluation: Evaluation, kinds: Iterable[str]) -> None:
+    """Refuse a column that none of an evaluation's jobs measures, as its figures would nowhere be seen.
+
+    Raises:
+        InputError: the tables of the evaluation, which may be a user's, have one.
+    """
+    known = list(kinds)
+    for table in evaluation.tables:
+        for column in evaluation.columns_of(table):
+            if column.evaluation not in known and not column.is_optional:
+                raise error_in(
+                    evaluation.work,
+                    f"the column {column.title!r} of the table {table.name} is measured by jobs of the kind "
+                    f"{column.evaluation!a}, but it gives work of the kind {' and '.join(known)}: name that, or say "
+                    "is_optional=True of a column that the profile may leave out",
+                )
 
 
 def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
     found = call_user_code(lambda: list(evaluation.work(section, run)))
     for place, it in enumerate(found):
+        _require_sources(it, evaluation.key)
         if fault := _fault_of(it, [run.checkpoint, *found[:place]]):
             raise error_in(evaluation.work, fault)
     return found
+
+
+def _require_sources(work: Any, key: str) -> None:
+    """Refuse a source whose path is that of a data set that the profile does not have."""
+    for source in work.reads if isinstance(work, Work) else ():
+        if isinstance(source, Source) and source.path is None:
+            raise InputError(
+                f"evaluate.{key} needs {source.key}, found none: name its folder, or leave evaluate.{key} out."
+            )
 
 
 def _fault_of(work: Any, before: Sequence[Work]) -> str | None:

@@ -1,7 +1,8 @@
 """The model behind a profile's YAML file."""
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from core.declarations import Evaluation, Table, columns_of, tables_of
 from core.discriminated_union import DiscriminatedUnion
 from core.instructions import Instructions
 from data.config import TrainingViews
+from data.declaration import DataSetSpec
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.config import MiniatureParts
 from data.sets.imagenet.spec import SPEC as IMAGENET
@@ -34,11 +36,12 @@ from pretrain.config import (
 from pretrain.methods.method import Method, TableRow
 from pretrain.methods.registry import BY_OBJECTIVE, own_method
 from profiles.cost import Throughput
-from profiles.data_section import DataSets
+from profiles.data_section import DataSets, with_own_titles
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
+from profiles.registry import DATA_SETS
 from results.claims_section import Claims
 from results.plan import NO_SET, check_tables
-from results.published import TABLES_OF
+from results.published import TABLES_OF, read_published
 from robustness.spec import ReferenceModel
 from slurm.config import SlurmConfig
 
@@ -62,6 +65,19 @@ class StageResources(Config):
     evaluate: Resources
     finetune: Resources = Resources()
     detection: Resources = Resources()
+
+
+def declared(data_set: str, evaluation: Evaluation) -> DataSetSpec:
+    """The data set of a key that an evaluation names.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for spec in DATA_SETS:
+        if spec.key == data_set:
+            return spec
+    known = ", ".join(spec.key for spec in DATA_SETS)
+    raise ValueError(f"evaluate.{evaluation.key} declares the data set {data_set!a}, expected some of {known}")
 
 
 def slug(title: str) -> str:
@@ -123,6 +139,10 @@ def _published(name: str) -> str:
 PublishedFigures = Annotated[str, AfterValidator(_published)]
 
 
+def _nearest(name: str, known: Iterable[str]) -> str:
+    return f", the nearest is {difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]!a}"
+
+
 class Tolerances(Config):
     """How far ours may lie from the paper's and still reproduce it, by table; one number is used for all."""
 
@@ -139,7 +159,7 @@ class Profile(Config):
 
     Attributes:
         name: also of its folder below ``runs``.
-        compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests the paper's claims instead.
+        compares_with: ``paper`` sets the published figures beside ours; ``claims`` tests those of the profile.
         published: which published figures those are: ``paper``, MoPro's; ``webvision50``, of mini WebVision.
         seeds: of the pretraining runs, and of the worlds where there is a miniature.
         instructions: ``avx2`` holds the numerical libraries to what all x86-64 processors since 2013 have, so that
@@ -193,7 +213,49 @@ class Profile(Config):
     def _evaluations_fit(self) -> "Profile":
         check_tables(self.tables)
         for evaluation, section in self.evaluate.sections:
+            for key in evaluation.data_sets:
+                declared(key, evaluation).require_in(self, f"evaluate.{evaluation.key}")
             evaluation.check(section, self)
+        return self
+
+    @model_validator(mode="after")
+    def _rows_can_be_told_apart(self) -> "Profile":
+        rows: dict[tuple[str, str], str] = {}
+        for name, method in self.methods.items():
+            title = method.title or name
+            for trained_on, key in self._pretrained_on(name, method):
+                twin = rows.setdefault((title, trained_on), key)
+                if twin != key:
+                    raise ValueError(
+                        f"{twin} and {key} would be two rows of the tables, both of {title} on {trained_on}: give one "
+                        "of them another title"
+                    )
+        return self
+
+    def _pretrained_on(self, name: str, method: TableRow) -> list[tuple[str, str]]:
+        """The title of each pretraining set of a method, with the key of its row's title."""
+        if isinstance(method, ExternalMethod):
+            return [(method.pretrained_on, f"methods.{name}")]
+        if isinstance(method, UntrainedMethod):
+            return [(NO_SET, f"methods.{name}")]
+        sets = self.data.webvision.items()
+        return [(part.title or set_name, f"methods.{name} on data.webvision.{set_name}") for set_name, part in sets]
+
+    @model_validator(mode="after")
+    def _published_rows_exist(self) -> "Profile":
+        known: dict[str, list[str]] = {}
+        if not any(method.published for method in self.methods.values()):
+            return self
+        for table, row, *_ in read_published(self.tables, TABLES_OF[self.published]):
+            known.setdefault(table, []).append(row)
+        for name, method in self.methods.items():
+            for table, rows in method.published.items():
+                where = f"methods.{name}.published.{table}"
+                if table not in known:
+                    raise ValueError(f"{where}: no such table is published{_nearest(table, known)}")
+                for row in rows:
+                    if row not in known[table]:
+                        raise ValueError(f"{where}: no row {row!a} is published{_nearest(row, known[table])}")
         return self
 
     @model_validator(mode="after")
@@ -291,7 +353,8 @@ class Profile(Config):
     @property
     def tables(self) -> list[Table]:
         """Of everything that it can evaluate by, asked for or not."""
-        return tables_of(self.evaluate.evaluations)
+        titles = {spec.title: own for spec in DATA_SETS if (own := getattr(self.data.titles, spec.key, None))}
+        return [with_own_titles(table, titles) for table in tables_of(self.evaluate.evaluations)]
 
 
 def profile_for(values: Mapping[str, Any]) -> type[Profile]:
@@ -306,8 +369,7 @@ def profile_for(values: Mapping[str, Any]) -> type[Profile]:
 @cache
 def _profile_with(evaluations: tuple[Evaluation, ...]) -> type[Profile]:
     section = section_with(evaluations)
-    amounts: dict[str, Any] = {
-        table.name: (NotNegativeNumber, ...) for table in tables_of(section.evaluations) if table.published
-    }
+    tables = (table for evaluation in section.evaluations for table in evaluation.tables)
+    amounts: dict[str, Any] = {table.name: (NotNegativeNumber, ...) for table in tables if table.published}
     tolerances = create_model("Tolerances", __base__=Tolerances, **amounts)
     return create_model("Profile", __base__=Profile, evaluate=(section, ...), tolerance=(tolerances, ...))

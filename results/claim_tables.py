@@ -5,16 +5,13 @@ from dataclasses import dataclass
 
 from results.claims import CONFIDENCE_IN_EFFECT, FAMILYWISE, WANTED_POWER, WORLDS_FOR_A_VERDICT, Comparison
 from results.claims_section import Claims
-from results.definitions import NOT_RUN
+from results.definitions import CLAIMS, GAIN, NOT_RUN, SET, SINGLE_FIGURES
 from results.gain import Step, in_words, steps_of_gain
 from results.outcome import Outcome
 from results.plan import Results
 from results.rendered import Rendered
 from results.shipped import Shipped, agrees, read_shipped
 from results.tested import Line, tested
-
-CLAIMS, SINGLE_FIGURES, GAIN = ("claims", "single-figures", "gain")  # of their files
-SET = "Pretraining set"
 
 Row = dict[str, str | Outcome]
 
@@ -44,9 +41,17 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
     tables = [
         ClaimTable(
             CLAIMS,
-            "The paper's claims, tested",
+            "The claims, tested",
             [_row_of_mean(line, shipped, len(lines)) for line in means],
-            (*_notes_on_claims(results.claims, shipped), *(NOTE_ON_WORLDS if results.profile.get("miniature") else ())),
+            (
+                *_notes_on_claims(results.claims, shipped),
+                *(NOTE_ON_WORLDS if results.profile.get("miniature") else ()),
+                *(
+                    NOTE_ON_UNMEASURED
+                    if any(it.outcome.word == NOT_RUN and it.outcome.addition for it in means)
+                    else ()
+                ),
+            ),
         ),
         ClaimTable(
             SINGLE_FIGURES,
@@ -60,6 +65,10 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
 
 
 NOTE_ON_WORLDS = ("All worlds are drawn from the same few pictures: the words are about redraws from these.",)
+NOTE_ON_UNMEASURED = (
+    "What the profile does not measure decides no claim, however many seeds are run: claims.primary names the figures "
+    "of each.",
+)
 NOTES_ON_FIGURES = (
     "Difference: mean over worlds (their number), in points. A figure is tested once its claim was rejected against "
     "all baselines, at the claim's level: with the larger of the baselines' p-values, and Holm's correction. Intervals "

@@ -58,8 +58,14 @@ class Claims(Config):
 
     @model_validator(mode="before")
     @classmethod
-    def _list_of_comparisons(cls, value: Any) -> Any:
-        return {"comparisons": value} if isinstance(value, list) else value
+    def _list_has_a_section_to_keep(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            raise ValueError(
+                "a list of comparisons keeps the rest of the section that the extended profile has, and there is none: "
+                "give a section, with this list as comparisons, a margin in points, and primary, figures by claim, as "
+                "in {top-1: [accuracy-webvision/top1]}"
+            )
+        return value
 
     @model_validator(mode="after")
     def _says_once_who_is_compared(self) -> "Claims":

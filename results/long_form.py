@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from results.claim_tables import CLAIMS, GAIN, SINGLE_FIGURES
 from results.claims import Comparison
+from results.definitions import CLAIMS, GAIN, SINGLE_FIGURES
 from results.gain import steps_of_gain
 from results.plan import Results
 from results.shipped import read_shipped

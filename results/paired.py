@@ -96,7 +96,7 @@ def paired(results: Results, runs: Path, first: str, second: str) -> Iterator[Pa
                 seed,
                 figures[0].value,
                 figures[1].value,
-                interval and _around(figures[0].value - figures[1].value, interval),
+                None if interval is None else _around(figures[0].value - figures[1].value, interval),
                 p_value,
                 "" if interval else reason or "not resampled",
             )

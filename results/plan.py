@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from core.declarations import Column, Table, columns_of
 from core.errors import InputError
 from results.claims_section import Claims
+from results.definitions import ROW_HEADINGS, TABLES_OF_CLAIMS
 from results.published import TABLES_OF
 from results.records import RECORD_FILE, UnusableRecordError, parse_record, read_content
 from results.schema import Metric, Record, first_fault, in_a_sentence
@@ -72,12 +73,14 @@ class Plan(BaseModel):
         profile: resolved.
         arguments: of run_all.py, that gave the profile.
         tables: what there is to show, measured or not.
+        possible: method, pretraining set and evaluation of what the profile could measure, planned or not.
         jobs: those with which it is measured, what is needed first.
     """
 
     profile: dict[str, Any]
     arguments: list[str] = []
     tables: list[Table]
+    possible: list[tuple[str, str, str]] = []
     jobs: list[PlannedJob]
 
     @model_validator(mode="before")
@@ -143,7 +146,7 @@ def _check_set_titles(profile: dict[str, Any]) -> None:
 
 
 def check_tables(tables: Sequence[Table]) -> None:
-    """Whether files can be called by their names, and figures be told apart.
+    """Whether files can be called by their names, and tables, columns and figures be told apart.
 
     Raises:
         ValueError: they cannot.
@@ -151,6 +154,9 @@ def check_tables(tables: Sequence[Table]) -> None:
     for table in tables:
         if not NAME_OF_A_TABLE.fullmatch(table.name):
             raise ValueError(f"no file can be called by the name of the table {in_a_sentence(table.name)!r}")
+        if table.name in TABLES_OF_CLAIMS:
+            raise ValueError(f"the table {table.name} would be that of the claims: give it another name")
+        _check_headings(table)
     for what, names in (
         ("table", [table.name for table in tables]),
         ("figure", [f"{column.evaluation}/{column.metric}" for table in tables for column in table.columns]),
@@ -158,6 +164,25 @@ def check_tables(tables: Sequence[Table]) -> None:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"the {what} {in_a_sentence(twice)} appears twice")
+
+
+def _check_headings(table: Table) -> None:
+    """Whether every column has one heading, which no other column has."""
+    if not table.columns:
+        raise ValueError(f"the table {table.name} has no columns: give it one for each figure")
+    headings = [*ROW_HEADINGS]
+    for title in (table.title, *(column.title for column in table.columns)):
+        if not title.strip() or not title.isprintable():
+            raise ValueError(f"the table {table.name} has the title or heading {in_a_sentence(title)!r}, expected text")
+    for column in table.columns:
+        if not column.metric:
+            raise ValueError(f"the column {column.title!r} of the table {table.name} names no metric: name one")
+        if column.title in headings:
+            raise ValueError(
+                f"the table {table.name} has two columns {column.title!r}, of which one figure would hide the other: "
+                "give one of them another title"
+            )
+        headings.append(column.title)
 
 
 def _check_claims(profile: dict[str, Any], tables: Sequence[Table]) -> None:
@@ -217,6 +242,8 @@ class Results:
         left_out: for every job whose record is there and was left out, why.
         arguments: of run_all.py, that gave the profile.
         digest: of the plan and of every record, byte by byte.
+        possible: method, pretraining set and evaluation of what the profile could measure, planned or not; of plans of
+            earlier versions nothing.
     """
 
     profile: dict[str, Any]
@@ -226,6 +253,7 @@ class Results:
     left_out: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     digest: str = ""
+    possible: frozenset[tuple[str, str, str]] = frozenset()
 
     @cached_property
     def done(self) -> list[tuple[PlannedJob, Record]]:
@@ -259,6 +287,12 @@ class Results:
     def columns(self) -> dict[str, Column]:
         """Every figure of the tables, by evaluation and metric."""
         return columns_of(self.tables)
+
+    def title_of_figure(self, figure: str) -> str:
+        """A figure, named by evaluation and metric, as it is printed apart from its table."""
+        title = self.columns[figure].title
+        is_unique = [it.title for it in self.columns.values()].count(title) == 1
+        return title if is_unique else f"{title} ({figure})"
 
     @cached_property
     def _set_titles(self) -> dict[str, str]:
@@ -311,7 +345,8 @@ def read_results(runs: Path) -> Results:
     plan = _parsed(content, runs / PLAN_FILE)
     found, left_out = _usable(plan.jobs, runs, digest.update)
     _leave_out_duplicates(plan.jobs, found, left_out)
-    return Results(plan.profile, plan.tables, plan.jobs, found, left_out, plan.arguments, digest.hexdigest())
+    possible = frozenset(plan.possible)
+    return Results(plan.profile, plan.tables, plan.jobs, found, left_out, plan.arguments, digest.hexdigest(), possible)
 
 
 def read_failure(runs: Path, job: PlannedJob) -> str | None:

@@ -31,6 +31,7 @@ WITHOUT_EFFECT = (  # keys of a profile that change no figure
     ("tolerance",),
     ("throughput",),
     ("slurm",),
+    ("data", "titles"),
     ("claims", "margin"),
     ("claims", "steps"),
 )

@@ -7,12 +7,7 @@ from core.declarations import Column, Table
 from core.errors import InputError
 from results import reproduced
 from results.claim_tables import tables_of_claims
-from results.definitions import (
-    NOT_APPLICABLE,
-    NOT_MEASURED,
-    NOT_RUN,
-    PUBLISHED_ONLY,
-)
+from results.definitions import METHOD, NOT_APPLICABLE, NOT_MEASURED, NOT_RUN, PUBLISHED_ONLY, SET
 from results.outcome import Outcome
 from results.plan import Measured, Results
 from results.published import TABLES_OF, UNKNOWN, Figures, Published, combined, read_published
@@ -132,6 +127,11 @@ def _absent(results: Results, row: tuple[str, str], column: Column) -> str:
     return NOT_MEASURED if (*row, column.evaluation) in results.evaluated else NOT_RUN
 
 
+def unplanned(results: Results, row: tuple[str, str], columns: Iterable[Column]) -> str:
+    """Why the plan measures none of these: the profile could, or the method has nothing for them."""
+    return NOT_RUN if any((*row, it.evaluation) in results.possible for it in columns) else NOT_APPLICABLE
+
+
 def _cell(results: Results, row: tuple[str, str], column: Column) -> str:
     """Mean ± standard deviation over seeds (their number).
 
@@ -175,15 +175,13 @@ def marks(table: Table, rows: Iterable[tuple[str, str]], results: Results) -> tu
 
 def _titles(row: tuple[str, str], results: Results) -> dict[str, str]:
     method, training_set = row
-    return {
-        "Method": results.title_of(method),
-        "Pretraining set": results.title_of_set(training_set),
-    }
+    return {METHOD: results.title_of(method), SET: results.title_of_set(training_set)}
 
 
 def _ours(table: Table, rows: Rows, planned: Planned, results: Results) -> Rendered:
     def cell(row: tuple[str, str], column: Column) -> str:
-        return _cell(results, row, column) if (*row, column.evaluation) in planned else NOT_APPLICABLE
+        is_planned = (*row, column.evaluation) in planned
+        return _cell(results, row, column) if is_planned else unplanned(results, row, [column])
 
     cells = [_titles(row, results) | {column.title: cell(row, column) for column in table.columns} for row in rows]
     notes = (f"Mean ± sample standard deviation over seeds (number of seeds). {OF_ONE_SEED}", *table.definitions)
@@ -240,7 +238,8 @@ def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Res
         if of_row:
             reproduced_rows.update(_published_rows(table, row, results))
         else:
-            cells.append(_line(_titles(row, results), "all", None, NOT_APPLICABLE, "", NOT_APPLICABLE))
+            word = unplanned(results, row, table.columns)
+            cells.append(_line(_titles(row, results), "all", None, word, "", word))
     cells += _published_only(table, reproduced_rows, published)
     tolerance = _tolerance(results, table)
     notes = (
@@ -294,7 +293,7 @@ def _published_only(table: Table, reproduced: set[tuple[str, str]], figures: Fig
     """The figures, where they are known, of published rows that are none of ours."""
     titles = {column.published: column.title for column in reversed(table.columns)}
     return [
-        _line({"Method": method, "Pretraining set": trained_on}, titles[metric], published, NOT_RUN, "", PUBLISHED_ONLY)
+        _line({METHOD: method, SET: trained_on}, titles[metric], published, NOT_RUN, "", PUBLISHED_ONLY)
         for (name, method, trained_on, metric), published in figures.items()
         if name == table.published and (method, trained_on) not in reproduced and metric in titles and published.values
     ]

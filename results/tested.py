@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from results.claims import FAMILYWISE, Claim, Comparison, Worlds, decide, explained
+from results.claims import FAMILYWISE, Claim, Comparison, SingleFigure, Worlds, decide, explained
 from results.claims_section import Claims
 from results.definitions import NOT_RUN
 from results.outcome import Outcome
 from results.plan import Results
+
+SHOWN = 3  # names in a reason
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,37 @@ def _lines_of(claim: Claim, training_set: str, better: str, results: Results) ->
         titles = results.title_of(better), results.title_of(comparison.baseline)
         return Line(claim.name, figure, about, *on, better, lower, comparison, titles, outcome)
 
+    def unmeasured(figures: Iterable[SingleFigure], comparisons: Sequence[Comparison]) -> list[str]:
+        methods = (better, *(comparison.baseline for comparison in comparisons))
+        return _unmeasured(results, methods, training_set, [figure.name for figure in figures])
+
     for comparison in claim.comparisons:
-        yield line(None, claim.name, comparison, explained(comparison.outcome or Outcome(NOT_RUN), [comparison]))
+        outcome = explained(comparison.outcome or Outcome(NOT_RUN), [comparison])
+        yield line(None, claim.name, comparison, _why(outcome, unmeasured(claim.figures, [comparison])))
     for figure in claim.figures:
-        outcome, title = explained(figure.outcome, figure.comparisons), results.columns[figure.name].title
+        outcome = explained(figure.outcome, figure.comparisons)
+        outcome, title = _why(outcome, unmeasured([figure], figure.comparisons)), results.title_of_figure(figure.name)
         for comparison in figure.comparisons:
             yield line(figure.name, title, comparison, outcome)
+
+
+def _unmeasured(results: Results, methods: Iterable[str], training_set: str, figures: Iterable[str]) -> list[str]:
+    """The evaluations that the profile does not have for one of the methods, and the figures that they do not give."""
+    found: dict[str, None] = {}
+    for method in methods:
+        for figure in figures:
+            column = results.columns[figure]
+            of_method = (method, training_set, column.evaluation)
+            if results.possible and of_method not in results.possible:
+                found[column.evaluation] = None
+            elif of_method in results.evaluated and (*of_method, column.metric) not in results.measured:
+                found[figure] = None
+    return list(found)
+
+
+def _why(outcome: Outcome, unmeasured: Sequence[str]) -> Outcome:
+    """What was not run, with the reason where more seeds would not help."""
+    if outcome.word != NOT_RUN or not unmeasured:
+        return outcome
+    more = f" and {len(unmeasured) - SHOWN} more" if len(unmeasured) > SHOWN else ""
+    return Outcome(NOT_RUN, f"the profile does not measure {', '.join(unmeasured[:SHOWN])}{more}")

@@ -70,7 +70,14 @@ SPEC = Evaluation(
                 column
                 for name, title, data_set in VARIANTS
                 for column in (
-                    Column(f"{title} accuracy", f"robustness-{name}", "accuracy", f"{data_set.key}_acc", on=title),
+                    Column(
+                        f"{title} accuracy",
+                        f"robustness-{name}",
+                        "accuracy",
+                        f"{data_set.key}_acc",
+                        on=title,
+                        is_optional=True,
+                    ),
                     Column(
                         f"{title} calibration error",
                         f"robustness-{name}",
@@ -78,6 +85,7 @@ SPEC = Evaluation(
                         f"{data_set.key}_calib",
                         lower_is_better=True,
                         on=title,
+                        is_optional=True,  # of too few images for two bins
                     ),
                 )
             ),

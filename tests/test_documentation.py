@@ -12,10 +12,9 @@ import torch
 
 import run_all
 from commands.arguments import CommandParser
-from commands.plan_to_write import plan_to_write
+from commands.plan_to_write import write_plan_of
 from commands.selection import selection_of
 from core.user_code import load
-from execution.plan import write_plan
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
@@ -56,7 +55,7 @@ def planned(tmp_path, monkeypatch) -> Path:
     With the checkout's examples, the file of a site, and the module that the documentation builds.
     """
     monkeypatch.chdir(tmp_path)
-    write_plan(*plan_to_write(selection := selection_of(CommandParser("", None).parse_args([]))), selection.runs)
+    write_plan_of(selection_of(CommandParser("", None).parse_args([])))
     (site,) = SITE.findall((REPOSITORY / "docs/cluster.md").read_text())
     (tmp_path / "my-cluster.yaml").write_text(site)
     (module,) = MODULE.findall((REPOSITORY / "docs/checkpoints.md").read_text())

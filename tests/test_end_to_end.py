@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from commands.arguments import CommandParser
-from commands.plan_to_write import plan_to_write
+from commands.plan_to_write import write_plan_of
 from commands.selection import selection_of
 from core.files import exclusive_lock
-from execution.plan import write_plan
 from results.__main__ import main as results_command
 from run_all import main
 from tests.support.commands import REDUCED, command, environment, records, run_all
@@ -37,7 +36,7 @@ def test_one_command_gives_records_and_tables(finished):
     runs, run = finished
     assert run.returncode == 0, run.stderr
     assert len(records(runs)) == JOBS
-    for title in ("Accuracy on clean validation images", "Low-shot classification", "The paper's claims, tested"):
+    for title in ("Accuracy on clean validation images", "Low-shot classification", "The claims, tested"):
         assert f"## {title}" in run.stdout
     assert "not run" not in (runs / "mini/tables/accuracy.md").read_text()
     assert list((runs / "mini").glob("pretrain/mopro/*/*/tensorboard/events*"))
@@ -94,7 +93,7 @@ def planned(runs: Path) -> set[str]:
 def plan_again(runs: Path, *arguments: str, **changes: str) -> set[str]:
     """Names of the jobs of the plan that such a command writes."""
     selection = selection_of(CommandParser("", None).parse_args(command(runs, *arguments, **changes)[2:]))
-    write_plan(*plan_to_write(selection), selection.runs)
+    write_plan_of(selection)
     return planned(runs)
 
 

@@ -78,6 +78,7 @@ SPEC = Evaluation(
                     f"{validation_set}_top{k}",
                     published_for=RETRAINED_ROWS if suffix else None,
                     not_published_for=() if suffix else RETRAINED_ROWS,
+                    is_optional=True,
                 )
                 for suffix in ("", "-retrained")
                 for validation_set, title in SETS

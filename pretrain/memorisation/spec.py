@@ -26,8 +26,7 @@ class Section(Config):
 
 
 def check(section: Section, profile: Any) -> None:
-    """Only what is trained here can be watched, on ImageNet's clean images."""
-    IMAGENET.require_in(profile, "evaluate.memorisation")
+    """Only what is trained here can be watched."""
     for name in section.methods:
         if name not in profile.pretrained:
             raise ValueError(
@@ -53,4 +52,12 @@ def work(section: Section, run: Run) -> Iterable[Work]:
     )
 
 
-SPEC = Evaluation(id="memorisation", key="memorisation", section=Section, work=work, needs="training", check=check)
+SPEC = Evaluation(
+    id="memorisation",
+    key="memorisation",
+    section=Section,
+    work=work,
+    needs="training",
+    data_sets=(IMAGENET.key,),
+    check=check,
+)

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from core.declarations import Table
 from core.exhibits import CURVES_FILE
-from results.claim_tables import CLAIMS, GAIN, SET, SINGLE_FIGURES, ClaimTable, tables_of_claims
+from results.claim_tables import ClaimTable, tables_of_claims
 from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
 from results.copies import differing_copies
-from results.definitions import NOT_MEASURED, NOT_RUN
+from results.definitions import CLAIMS, GAIN, NOT_MEASURED, NOT_RUN, SET, SINGLE_FIGURES
 from results.gain import steps_of_gain
 from results.outcome import Outcome
 from results.plan import NO_SET, Results
@@ -24,7 +24,7 @@ from results.report.pictures import Picture
 from results.report.runs import absences, anchor, costs, duration, grouped, ranges, trails
 from results.report.stage_outputs import EPOCHS, Reliability, read_stage_output
 from results.schema import first_fault
-from results.tables import NOT_CONVERGED, Figure, figures, marks
+from results.tables import NOT_CONVERGED, Figure, figures, marks, unplanned
 from results.tested import Line, tested
 from results.trail import code_of
 
@@ -81,10 +81,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class FigureLine:
-    """A figure for every method (None where the plan does not measure it)."""
+    """A figure for every method (a word where the plan does not measure it)."""
 
     title: str
-    cells: Sequence[Cell | None]
+    cells: Sequence[Cell | str]
 
 
 @dataclass(frozen=True)
@@ -194,13 +194,12 @@ def _compared(cell: str | Outcome) -> str | Verdict:
 
 
 def _sections(results: Results, every: Sequence[Figure]) -> list[Section]:
-    compares = results.profile["compares_with"] == "paper"
     sections = []
     for table in results.tables:
         part = [it for it in every if it.table.name == table.name]
         if part and (any(it.ours for it in part) or table.published):
             rows = dict.fromkeys((it.method, it.training_set) for it in part)
-            sections.append(_section(table, part, compares, marks(table, rows, results)))
+            sections.append(_section(table, part, results, marks(table, rows, results)))
     return sections
 
 
@@ -217,18 +216,22 @@ def _drawn(results: Results, every: Sequence[Figure], kind: str, methods: Mappin
     return found
 
 
-def _section(table: Table, part: Sequence[Figure], compares: bool, marked: Sequence[str]) -> Section:
+def _section(table: Table, part: Sequence[Figure], results: Results, marked: Sequence[str]) -> Section:
     methods = {it.method: it.method_title for it in part}
     sets: dict[str, list[FigureLine]] = {}
     for training_set, column in dict.fromkeys((it.training_set, it.column) for it in part):
         alike = {it.method: it for it in part if (it.training_set, it.column) == (training_set, column)}
-        line = FigureLine(column.title, [_cell(alike[method]) if method in alike else None for method in methods])
+        cells = [
+            _cell(alike[method]) if method in alike else unplanned(results, (method, training_set), [column])
+            for method in methods
+        ]
+        line = FigureLine(column.title, cells)
         sets.setdefault(next(iter(alike.values())).set_title, []).append(line)
     return Section(
         table.title,
         list(methods.values()),
         sets,
-        (*marked, *table.definitions, *(table.notes if compares else ())),
+        (*marked, *table.definitions, *(table.notes if results.profile["compares_with"] == "paper" else ())),
     )
 
 
@@ -277,6 +280,8 @@ def _reliability(results: Results, methods: Mapping[str, str], problems: list[st
             except ValidationError as error:
                 problems.append(f"The reliability diagram of {job.name} is damaged ({first_fault(error)}).")
                 continue
-            title = data_sets.get(evaluation) or evaluation
-            diagrams.setdefault(title, {}).setdefault(method, []).append(bins)
-    return [pictures.reliability(by_method, title, methods) for title, by_method in diagrams.items()]
+            diagrams.setdefault(evaluation, {}).setdefault(method, []).append(bins)
+    return [
+        pictures.reliability(by_method, data_sets.get(evaluation) or evaluation, methods)
+        for evaluation, by_method in diagrams.items()
+    ]

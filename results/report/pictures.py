@@ -65,7 +65,7 @@ def forest(claims: Sequence[Line]) -> str | None:
             _name_rows(axes, [f"{it.title}{f', {it.training_set}' if several else ''}" for it in part])
             better = " or ".join(dict.fromkeys(it.titles[0] for it in part))
             axes.set_title(_direction(part[0].lower_is_better, f"{better} − baseline"))
-        return as_svg(drawn, "The paper's claims with their simultaneous confidence intervals")
+        return as_svg(drawn, "The claims with their simultaneous confidence intervals")
 
 
 def gain(steps: Sequence[Step], methods: Mapping[str, str]) -> str | None:

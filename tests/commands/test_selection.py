@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from commands.arguments import CommandParser
-from commands.plan_to_write import plan_to_write
+from commands.plan_to_write import plan_to_write, write_plan_of
 from commands.requirements import jobs_blocked_by, missing_requirements, on_the_cpu
 from commands.selection import Selection, selection_of
 from core.errors import InputError
-from execution.plan import write_plan
 from results.writing import write_results
 from run_all import main
 
@@ -194,8 +193,8 @@ def test_partial_says_what_it_leaves_out_and_plans_all_the_same(disk, capsys):
 )
 def test_tables_without_the_methods_of_the_claims(tmp_path, methods, is_claimed):
     selection = selected("--profile", "ablation", "--methods", *methods, "--runs", str(tmp_path))
-    write_plan(*plan_to_write(selection), selection.runs, selection.described)
-    assert ("The paper's claims" in write_results(selection.runs)) is is_claimed
+    write_plan_of(selection)
+    assert ("The claims, tested" in write_results(selection.runs)) is is_claimed
     assert (selection.runs / "tables/claims.md").exists() is is_claimed
 
 
@@ -209,6 +208,6 @@ def test_a_plan_that_cannot_be_read_is_written_anew(tmp_path):
         b'{"profile": {"methods": 1}, "jobs": []}',
     ):
         (selection.runs / "plan.json").write_bytes(content)
-        jobs, values, _ = plan_to_write(selection)
+        jobs, values, *_ = plan_to_write(selection)
         assert [job.name for job in jobs] == [job.name for job in selection.planned]
         assert values["seeds"] == [100, 101, 102]

@@ -25,6 +25,7 @@ from profiles.data_section import section_of
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.registry import DATA_SETS
+from results.shipped import digest_of
 
 FOUND = Split("all", 3, Inspection)
 
@@ -46,6 +47,28 @@ def test_a_data_set_is_added_by_its_declaration_alone():
     assert IMAGENET.images(profile, "imagenet_val") == 50_000
     with pytest.raises(ValueError, match=r"my evaluation needs data\.imagenet, found none"):
         IMAGENET.require_in(profile, "my evaluation")
+
+
+def test_headings_have_the_names_of_ones_own_data_sets():
+    """Every name is taken whole: ImageNet-R is none of ImageNet's, and a name of one's own is not replaced again."""
+    titles = ["data.titles.imagenet=Clean birds", "data.titles.webvision=Birds of ImageNet"]
+    profile, mini = load_profile("mini", titles), load_profile("mini")
+    tables, before = ({table.name: table for table in it.tables} for it in (profile, mini))
+    assert [column.title for column in tables["accuracy"].columns[:4:2]] == [
+        "Birds of ImageNet top-1",
+        "Clean birds top-1",
+    ]
+    assert tables["finetune"].title == "Fine-tuning on a part of Clean birds (accuracy after the last epoch, %)"
+    assert [tables[name] for name in ("robustness", "lowshot", "coco")] == [
+        before[name] for name in ("robustness", "lowshot", "coco")
+    ]
+    assert [job.identity for job in jobs_of(profile)] == [job.identity for job in jobs_of(mini)]
+    digests = {digest_of(it.model_dump(mode="json"), it.tables) for it in (profile, mini)}
+    assert len(digests) == 1
+    with pytest.raises(InputError, match="the table accuracy has two columns 'Birds top-1'"):
+        load_profile("mini", ["data.titles={imagenet: Birds, webvision: Birds}"])
+    with pytest.raises(InputError, match=r"unknown key 'data\.titles\.imagnet'"):
+        load_profile("mini", ["data.titles.imagnet=Birds"])
 
 
 GOOGLE = ["q1/a.jpg 0", "q1/b.jpg 2", "q2/c.jpg 3", "q2/d.jpg 1"]

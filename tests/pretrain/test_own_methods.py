@@ -345,6 +345,9 @@ def test_a_list_of_claims_keeps_the_figures_and_the_margin_of_the_profile_that_i
         ("[{better: mopro, than: mopro}]", "better than itself"),
         ("[{better: mopro, then: ce}]", "claims.comparisons.0.than: field required"),
         ("[{better: mopro, than: magic}]", "claims.comparisons names magic"),
+        ("[{bettr: mopro, thn: ce}]", "claims.comparisons.0.better: field required"),
+        ("[mopro]", "claims.comparisons.0: input should be a valid dictionary"),
+        ("[]", "claims: name who is compared"),
         ("{comparisons: [{better: mopro, than: ce}]}", "and not by both"),
     ],
 )
@@ -352,3 +355,17 @@ def test_mistakes_in_a_list_of_claims(claims, part):
     with pytest.raises(InputError) as error:
         load_profile("mini", [f"claims={claims}" if claims[0] == "[" else f"claims.comparisons={claims[14:-1]}"])
     assert part in error.value.sentence
+
+
+def test_a_list_of_claims_needs_a_section_of_the_extended_profile():
+    with pytest.raises(InputError) as error:
+        load_profile("paper", ["claims=[{better: mopro, than: ce}]"])
+    assert (
+        "claims: a list of comparisons keeps the rest of the section that the extended profile has, and there is"
+        in (error.value.sentence)
+    )
+    section = (
+        "claims={comparisons: [{better: mopro, than: ce}], margin: 1, primary: {top-1: [accuracy-webvision/top1]}}"
+    )
+    claims = load_profile("paper", [section]).claims
+    assert claims is not None and claims.tests == {"mopro": ("ce",)}

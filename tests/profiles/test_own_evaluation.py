@@ -151,6 +151,19 @@ def test_the_profile_that_a_plan_holds_can_be_read_again(tmp_path):
         ),
         (MINIMAL.replace('"my-answer", "answer"', '"accuracy-imagenet", "top1"'), "times: 3", "appears twice"),
         (MINIMAL.replace('"my-answers"', '"My answers"'), "times: 3", "no file can be called by the name of the table"),
+        (
+            MINIMAL.replace('"my-answer", "answer"', '"my-anser", "answer"'),
+            "times: 3",
+            "probe.py, line 11: the column 'Answer' of the table my-answers is measured by jobs of the kind "
+            "'my-anser', but it gives work of the kind my-answer",
+        ),
+        (MINIMAL.replace('(Column("Answer", "my-answer", "answer"),)', "()"), "times: 3", "my-answers has no columns"),
+        (
+            MINIMAL.replace('"my-answers"', '"accuracy"'),
+            "times: 3",
+            "evaluate.accuracy and evaluate.mine both have a table accuracy, with the title 'Accuracy on clean",
+        ),
+        (MINIMAL.replace('"Answer"', '"Method"'), "times: 3", "the table my-answers has two columns 'Method'"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_sentence(tmp_path, code, keys, said):
@@ -174,6 +187,79 @@ def test_a_mistake_in_the_profile_is_one_sentence(tmp_path, section, said):
     with pytest.raises(InputError) as error:
         load_profile(str(profile))
     assert said in error.value.sentence
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_data_that_the_profile_does_not_have_are_named_before_anything_runs(tmp_path, declares):
+    code = MINIMAL.replace("from core.declarations import", "from core.declarations import Source,").replace(
+        '"times": section.times}', '"times": section.times}, Source("data.coco", run.profile.data.coco)'
+    )
+    if declares:
+        code = code.replace("tables=(TABLE,)", 'tables=(TABLE,), data_sets=("coco",)')
+    profile, without = written(tmp_path, code), ["data.coco=null", "evaluate.detection=null", "claims=null"]
+    with pytest.raises(
+        InputError, match=r"evaluate\.mine needs data\.coco, found none: name its folder, or leave eval"
+    ):
+        jobs_of(load_profile(str(profile), without))
+
+
+def test_a_data_set_that_does_not_exist_cannot_be_declared(tmp_path):
+    code = MINIMAL.replace("tables=(TABLE,)", 'tables=(TABLE,), data_sets=("imagnet",)')
+    with pytest.raises(InputError, match=r"evaluate\.mine declares the data set 'imagnet', expected some of webvision"):
+        load_profile(str(written(tmp_path, code)))
+
+
+def test_the_linear_probe_asks_no_other_evaluation_how_many_classes_there_are(tmp_path):
+    shutil.copy(EXAMPLE, tmp_path / "probe.py")
+    (tmp_path / "mine.yaml").write_text(PROFILE)
+    overrides = ["evaluate.finetune=null", "claims=null"]
+    jobs = jobs_of(load_profile(str(tmp_path / "mine.yaml"), overrides))
+    assert {job.config["classes"] for job in jobs if job.kind == "linear-probe"} == {10}
+    none_shared = [*overrides, "miniature=null", "hard_images=null", "evaluate.robustness=null"]
+    with pytest.raises(InputError, match=r"linear-probe needs a set of data\.webvision that shares ImageNet's classes"):
+        load_profile(
+            str(tmp_path / "mine.yaml"), [*none_shared, "data.webvision.webvision.shares_imagenet_classes=false"]
+        )
+
+
+OF_A_SHIPPED_TABLE = """
+from dataclasses import replace
+from transfer.lowshot.spec import VOC07
+TABLE = replace(VOC07.tables[0], columns=(Column({title!r}, "my-answer", "answer"),))
+SPEC = Evaluation("my-answer", Section, work, tables=(TABLE,))
+"""
+
+
+def test_a_column_can_be_added_to_a_table_that_ships_and_hides_none_of_its_columns(tmp_path):
+    profile = load_profile(str(written(tmp_path / "a", MINIMAL + OF_A_SHIPPED_TABLE.format(title="Answer"))))
+    (table,) = (table for table in profile.tables if table.name == "lowshot")
+    assert [column.title for column in table.columns][-2:] == ["Places205 k=16", "Answer"]
+    with pytest.raises(InputError, match="the table lowshot has two columns 'VOC07 k=1', of which one figure would"):
+        load_profile(str(written(tmp_path / "b", MINIMAL + OF_A_SHIPPED_TABLE.format(title="VOC07 k=1"))))
+
+
+def test_a_column_is_measured_by_jobs_called_like_the_evaluation_unless_it_says_otherwise(tmp_path):
+    code = MINIMAL.replace('Column("Answer", "my-answer", "answer")', 'Column("Answer", metric="answer")')
+    profile = load_profile(str(written(tmp_path, code)))
+    assert profile.tables[-1].columns[0].evaluation == "my-answer"
+    assert only_job(tmp_path / "mine.yaml").metrics == ("answer",)
+
+
+def test_a_column_that_the_profile_may_leave_out_says_so(tmp_path):
+    for kind in ("my-other", "my-answer"):
+        column = f'Column("More", "{kind}", "more", is_optional=True)'
+        code = MINIMAL.replace('"answer"),))', f'"answer"), {column}))')
+        task = Task(only_job(written(tmp_path / kind, code)), tmp_path / kind)
+        assert task() == 0
+
+
+def test_a_figure_that_a_table_shows_and_the_stage_does_not_give_is_named(tmp_path):
+    code = MINIMAL.replace('{"answer": {"value"', '{"answers": {"value"')
+    task = Task(only_job(written(tmp_path, code)), tmp_path / "runs")
+    assert task() == 2
+    sentence = json.loads((task.folder / "error.json").read_text())["sentence"]
+    assert "probe.py, line 8: it gives answers, but a table has a column of the metric answer: give that" in sentence
+    assert not (task.folder / "record.json").exists()
 
 
 def only_job(profile: Path):

@@ -22,6 +22,15 @@ def test_shipped_profiles_expand(name):
     ("override", "parts"),
     [
         ("pretrain.schedule.epoch=3", ["unknown key 'pretrain.schedule.epoch'", "'pretrain.schedule.epochs'"]),
+        ("methods.ce.title=MoPro", ["methods.ce on data.webvision.webvision and methods.mopro on data.webvision.web"]),
+        (
+            "methods.ce.published={lowshott: [MoPro]}",
+            ["methods.ce.published.lowshott: no such", "nearest is 'lowshot'"],
+        ),
+        (
+            "methods.ce.published={lowshot: [MoProo]}",
+            ["published.lowshot: no row 'MoProo' is pub", "nearest is 'MoPro'"],
+        ),
         ("published=papers", ["published: found 'papers', expected one of paper, webvision50"]),
         ("claims.better=ce", ["claims: ce is among the baselines", "take it out"]),
         ("claims.baselines=[ce, ce]", ["claims.baselines: ce appears twice"]),
@@ -166,6 +175,7 @@ def test_shipped_profiles_expand(name):
         ("evaluate.detection.batch_size=8", ["evaluate.detection", "batch_size 8 is not the 2", "scale_learning_rate"]),
         ("resources.detection.tasks=3", ["evaluate.detection.batch_size 2", "not divisible by 3"]),
         ("data.coco=null", ["evaluate.detection needs data.coco"]),
+        ("data.voc07=null", ["evaluate.lowshot_voc07 needs data.voc07, found none: name its folder"]),
         ("evaluate.detection.shedules={}", ["'evaluate.detection.schedules'"]),
         ("resources.finetune.tasks=3", ["evaluate.finetune.schedule.batch_size 20", "not divisible by 3"]),
     ],

@@ -3,17 +3,16 @@
 import json
 from dataclasses import replace
 
-import pytest
-
-from core.errors import InputError
-from results import shipped, tested
+from results import tested
 from results.__main__ import main
 from results.claim_tables import tables_of_claims
 from results.gain import in_words, steps_of_gain
 from results.plan import PLAN_FILE, read_results
+from results.records import RECORD_FILE
 from results.report.content import content_of
 from tests.results.conftest import GAINS
 from tests.results.test_claims import LEVEL
+from tests.results.test_records import change_record
 from tests.support.claim_runs import fill
 
 
@@ -35,6 +34,29 @@ def test_an_evaluation_that_is_left_out_is_not_run_and_costs_the_others_nothing(
     assert {line.comparison.level for line in lines if line.figure is None} == {LEVEL}
     tables = {table.name: table for table in tables_of_claims(read_results(tmp_path))}
     assert [row["Difference"] for row in tables["claims"].rows][-2:] == ["not run"] * 2
+
+
+def test_what_no_number_of_seeds_would_decide_is_said_with_the_reason(tmp_path):
+    """Detection is left out, and of VOC07 one number of shots; what is planned and not run yet has no reason."""
+    fill(tmp_path, 2, ("evaluate.detection=null",), **GAINS)
+    plan = json.loads((tmp_path / PLAN_FILE).read_text())
+    plan["possible"] = [[job["tags"][tag] for tag in ("method", "set", "evaluation")] for job in plan["jobs"]]
+    (tmp_path / PLAN_FILE).write_text(json.dumps(plan))
+    for job in plan["jobs"]:
+        record = tmp_path / job["folder"] / RECORD_FILE
+        if job["tags"]["evaluation"] == "finetune-5pct":
+            record.unlink()
+        if job["tags"]["evaluation"] == "lowshot-voc07":
+            change_record(record, lambda content: content["metrics"].pop("k2"), seals=True)
+    tables = {table.name: table for table in tables_of_claims(read_results(tmp_path))}
+    found = {row["Claim"].partition(":")[0]: str(row["Verdict"]) for row in tables["claims"].rows}
+    assert found["detection"] == "not run (the profile does not measure detection-short)"
+    assert found["low-shot"] == "not run (the profile does not measure lowshot-voc07/k2)"
+    assert found["fine-tuning"] == "not run" and found["accuracy"] == "no verdict (2 of 8 worlds)"
+    figures = {row["Figure"]: str(row["Verdict"]) for row in tables["single-figures"].rows}
+    assert figures["box AP (short)"] == "not run (the profile does not measure detection-short)"
+    assert figures["VOC07 k=2"] == "not run (the profile does not measure lowshot-voc07/k2)"
+    assert any("claims.primary names the figures" in note for note in tables["claims"].notes)
 
 
 def test_a_claim_without_one_of_its_baselines_is_not_counted(eight):
@@ -62,14 +84,6 @@ def test_few_worlds_decide_nothing_about_the_gain(tmp_path):
     said = in_words(steps_of_gain(read_results(fill(tmp_path, 3, **GAINS))))
     assert "better" not in said and "worse" not in said
     assert said.endswith("Of fewer than 8 worlds, this decides nothing about where the gain comes from.")
-
-
-def test_a_profile_without_claims_ships_nothing_and_has_no_tables_of_them(tmp_path, file):
-    results = read_results(fill(tmp_path, 8))
-    results = replace(results, profile=results.profile | {"claims": None})
-    assert tables_of_claims(results) == [] == steps_of_gain(results)
-    with pytest.raises(InputError, match="has claims of 0 worlds"):
-        shipped.ship(results)
 
 
 def test_claims_of_a_plan_are_checked(tmp_path, capsys):

@@ -47,6 +47,7 @@ def plan_of(*jobs: dict, **profile) -> dict:
     return {"profile": profile, "tables": PLANNED_TABLES, "jobs": list(jobs)}
 
 
+COLUMN = {"title": "Top", "evaluation": "knn", "metric": "top1"}
 JOB = {"name": "a/b", "identity": "1", "folder": "a/b-1", "tags": {}}
 
 
@@ -64,6 +65,18 @@ JOB = {"name": "a/b", "identity": "1", "folder": "a/b-1", "tags": {}}
             "no file can be called by the name of the tab",
         ),
         (plan_of() | {"tables": [{"name": "a"}]}, "tables.0.title: field required"),
+        (plan_of() | {"tables": [PLANNED_TABLES[0] | {"columns": []}]}, "the table accuracy has no columns"),
+        (plan_of() | {"tables": [PLANNED_TABLES[0] | {"name": "claims"}]}, "the table claims would be that of the cl"),
+        (plan_of() | {"tables": [PLANNED_TABLES[0] | {"title": "a\nb"}]}, "the table accuracy has the title or head"),
+        *(
+            (plan_of() | {"tables": [PLANNED_TABLES[0] | {"columns": columns}]}, said)
+            for columns, said in (
+                ([COLUMN, COLUMN | {"metric": "top5"}], "the table accuracy has two columns 'Top'"),
+                ([COLUMN | {"title": "Pretraining set"}], "the table accuracy has two columns 'Pretraining set'"),
+                ([COLUMN | {"title": " "}], "the table accuracy has the title or heading ' '"),
+                ([COLUMN | {"metric": ""}], "the column 'Top' of the table accuracy names no metric"),
+            )
+        ),
         (plan_of(name=3), "the profile has no name"),
         (plan_of(methods=3), "the profile's methods are no settings by name"),
         (plan_of(resources={"pretrain": 3}), "the profile's resources are no settings by name"),
@@ -127,7 +140,7 @@ def test_every_part_of_a_plan_gives_tables_and_trails(profile, tmp_path_factory,
     printed = write_tables(results, runs)
     methods = {(job.figure[0], job.figure[1]) for job in results.jobs if job.figure}
     compared = any((it, on) in methods for method, on in methods if method == "mopro" for it in CLAIMS["baselines"])
-    assert ("The paper's claims, tested" in printed) == compared
+    assert ("The claims, tested" in printed) == compared
     for measurement in measurements(results):
         assert measurement.address in trace(results, runs, measurement.address)
 

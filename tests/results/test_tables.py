@@ -11,6 +11,7 @@ from profiles.schema import slug
 from results.frame import read_frame
 from results.plan import PLAN_FILE, read_results
 from results.published import read_published
+from results.report.writing import write_report
 from results.tables import build_tables, figures
 from results.writing import write_tables
 from tests.support.declared import DATA, PLANNED, TABLES
@@ -76,6 +77,47 @@ def test_what_no_job_is_planned_for_is_not_applicable(tmp_path):
     pending = {"accuracy-webvision-retrained": {}}
     cells = tables_with(tmp_path / "pending", "claims", pending)["accuracy"].cells
     assert [row["WebVision top-1, re-trained"] for row in cells] == ["not applicable", "not run"]
+
+
+@pytest.mark.parametrize("compares_with", ["claims", "paper"])
+def test_what_the_profile_could_measure_is_not_run(tmp_path, compares_with):
+    """As after a command for less: the other method's job, of which there is no record, is none of the plan's."""
+    runs = write_runs(tmp_path, compares_with)
+    plan = json.loads((runs / PLAN_FILE).read_text())
+    plan["jobs"] = [job for job in plan["jobs"] if not job["name"].startswith("lowshot-voc07/ce")]
+    for possible, word in (([], "not applicable"), ([["ce", "webvision-v1", "lowshot-voc07"]], "not run")):
+        (runs / PLAN_FILE).write_text(json.dumps(plan | {"possible": possible}))
+        (table,) = (table for table in build_tables(read_results(runs)) if table.name == "lowshot")
+        (row,) = (row for row in table.cells if row["Method"] == "CE" and row.get("Verdict") != "published only")
+        assert row["VOC07 k=1" if compares_with == "claims" else "Ours"] == word
+
+
+def test_the_report_has_the_same_word(tmp_path):
+    runs = write_runs(tmp_path, "claims")
+    plan = json.loads((runs / PLAN_FILE).read_text())
+    plan["jobs"] = [job for job in plan["jobs"] if not job["name"].startswith("accuracy-imagenet/ce")]
+    for possible, word in (([], "not applicable"), ([["ce", "webvision-v1", "accuracy-imagenet"]], "not run")):
+        (runs / PLAN_FILE).write_text(json.dumps(plan | {"possible": possible}))
+        page = write_report(read_results(runs), runs).read_text().partition('<section id="tables">')[2]
+        line = page[page.index('<th scope="row">ImageNet top-1</th>') :].partition("</tr>")[0]
+        assert line.count(f'<td class="spread">{word}</td>') == 1
+
+
+def test_figures_of_one_title_in_two_tables_stand_apart_among_the_claims(tmp_path):
+    runs = write_runs(tmp_path, "claims")
+    plan = json.loads((runs / PLAN_FILE).read_text())
+    column = {"title": "ImageNet top-1", "evaluation": "knn", "metric": "top1"}
+    plan["tables"].append({"name": "knn", "title": "Nearest neighbours (%)", "columns": [column]})
+    for seed in range(3):
+        for method, value in (("ce", 20.0), ("mopro", 10.0 + seed)):
+            plan["jobs"].append(write_job(runs, "knn", method, seed, {"top1": value}))
+    plan["profile"]["claims"]["primary"]["neighbours"] = ["knn/top1"]
+    (runs / PLAN_FILE).write_text(json.dumps(plan))
+    rows = next(table for table in build_tables(read_results(runs)) if table.name == "single-figures").cells
+    found = {row["Figure"]: row["MoPro − CE"].partition(" ")[0] for row in rows}
+    assert found["ImageNet top-1 (accuracy-imagenet/top1)"] == "+7.10"
+    assert found["ImageNet top-1 (knn/top1)"] == "-9.00"
+    assert found["WebVision top-1"] == "+7.10"
 
 
 def test_the_papers_mopro_figures_stand_beside_the_retrained_classifier(tmp_path):

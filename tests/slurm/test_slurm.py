@@ -140,7 +140,7 @@ def test_the_miniature_gives_the_tables_of_a_local_run(cluster, miniature, runs,
     assert run_all(local, *EVERY_KIND, **DISTRIBUTED).returncode == 0
     run = finish(runs, *EVERY_KIND, **DISTRIBUTED)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "## The paper's claims, tested" in run.stdout
+    assert "## The claims, tested" in run.stdout
     assert tables(runs) == tables(local)
     assert {job["state"] for job in status(runs, *EVERY_KIND, **DISTRIBUTED).values()} == {State.DONE}
     of_pretraining = [record for name, record in records(runs).items() if "/pretrain/" in name]

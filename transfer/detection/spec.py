@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from core.config import Distinct, Named, Seed, require_divisible, values
 from core.declarations import Column, Evaluation, Run, Source, Stage, Table, Work, require_columns
+from data.sets.coco.spec import SPEC as COCO
 from pretrain.config import RuntimeConfig
 from transfer.detection.config import PACKAGES, DetectionRecipe, DetectionSchedule
 
@@ -39,12 +40,10 @@ class Section(DetectionRecipe):
 
 
 def check(section: Section, profile: Any) -> None:
-    """The batch has to fit the tasks, and there has to be a data set."""
+    """The batch has to fit the tasks."""
     require_divisible(
         section.batch_size, profile.resources.detection.tasks, "evaluate.detection.batch_size", "detection"
     )
-    if not profile.data.coco:
-        raise ValueError("evaluate.detection needs data.coco with its folder and classes, found none")
 
 
 def work(section: Section, run: Run) -> Iterable[Work]:
@@ -75,6 +74,7 @@ SPEC = Evaluation(
     work=work,
     check=check,
     needs="trunk",
+    data_sets=(COCO.key,),
     untrained_seeds=lambda section: section.untrained_seeds,
     tables=(
         Table(
@@ -87,6 +87,7 @@ SPEC = Evaluation(
                     f"detection-{schedule}",
                     f"{kind}_ap{at}",
                     None if schedule == OWN else f"{published}{at}_{schedule}",
+                    is_optional=True,
                 )
                 for schedule in (*PUBLISHED, OWN)
                 for kind, published in (("box", "APbb"), ("mask", "APmk"))

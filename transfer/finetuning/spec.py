@@ -39,7 +39,6 @@ class Section(Recipe):
 
 def check(section: Section, profile: Any) -> None:
     """The batch has to fit the tasks; where training goes on with a pretrained classifier, that has as many classes."""
-    IMAGENET.require_in(profile, "evaluate.finetune")
     require_whole(profile, "evaluate.finetune")
     batch_size, tasks = section.schedule.batch_size, profile.resources.finetune.tasks
     require_divisible(batch_size, tasks, "evaluate.finetune.schedule.batch_size", "fine-tuning")
@@ -94,13 +93,20 @@ SPEC = Evaluation(
     work=work,
     check=check,
     needs="trunk",
+    data_sets=(IMAGENET.key,),
     tables=(
         Table(
             name="finetune",
             title="Fine-tuning on a part of ImageNet (accuracy after the last epoch, %)",
             published="finetune",
             columns=tuple(
-                Column(f"{share}% fine-tuning top-{k}", f"finetune-{share}pct", f"top{k}", f"top{k}_{share}pct")
+                Column(
+                    f"{share}% fine-tuning top-{k}",
+                    f"finetune-{share}pct",
+                    f"top{k}",
+                    f"top{k}_{share}pct",
+                    is_optional=True,
+                )
                 for share in SHARES
                 for k in (1, 5)
             ),

@@ -1,7 +1,6 @@
 """What the low-shot evaluation takes on either data set, and its table."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from core.config import values
 from core.declarations import Column, Evaluation, Run, Source, Stage, Table, Work
@@ -31,21 +30,16 @@ def on_places205(section: Protocol, run: Run) -> Iterable[Work]:
     yield run.evaluation("lowshot-places205", stage, config, source, images=images)
 
 
-def _needs_voc07(section: MultiLabelProtocol, profile: Any) -> None:
-    VOC07_SET.require_in(profile, "evaluate.lowshot_voc07")
-
-
-def _needs_places205(section: Protocol, profile: Any) -> None:
-    PLACES205_SET.require_in(profile, "evaluate.lowshot_places205")
-
-
 def _table(title: str, kind: str, published: str) -> Table:
     """The part of the table that is of one data set."""
     return Table(
         name="lowshot",
         title="Low-shot classification: linear SVM on frozen features (VOC07: mAP, Places205: accuracy; %)",
         published="lowshot",
-        columns=tuple(Column(f"{title} k={k}", kind, f"k{k}", f"{published}_k{k}", on=title, at=k) for k in SHOTS),
+        columns=tuple(
+            Column(f"{title} k={k}", kind, f"k{k}", f"{published}_k{k}", on=title, at=k, is_optional=True)
+            for k in SHOTS
+        ),
         picture="curves",
         caption="Linear SVMs on frozen features, by the number of labelled images a class; bars are standard "
         "deviations.",
@@ -58,7 +52,7 @@ VOC07 = Evaluation(
     key="lowshot_voc07",
     section=MultiLabelProtocol,
     work=on_voc07,
-    check=_needs_voc07,
+    data_sets=(VOC07_SET.key,),
     tables=(_table("VOC07", "lowshot-voc07", "VOC07_mAP"),),
 )
 PLACES205 = Evaluation(
@@ -66,6 +60,6 @@ PLACES205 = Evaluation(
     key="lowshot_places205",
     section=Protocol,
     work=on_places205,
-    check=_needs_places205,
+    data_sets=(PLACES205_SET.key,),
     tables=(_table("Places205", "lowshot-places205", "Places205_acc"),),
 )

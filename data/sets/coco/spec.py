@@ -16,4 +16,5 @@ SPEC = DataSetSpec(
     COCOSet,
     "data.sets.coco.verification:checks",
     {"coco_train": 118_287, "coco_val": 5_000},  # the annotation files of 2017
+    title="COCO",
 )

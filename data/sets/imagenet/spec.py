@@ -10,4 +10,5 @@ SPEC = DataSetSpec(
     {"imagenet_train": 1_281_167, "imagenet_val": 50_000},  # ILSVRC 2012
     licence="ImageNet's images belong to their owners, and are given for non-commercial research and education: see "
     "the terms at https://image-net.org/download.",
+    title="ImageNet",
 )

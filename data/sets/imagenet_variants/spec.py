@@ -23,8 +23,16 @@ def is_published(classes: int | None, imagenet_classes: int | None) -> bool:
 
 # The numbers of images are those of the data sets' papers.
 IMAGENET_R = DataSetSpec(
-    "imagenet_r", ImageNetVariant, "data.sets.imagenet_variants.verification:checks_r", {"imagenet_r": 30_000}
+    "imagenet_r",
+    ImageNetVariant,
+    "data.sets.imagenet_variants.verification:checks_r",
+    {"imagenet_r": 30_000},
+    title="ImageNet-R",
 )
 IMAGENET_A = DataSetSpec(
-    "imagenet_a", ImageNetVariant, "data.sets.imagenet_variants.verification:checks_a", {"imagenet_a": 7_500}
+    "imagenet_a",
+    ImageNetVariant,
+    "data.sets.imagenet_variants.verification:checks_a",
+    {"imagenet_a": 7_500},
+    title="ImageNet-A",
 )

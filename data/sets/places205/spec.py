@@ -16,4 +16,5 @@ SPEC = DataSetSpec(
     Places205Set,
     "data.sets.places205.verification:checks",
     {"places205_train": 2_448_873, "places205_val": 20_500},  # its authors; 100 images a class in val
+    title="Places205",
 )

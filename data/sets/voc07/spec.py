@@ -10,4 +10,5 @@ SPEC = DataSetSpec(
     OnDisk,
     "data.sets.voc07.verification:checks",
     {"voc07_trainval": 5_011, "voc07_test": 4_952},  # the challenge's statistics
+    title="VOC07",
 )

@@ -80,12 +80,12 @@ SPEC = Evaluation(
             name="cleaning",
             title="Noise cleaning against the true labels (%)",
             columns=tuple(
-                Column(title, "cleaning", metric)
-                for title, metric in (
-                    ("Noise corrected", "noise_corrected"),
-                    ("Clean kept", "clean_kept"),
-                    ("Out of distribution dropped", "out_of_distribution_dropped"),
-                    ("Kept", "kept"),
+                Column(title, "cleaning", metric, is_optional=needs_truth)
+                for title, metric, needs_truth in (
+                    ("Noise corrected", "noise_corrected", True),
+                    ("Clean kept", "clean_kept", True),
+                    ("Out of distribution dropped", "out_of_distribution_dropped", True),
+                    ("Kept", "kept", False),
                 )
             ),
             definitions=(
