@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 Columns = Mapping[str, np.ndarray]
+LARGEST = 1 << 30  # bytes of all columns of a file, which may come from anywhere
 
 
 def encoded(columns: Mapping[str, Any]) -> bytes:
@@ -43,6 +44,9 @@ def decoded(content: bytes) -> dict[str, np.ndarray]:
     unreadable = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as columns:
+            size = sum(part.file_size for part in columns.zip.infolist())
+            if size > LARGEST:
+                raise ValueError(f"{size:,} bytes, more than {LARGEST:,}")
             return {name: columns[name] for name in columns.files}
     except unreadable as error:
         raise ValueError(f"it is no file of columns ({error})") from None

@@ -66,13 +66,8 @@ def _files(results: Results, runs: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _outputs(results: Results) -> list[str]:
-    """Of all records, those in their jobs' folders."""
-    return [
-        f"{job.folder}/{output.file}"
-        for job, record in results.done
-        for output in (record.outputs or {}).values()
-        if not output.file.startswith("/") and ".." not in output.file.split("/")
-    ]
+    """Of all records."""
+    return [f"{job.folder}/{output.file}" for job, record in results.done for output in (record.outputs or {}).values()]
 
 
 def _about_code(folder: Path) -> Iterator[Path]:

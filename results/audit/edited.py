@@ -44,8 +44,6 @@ def _plan(case: Case, verdict: Verdict) -> None:
 
 def _of_output(folder: Path, job: PlannedJob, output: Output) -> list[str]:
     path = folder / job.folder / output.file
-    if "\0" in output.file or not path.resolve().is_relative_to((folder / job.folder).resolve()):
-        return [f"The record of {job.name} names the output {output.file}, which is not in the job's folder."]
     try:
         if path.stat().st_size == output.bytes and sha256_of(path) == output.sha256:
             return []
