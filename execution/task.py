@@ -18,7 +18,7 @@ from core.errors import InputError, sentence_about
 from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
-from core.user_code import UserCodeError, load, sentence_of
+from core.user_code import UserCodeError, error_in, load, load_function, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from execution.environment import arithmetic, environment, hardware
 from execution.jobs import Job
@@ -88,7 +88,7 @@ class Task:
         except Interrupted:
             print("stopped on request; the state is written")
             return EXIT_INTERRUPTED
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(error, OSError) and (sentence := sentence_about(error)):
                 return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
             traceback.print_exc()
@@ -135,7 +135,7 @@ def _function_of(stage: Stage) -> Callable[[Mapping[str, Any], Workspace], Mappi
     found = load(stage.code)
     if found.sha256 != stage.sha256:
         raise InputError(f"The file {found.path} has changed since its jobs were planned: give the same command again.")
-    return found.value
+    return load_function(stage.code, {}, "workspace")
 
 
 def _require_own_model(folder: Path, record: Record) -> None:
@@ -153,6 +153,7 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
 
     Raises:
         UnrecordableError: a figure, or something that the stage says, cannot be right.
+        UserCodeError: the same, of a stage in a user's file.
     """
     seed = job.tags.get("seed")
     try:
@@ -179,15 +180,18 @@ def _record(job: Job, metrics: Mapping[str, Any], said: Mapping[str, Any], start
             }
         )
     except ValidationError as error:
+        fault = first_fault(error)
+        if job.stage.sha256:
+            raise error_in(job.stage.code, f"what it gives cannot be recorded: {fault}") from error
         raise UnrecordableError(
-            f"The stage {job.stage.id} gave what cannot be right ({first_fault(error)}), and the job has no record: "
+            f"The stage {job.stage.id} gave what cannot be right ({fault}), and the job has no record: "
             "look at its checkpoint and data, and if they are well, report a defect of the stage."
         ) from None
 
 
 def _own_file(stage: Stage) -> dict[str, Any]:
-    """The digest of the user's file that was run, if one was."""
-    return {"stage": {"sha256": stage.sha256}} if stage.sha256 else {}
+    """Place and digest of the user's file that was run, if one was."""
+    return {"stage": {"path": stage.code.rpartition(":")[0], "sha256": stage.sha256}} if stage.sha256 else {}
 
 
 def _verification(runs: Path) -> dict[str, Any]:
