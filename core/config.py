@@ -1,10 +1,12 @@
 """The base of every configuration model, and the numbers and names that their fields hold."""
 
 import re
+import reprlib
 from collections.abc import Collection, Hashable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic_core import ErrorDetails
 
 LARGEST = 10**9
 
@@ -50,7 +52,7 @@ class Config(BaseModel):
     """A validated, immutable set of values.
 
     An unknown key is an error; so is a value of another type (a whole number may stand for a real one), and a number
-    that is not finite.
+    that is not finite. All of it holds for defaults too.
     """
 
     model_config = ConfigDict(
@@ -58,6 +60,7 @@ class Config(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
+        validate_default=True,
         defer_build=True,  # built within the one that is asked for
     )
 
@@ -97,6 +100,18 @@ Named = Annotated[dict[Name, T], AfterValidator(_apart)]
 def values(config: Config) -> dict[str, Any]:
     """The plain JSON values of a configuration."""
     return config.model_dump(mode="json")
+
+
+def first_misfit(error: ValidationError, *place: str) -> str:
+    """The first thing that does not fit, and where: ``views.1: input should be 'weak' or 'strong', found 'soft'``."""
+    return misfit(error.errors(include_url=False)[0], *place)
+
+
+def misfit(details: ErrorDetails, *place: str) -> str:
+    """One thing that does not fit, below some place, as a phrase."""
+    said = details["msg"].removeprefix("Value error, ")
+    where = ".".join(map(str, (*place, *details["loc"])))
+    return f"{where}: {said[:1].lower()}{said[1:]}, found {reprlib.repr(details['input'])}"
 
 
 def require_divisible(batch_size: int, tasks: int, key: str, whose: str) -> None:

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, get_type_hints
 
-from core.config import Config
+from pydantic import Field, TypeAdapter, ValidationError
+
+from core.config import Config, first_misfit
+
+Images = Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Work:
     reads: tuple[Source, ...] = ()
     resources: str = "evaluate"
     packages: tuple[str, ...] = ()
-    images: Mapping[str, float | None] = field(default_factory=dict)
+    images: Mapping[str, Images] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -190,8 +195,11 @@ class Table:
         picture: how the report draws it: ``curves`` over the columns' places on an axis, one picture for each data set,
             or ``bars``; None for not at all.
         caption: of the picture.
-        axis: of curves.
+        axis: of curves; logarithmic.
         sections: keys of the evaluations that measure it, which :func:`tables_of` fills in.
+
+    Raises:
+        ValueError: it is drawn as curves, and a column has no place on their axis.
     """
 
     name: str
@@ -204,6 +212,14 @@ class Table:
     caption: str = ""
     axis: str = ""
     sections: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for column in self.columns if self.picture == "curves" else ():
+            if not column.at or column.at <= 0:
+                raise ValueError(
+                    f"the picture of the table {self.name} is curves, but its column {column.title} has no place on "
+                    "their axis: give it one above 0 (at), or let the picture be bars"
+                )
 
 
 def _no_check(section: Any, profile: Any) -> None:
@@ -256,6 +272,31 @@ class Evaluation:
     def columns_of(self, table: Table) -> tuple[Column, ...]:
         """The columns of one of its tables, each with the kind of the jobs that measure it."""
         return tuple(replace(column, evaluation=column.evaluation or self.id) for column in table.columns)
+
+
+def misfit_of(declared: Any) -> str | None:
+    """The first value in a declaration, or in one that it holds, that is of another type than it says; None if none.
+
+    As a phrase: ``tables.0.picture: input should be 'curves' or 'bars', found 'pie'``.
+    """
+    for name, adapter in _adapters(type(declared)).items():  # type: ignore[arg-type]  # a class is hashable
+        value = getattr(declared, name)
+        try:
+            adapter.validate_python(value, strict=True)
+        except ValidationError as error:
+            return first_misfit(error, name)
+        for number, inner in enumerate(value if isinstance(value, tuple) else [value]):
+            if type(inner) in HELD and (found := misfit_of(inner)):
+                return f"{name}.{number}.{found}" if isinstance(value, tuple) else f"{name}.{found}"
+    return None
+
+
+HELD = (Stage, Source, Column, Table)  # declarations that others hold
+
+
+@cache
+def _adapters(declaration: Any) -> dict[str, TypeAdapter[Any]]:
+    return {name: TypeAdapter(hint) for name, hint in get_type_hints(declaration, include_extras=True).items()}
 
 
 def tables_of(evaluations: Iterable[Evaluation]) -> list[Table]:

@@ -18,17 +18,20 @@ class DiscriminatedUnion:
         key: that tells the models apart.
         models: those that ship, by its value.
         own: gives the model in a user's file that the key names.
+        require: raises InputError for a value of such a model that cannot be used.
     """
 
     key: str
     models: Mapping[str, type[BaseModel]]
     own: Callable[[str], type[BaseModel]]
+    require: Callable[[Any], None]
 
     def model_of(self, value: Any) -> type[BaseModel]:
         """The model of a value.
 
         Raises:
-            PydanticKnownError: it has no such key, or one that says nothing.
+            PydanticKnownError: it has no such key.
+            ValueError: the key says nothing.
             InputError: the user's file is at fault.
         """
         name = value.get(self.key) if isinstance(value, Mapping) else None
@@ -38,13 +41,20 @@ class DiscriminatedUnion:
             return self.models[name]
         if is_reference(name):
             return self.own(name)
-        known = ", ".join(f"'{one}'" for one in self.models)
-        context = {"discriminator": f"'{self.key}'", "tag": str(name), "expected_tags": f"{known}, 'FILE.py:NAME'"}
-        raise PydanticKnownError("union_tag_invalid", context)
+        known = ", ".join(map(repr, self.models))
+        raise ValueError(
+            f"{self.key} is {name!a}, expected one of {known}, or a class in a file of yours, such as './mine.py:Mine'"
+        )
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def validated(value: Any) -> BaseModel:
-            return value if isinstance(value, BaseModel) else self.model_of(value).model_validate(value)
+            if isinstance(value, BaseModel):
+                return value
+            model = self.model_of(value)
+            found = model.model_validate(value)
+            if model not in self.models.values():
+                self.require(found)
+            return found
 
         def dumped(value: BaseModel, info: Any) -> dict[str, Any]:
             return value.model_dump(mode=info.mode)

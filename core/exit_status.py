@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import InputError, sentence_about
-from core.user_code import UserCodeError
+from core.user_code import UserCodeError, sentence_of
 
 EXIT_INPUT_ERROR = 2  # something given, or the place to write to, cannot be used
 EXIT_DEFECT = 70  # a defect of this program
@@ -34,7 +34,7 @@ def exit_status_of(command: Callable[[], int], reports: Iterable[Path] = ()) -> 
     _drop_invalid_terminal_sizes()
     try:
         try:
-            status = command()
+            status = _without_users_mistakes(command)
         except SystemExit as end:  # of argparse, after it has printed help
             status = end.code if isinstance(end.code, int) else 0
         sys.stdout.flush()
@@ -62,6 +62,21 @@ def exit_status_of(command: Callable[[], int], reports: Iterable[Path] = ()) -> 
         return _print_error(f"error: {_defect(error, reports)}", EXIT_DEFECT)
     finally:
         _detach_unwritable_output()
+
+
+def _without_users_mistakes(command: Callable[[], int]) -> int:
+    """What the command gives; an error that came from, or through, a user's file is a mistake in that file.
+
+    Raises:
+        UserCodeError: there was one.
+    """
+    try:
+        return command()
+    except (Exception, SystemExit) as error:
+        sentence = None if isinstance(error, InputError) else sentence_of(error)
+        if sentence is None:
+            raise
+        raise UserCodeError(sentence) from error
 
 
 def _open_streams() -> None:

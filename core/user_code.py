@@ -5,6 +5,7 @@ stands alone: it can import the suite and what is installed, but no file beside 
 is written beside it. A mistake in it is told in one sentence with file and line.
 """
 
+import ast
 import hashlib
 import inspect
 import os
@@ -12,14 +13,13 @@ import re
 import sys
 import traceback
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from core.errors import InputError
 
 REFERENCE = re.compile(r"(?P<path>[^:\0]*\.py):(?P<name>[A-Za-z_][A-Za-z0-9_]*)")
-T = TypeVar("T")
 ADVICE = "correct it, and give the same command again"
 
 
@@ -42,11 +42,12 @@ class Loaded(NamedTuple):
 
 
 class File(NamedTuple):
-    """A user's file as it was read."""
+    """A user's file as it was run, with the line of each name that it defines."""
 
     module: types.ModuleType
     sha256: str
     content: bytes
+    lines: dict[str, int]
 
 
 _FILES: dict[str, File] = {}  # by path, as they were read by this process
@@ -99,34 +100,74 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, SyntaxError) and error.filename in _FILES:
         return _sentence(error.filename, error.lineno, f"{type(error).__name__}: {error.msg}")
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in _FILES]
-    if not frames:
-        return None
-    return _sentence(frames[-1].filename, frames[-1].lineno, f"{type(error).__name__}: {error}")
+    return _sentence(frames[-1].filename, frames[-1].lineno, _reason(error, frames[-1].filename)) if frames else None
 
 
-def call_user_code(function: Callable[..., T], *arguments: object) -> T:
-    """What a function of a user's gives.
+def load_function(reference: str, *arguments: object) -> Callable[..., Any]:
+    """The function that a reference names, which can be called with these arguments.
 
     Raises:
-        UserCodeError: it fails.
+        InputError: as :func:`load`; or there is no such function.
     """
+    found = load(reference).value
+    if not callable(found):
+        raise error_in(reference, f"found a {type(found).__name__}, expected a function")
+    require_arguments(found, *arguments)
+    return found
+
+
+def called(
+    function: Callable[..., Any], *arguments: object, whose: Any = None, passing: tuple[type[Exception], ...] = ()
+) -> Any:
+    """What a function gives, which may be a user's; a list of what it gives one after the other.
+
+    Args:
+        function: in a user's file, or one that ships, whose errors stay as they are.
+        arguments: that it is called with.
+        whose: the user's function or class that is to be named, where that is not the function itself.
+        passing: errors by which it says that what it was given does not fit.
+
+    Raises:
+        UserCodeError: it is a user's, and takes other arguments, or fails.
+    """
+    if place_of(function):
+        require_arguments(function, *arguments)
     try:
-        return function(*arguments)
-    except InputError:
-        raise
-    except Exception as error:
+        found = function(*arguments)
+        return list(found) if isinstance(found, Iterator) else found
+    except (Exception, SystemExit) as error:
+        if isinstance(error, (InputError, *passing)):
+            raise
         if sentence := sentence_of(error):
             raise UserCodeError(sentence) from error
+        if place_of(whose or function):
+            raise error_in(whose or function, _reason(error)) from error
         raise
 
 
-def error_in(definition: Any, found: str) -> UserCodeError:
-    """The error to raise where a user's function or class is wrong: where it is defined, and what was found."""
+def error_in(definition: Any, found: str, advice: str = ADVICE) -> UserCodeError:
+    """The error to raise where something of a user's is wrong.
+
+    Args:
+        definition: what is wrong: a function, a class, or a reference to anything in a file.
+        found: what was found.
+        advice: what to do.
+    """
+    path, line = place_of(definition) or (repr(definition), None)
+    return UserCodeError(_sentence(path, line, found, advice))
+
+
+def place_of(definition: Any) -> tuple[str, int | None] | None:
+    """File and line of a user's function or class, or of what a reference names; None of what is in no user's file."""
+    if is_reference(definition):
+        path, _, name = definition.rpartition(":")
+    else:
+        module = sys.modules.get(getattr(definition, "__module__", None) or "")
+        path, name = getattr(module, "__file__", None), getattr(definition, "__qualname__", "")
+    if path not in _FILES:
+        return None
     code = getattr(definition, "__code__", None)
-    if code is not None:
-        return UserCodeError(_sentence(code.co_filename, code.co_firstlineno, found))
-    module = sys.modules.get(getattr(definition, "__module__", ""))
-    return UserCodeError(_sentence(getattr(module, "__file__", None) or repr(definition), None, found))
+    return path, code.co_firstlineno if code else _FILES[path].lines.get(name)
 
 
 def require_arguments(function: Callable[..., Any], *arguments: object) -> None:
@@ -135,10 +176,16 @@ def require_arguments(function: Callable[..., Any], *arguments: object) -> None:
     Raises:
         UserCodeError: it takes others.
     """
+    owner = getattr(function, "__self__", None)  # of a method, whose signature is shown with it
+    if inspect.ismethod(function):
+        function, arguments = function.__func__, (owner, *arguments)
     try:
-        inspect.signature(function).bind(*arguments)
+        signature = inspect.signature(function)
+        signature.bind(*arguments)
     except TypeError as error:
-        raise error_in(function, f"{function.__qualname__}{inspect.signature(function)} {error}") from None
+        raise error_in(function, f"{function.__qualname__}{signature} {error}") from None
+    except ValueError:  # written in C: nothing says what it takes
+        pass
 
 
 def _own_names(module: types.ModuleType) -> list[str]:
@@ -146,9 +193,19 @@ def _own_names(module: types.ModuleType) -> list[str]:
     return own or ["nothing of its own"]
 
 
-def _sentence(path: str, line: int | None, found: str) -> str:
+def _sentence(path: str, line: int | None, found: str, advice: str = ADVICE) -> str:
     place = f"{path}, line {line}" if line else path
-    return f"{place}: {' '.join(found.split()).rstrip('.')}; {ADVICE}."
+    return f"{place}: {' '.join(found.split()).rstrip('.')}; {advice}."
+
+
+def _reason(error: BaseException, path: str = "") -> str:
+    """What happened, in the user's file of that path."""
+    text = f": {error}" if str(error) else ""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        beside = Path(path).parent / error.name.partition(".")[0]
+        if beside.is_dir() or beside.with_suffix(".py").is_file():
+            text += ", as a user's file stands alone: put what it takes from the one beside it into it"
+    return type(error).__name__ + text
 
 
 def _run(path: Path) -> File:
@@ -160,14 +217,28 @@ def _run(path: Path) -> File:
     digest = hashlib.sha256(content).hexdigest()
     module = types.ModuleType(f"{path.stem}_{digest[:10]}")
     module.__file__ = str(path)
-    file = _FILES[str(path)] = File(module, digest, content)
+    file = _FILES[str(path)] = File(module, digest, content, {})
     sys.modules[module.__name__] = module  # where annotations and pickles are looked up
     try:
-        exec(compile(content, str(path), "exec"), vars(module))
+        tree = ast.parse(content, str(path))
+        file.lines.update(_lines_of(tree))
+        exec(compile(tree, str(path), "exec"), vars(module))
     except BaseException as error:
-        sentence = sentence_of(error) or _sentence(str(path), None, f"{type(error).__name__}: {error}")
+        sentence = sentence_of(error) or _sentence(str(path), None, _reason(error))
         del _FILES[str(path)], sys.modules[module.__name__]
         if isinstance(error, Exception | SystemExit) and not isinstance(error, InputError):
             raise UserCodeError(sentence) from error
         raise
     return file
+
+
+def _lines_of(tree: ast.Module) -> dict[str, int]:
+    """The line of each name that a file defines."""
+    lines = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            lines[node.name] = node.lineno
+        for inner in ast.walk(node) if isinstance(node, ast.Assign | ast.AnnAssign) else ():
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                lines[inner.id] = inner.lineno
+    return lines

@@ -21,7 +21,7 @@ from core.errors import InputError, sentence_about
 from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
-from core.user_code import UserCodeError, error_in, load, read_copies, sentence_of
+from core.user_code import UserCodeError, error_in, load, load_function, read_copies, sentence_of
 from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from execution.environment import arithmetic, cpu_time, environment, hardware
 from execution.frozen import Snapshot
@@ -104,7 +104,7 @@ class Task:
         except Interrupted:
             print("stopped on request; the state is written")
             return EXIT_INTERRUPTED
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if isinstance(error, OSError) and (sentence := sentence_about(error)):
                 return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
             traceback.print_exc()
@@ -158,7 +158,7 @@ def _function_of(stage: Stage) -> Callable[[Mapping[str, Any], Workspace], Mappi
     found = load(stage.code)
     if found.sha256 != stage.sha256:
         raise InputError(f"The file {found.path} has changed since its jobs were planned: give the same command again.")
-    return found.value
+    return load_function(stage.code, {}, "workspace")
 
 
 def _require_own_model(folder: Path, record: Record) -> None:
@@ -178,6 +178,7 @@ def _record(
 
     Raises:
         UnrecordableError: a figure, or something that the stage says, cannot be right.
+        UserCodeError: the same, of a stage in a user's file.
     """
     seed = job.tags.get("seed")
     try:
@@ -205,8 +206,11 @@ def _record(
             }
         )
     except ValidationError as error:
+        fault = first_fault(error)
+        if job.stage.sha256:
+            raise error_in(job.stage.code, f"what it gives cannot be recorded: {fault}") from error
         raise UnrecordableError(
-            f"The stage {job.stage.id} gave what cannot be right ({first_fault(error)}), and the job has no record: "
+            f"The stage {job.stage.id} gave what cannot be right ({fault}), and the job has no record: "
             "look at its checkpoint and data, and if they are well, report a defect of the stage."
         ) from None
 
@@ -230,8 +234,8 @@ def _require_figures(job: Job, stage: Callable[..., Any], metrics: Mapping[str, 
 
 
 def _own_file(stage: Stage) -> dict[str, Any]:
-    """The digest of the user's file that was run, if one was."""
-    return {"stage": {"sha256": stage.sha256}} if stage.sha256 else {}
+    """Place and digest of the user's file that was run, if one was."""
+    return {"stage": {"path": stage.code.rpartition(":")[0], "sha256": stage.sha256}} if stage.sha256 else {}
 
 
 def _verification(runs: Path) -> dict[str, Any]:

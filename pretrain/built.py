@@ -4,7 +4,7 @@ Nothing is exported: the job's folder says where both files lie, and every evalu
 very bytes that the job has seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from core.errors import InputError
 from core.files import sha256_of, write_json
-from core.user_code import call_user_code, error_in, load
+from core.user_code import called, error_in, load, load_function
 from core.workspace import Workspace
 from pretrain.config import Built, BuiltConfig
 from pretrain.conventions import ZERO_TO_ONE
@@ -61,7 +61,7 @@ class BuiltModel(nn.Module):
         return self._rows("logits", images)
 
     def _rows(self, name: str, images: torch.Tensor) -> torch.Tensor:
-        found = getattr(self.module, name)(self.translation(images).clamp(0, 1))
+        found = called(getattr(self.module, name), self.translation(images).clamp(0, 1), whose=self.build)
         if not isinstance(found, torch.Tensor) or found.ndim != 2 or len(found) != len(images):
             kind = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
             raise error_in(self.build, f"{name} gives {kind} for {len(images)} images, expected a row for each")
@@ -122,16 +122,20 @@ def built_in(folder: Path) -> BuiltModel | None:
     return model
 
 
+def builder_in(folder: Path) -> Callable[..., Any] | None:
+    """The user's function that builds the module a job speaks of; None where the job has exported a model."""
+    path = folder / BUILT_FILE
+    return load(Built.model_validate_json(path.read_bytes()).model).value if path.exists() else None
+
+
 def module_of(reference: str, path: Path) -> BuiltModel:
     """What a user's function builds from a checkpoint, in evaluation mode, on the CPU.
 
     Raises:
         InputError: the user's file is at fault, or gives no module with features.
     """
-    build = load(reference).value
-    if not callable(build):
-        raise InputError(f"{reference} is a {type(build).__name__}, expected a function of a path: name one.")
-    module = call_user_code(build, path)
+    build = load_function(reference, path)
+    module = called(build, path)
     if not isinstance(module, nn.Module) or not callable(getattr(module, "features", None)):
         raise error_in(build, f"it gives a {type(module).__name__}, expected a torch.nn.Module with a method features")
     return BuiltModel(module, build).eval()
@@ -145,8 +149,8 @@ def size_of(model: BuiltModel, side: int) -> Size:
     """
     blank = torch.zeros(1, 3, side, side)
     with torch.inference_mode():
-        features = call_user_code(model.features, blank).shape[1]
-        return Size(features, call_user_code(model, blank).shape[1] if model.has_logits else None)
+        features = model.features(blank).shape[1]
+        return Size(features, model(blank).shape[1] if model.has_logits else None)
 
 
 def require_digests(built: Built | BuiltConfig) -> None:

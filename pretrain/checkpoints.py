@@ -25,14 +25,37 @@ BESIDE_A_CLASSIFIER = ("projection.", "prototypes")
 
 
 def exported(method: nn.Module) -> dict[str, torch.Tensor]:
-    """The tensors of a trained method that outlive it, by their names in the exported model."""
+    """The tensors of a trained method that outlive it, by their names in the exported model.
+
+    These are its encoder's, and the buffers that its ``exports`` name, if it has such.
+    """
     encoder = method.get_submodule("encoder")
     assert isinstance(encoder, Backbone)
     tensors = {name: tensor.cpu().contiguous() for name, tensor in _by_exported_name(encoder).items()}
     tensors |= architecture_tensors(encoder.architecture)
-    if hasattr(method, "prototypes"):
-        tensors["prototypes"] = method.get_buffer("prototypes").cpu()
-    return tensors
+    return tensors | {name: method.get_buffer(name).cpu() for name in getattr(method, "exports", ())}
+
+
+def misfit_of_export(method: nn.Module, classes: int) -> str | None:
+    """What would keep a method from being exported as a model that can be read, as a phrase; None if nothing."""
+    encoder = method.get_submodule("encoder")
+    assert isinstance(encoder, Backbone)
+    strange = [key for key in encoder.state_dict() if not key.startswith(tuple(NAMES))]
+    if strange:
+        return f"its encoder holds {strange[0]}, for which an exported model has no place: keep it beside the encoder"
+    try:
+        tensors = exported(method)
+    except AttributeError as error:
+        return f"its exports are to name buffers ({error})"
+    with torch.device("meta"):  # shapes alone: nothing is drawn
+        fresh = Classifier(encoder.architecture, classes)
+    expected = {**_by_exported_name(fresh), **architecture_tensors(encoder.architecture)}
+    found = {name: tensor for name, tensor in tensors.items() if not name.startswith(BESIDE_A_CLASSIFIER)}
+    for name in found.keys() | expected.keys():
+        shapes = [tuple(of[name].shape) if name in of else None for of in (found, expected)]
+        if shapes[0] != shapes[1]:
+            return f"what it exports has {name} of shape {shapes[0]}, expected {shapes[1]}"
+    return None
 
 
 def load_classifier(path: Path, precision: str = "float32") -> Classifier:

@@ -8,13 +8,14 @@ from torch.nn import functional as F
 
 from core.distributed import rank, sum_over_ranks, world_size
 from core.errors import InputError
+from core.user_code import error_in
 from core.workspace import MODEL_FILE, Workspace
 from data.images import ImageTable
 from data.loading import EvaluationBatches, ViewedImages, batches
 from data.views import centre_view, normalise
 from metrics import top_k
 from pretrain.backbone import Classifier, compile_networks
-from pretrain.built import BuiltModel, built_in
+from pretrain.built import BuiltModel, builder_in, built_in
 from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.config import EvaluationConfig
 
@@ -106,7 +107,10 @@ def require_finite_outputs(broken: int, images: ImageTable, workspace: Workspace
     """
     if broken:
         checkpoint = workspace.inputs.get("checkpoint", workspace.folder)
+        found = f"gives {broken} of {len(images)} images in {images.root} outputs that are not finite"
+        if build := builder_in(checkpoint):
+            raise error_in(build, f"what it builds {found}")
         raise InputError(
-            f"The model of {checkpoint} gives {broken} of {len(images)} images in {images.root} outputs that are not "
-            "finite, so that its figures mean nothing: name another one, or train it with a lower learning rate."
+            f"The model of {checkpoint} {found}, so that its figures mean nothing: name another one, or train it with "
+            "a lower learning rate."
         )

@@ -12,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from core import interruption
 from core.distributed import on_any_rank, rank, wait_for_all, world_size
 from core.errors import InputError
+from core.user_code import called
 from core.workspace import Workspace
 from data.loading import Order, TrainingBatches
 from pretrain.backbone import compile_networks, place
@@ -49,7 +50,7 @@ class TrainingState:
             weight_decay=schedule.weight_decay,
         )
         scaler = torch.amp.GradScaler(device.type, enabled=config.arithmetic.precision == "float16")
-        return cls(method, optimizer, scaler, Curves(device), LossWatch(device))
+        return cls(method, optimizer, scaler, Curves(device), LossWatch(device, type(method).forward))
 
     def advance(self, outcome: Outcome, learning_rate: float) -> None:
         """One step of SGD on the sum of the losses."""
@@ -57,8 +58,8 @@ class TrainingState:
             group["lr"] = learning_rate
         self.optimizer.zero_grad()
         loss = torch.stack(list(outcome.losses.values())).sum()
-        self.losses.see(loss, self.step + 1, learning_rate)
-        self.scaler.scale(loss).backward()
+        self.losses.see({**outcome.losses, "": loss}, self.step + 1, learning_rate)
+        called(self.scaler.scale(loss).backward, whose=self.losses.whose, passing=(torch.OutOfMemoryError,))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.step += 1
@@ -79,7 +80,7 @@ class TrainingState:
         }
         if rank() != 0:
             return
-        require_finite_state(state, self.step, self.optimizer.param_groups[0]["lr"])
+        require_finite_state(state, self.step, self.optimizer.param_groups[0]["lr"], self.losses.whose)
         if (folder / STATE_FILE).exists():
             os.replace(folder / STATE_FILE, folder / PREVIOUS_STATE_FILE)
         save_tensors(folder / STATE_FILE, state)

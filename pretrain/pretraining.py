@@ -1,7 +1,6 @@
 """The pretraining stage: one method, one training set, one seed, to one exported model."""
 
 from collections.abc import Mapping
-from inspect import getattr_static
 from typing import Any
 
 import torch
@@ -9,18 +8,18 @@ from torch import nn
 
 from core.distributed import process_group, rank, wait_for_all
 from core.files import sha256_of
-from core.user_code import error_in, require_arguments
+from core.user_code import called, error_in, require_arguments
 from core.workspace import MODEL_FILE, Workspace
 from data.lists import write_list
 from data.loading import ViewedImages, permutations
 from data.views import View, strong_view, weak_view
 from pretrain.backbone import Backbone
-from pretrain.checkpoints import exported
+from pretrain.checkpoints import exported, misfit_of_export
 from pretrain.config import PretrainConfig
 from pretrain.loop import train
 from pretrain.methods.method import Setting
 from pretrain.sources import Images
-from pretrain.tensor_files import save_tensors
+from pretrain.tensor_files import fault_of, save_tensors, tensors_in
 from pretrain.training_set import training_images
 
 IMAGES_FILE = "training_images.txt"
@@ -64,8 +63,7 @@ def build_method(config: PretrainConfig, images: int) -> nn.Module:
     torch.manual_seed(config.seed)
     setting = Setting(config.backbone, config.classes, images, config.seed, config.arithmetic.precision)
     method = config.method
-    require_arguments(type(method).build, method, setting)
-    built = method.build(setting)
+    built = called(method.build, setting)
     if not isinstance(built, nn.Module) or not isinstance(getattr(built, "encoder", None), Backbone):
         raise error_in(
             type(method).build,
@@ -73,6 +71,9 @@ def build_method(config: PretrainConfig, images: int) -> nn.Module:
             "setting.projecting_encoder() under that name",
         )
     require_arguments(type(built).forward, built, "batch")
+    faults = (fault_of(*named) for named in tensors_in(built.state_dict()))
+    if fault := misfit_of_export(built, config.classes) or next(filter(None, faults), None):
+        raise error_in(type(method).build, f"what it builds cannot be trained and exported: {fault}")
     return built
 
 
@@ -80,13 +81,5 @@ VIEWS = {"weak": weak_view, "strong": strong_view}
 
 
 def views_of(config: PretrainConfig) -> list[View]:
-    """The views of an image that the method of the configuration takes, in its order.
-
-    Raises:
-        UserCodeError: there is no such view.
-    """
-    named = config.method.views
-    if not named or not set(named) <= VIEWS.keys():
-        declared = getattr_static(type(config.method), "views")
-        raise error_in(declared.fget, f"its views are {named}, expected some of {', '.join(VIEWS)}")
-    return [VIEWS[name](config.views) for name in named]
+    """The views of an image that the method of the configuration takes, in its order."""
+    return [VIEWS[name](config.views) for name in config.method.views]

@@ -5,18 +5,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import create_model
+from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
-from core.config import Config, Positive
-from core.declarations import Column, Evaluation, Table
+from core.config import Config, Distinct, Positive, Seed
+from core.declarations import Evaluation, misfit_of
 from core.errors import InputError
-from core.user_code import error_in, is_reference, load
+from core.user_code import called, error_in, is_reference, load
+from core.user_models import require_plain_values, require_valid_defaults
 from pretrain.config import Workers
 from profiles.registry import EVALUATIONS
 
 SPEC = "spec"  # the key that names an evaluation in a user's file
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 SHIPPED = {evaluation.key for evaluation in EVALUATIONS}
+SEEDS = TypeAdapter(Distinct[tuple[Seed, ...]], config=ConfigDict(strict=True))
 
 
 class EvaluationSection(Config):
@@ -37,10 +39,40 @@ class EvaluationSection(Config):
         found = [(evaluation, getattr(self, evaluation.key)) for evaluation in self.evaluations]
         return [(evaluation, _own(evaluation, section)) for evaluation, section in found if section is not None]
 
+    def require_fitting(self, profile: Any) -> None:
+        """Whether every evaluation that is asked for finds what it needs in the profile.
+
+        Raises:
+            ValueError: one does not.
+            UserCodeError: a user's evaluation is at fault.
+        """
+        for evaluation, section in self.sections:
+            if evaluation.key not in SHIPPED:
+                require_plain_values(section)
+            called(evaluation.check, section, profile, passing=(ValueError,))
+
+    @property
+    def untrained_seeds(self) -> dict[int, list[Evaluation]]:
+        """The seeds of untrained backbones, each with the evaluations that ask for it.
+
+        Raises:
+            UserCodeError: a user's evaluation is at fault.
+        """
+        asking: dict[int, list[Evaluation]] = {}
+        for evaluation, section in self.sections:
+            given = called(evaluation.untrained_seeds, section)
+            try:
+                seeds = SEEDS.validate_python(given)
+            except ValidationError:
+                raise error_in(evaluation.untrained_seeds, f"it gives {given!r}, expected different seeds") from None
+            for seed in seeds:
+                asking.setdefault(seed, []).append(evaluation)
+        return asking
+
 
 def _own(evaluation: Evaluation, section: Config) -> Config:
     """The section as its evaluation declares it."""
-    if not hasattr(section, SPEC):
+    if evaluation.key in SHIPPED:
         return section
     return evaluation.section.model_validate(section.model_dump(exclude={SPEC}))
 
@@ -68,14 +100,19 @@ def own_evaluations(section: Any) -> tuple[Evaluation, ...]:
         InputError: a file cannot be read or run, what it is named for is no evaluation, or its key is taken.
     """
     named = section if isinstance(section, Mapping) else {}
-    references = {key: values[SPEC] for key, values in named.items() if isinstance(values, Mapping) and SPEC in values}
-    return tuple(_own_evaluation(key, reference) for key, reference in references.items() if key not in SHIPPED)
+    sections = {key: values for key, values in named.items() if key not in SHIPPED and isinstance(values, Mapping)}
+    return tuple(_own_evaluation(key, values.get(SPEC)) for key, values in sections.items())
 
 
 def _own_evaluation(key: str, reference: Any) -> Evaluation:
     if not NAME.fullmatch(key) or hasattr(EvaluationSection, key):
         raise InputError(
             f"evaluate: {key!a} cannot be the name of an evaluation: choose another one, of letters, digits, _ and -."
+        )
+    if reference is None:
+        raise InputError(
+            f"evaluate.{key}: no evaluation of this name ships, only {', '.join(sorted(SHIPPED))}; one in a file of "
+            f"yours has the key {SPEC}, such as ./probe.py:SPEC."
         )
     if not is_reference(reference):
         raise InputError(
@@ -87,10 +124,9 @@ def _own_evaluation(key: str, reference: Any) -> Evaluation:
             f"evaluate.{key}.{SPEC}: {reference} is a {type(evaluation).__name__}, expected an Evaluation of "
             "core.declarations: make it one."
         )
-    if not (isinstance(evaluation.section, type) and issubclass(evaluation.section, Config)):
-        raise error_in(evaluation.work, f"the section of {evaluation.id} is no core.config.Config")
-    if not all(
-        isinstance(it, Table) and all(isinstance(one, Column) for one in it.columns) for it in evaluation.tables
-    ):
-        raise error_in(evaluation.work, f"the tables of {evaluation.id} are no Tables of Columns")
+    if misfit := misfit_of(evaluation):
+        raise error_in(reference, misfit)
+    if SPEC in evaluation.section.model_fields:
+        raise error_in(evaluation.section, f"its field {SPEC} has the name of the key that names the file: rename it")
+    require_valid_defaults(evaluation.section)
     return replace(evaluation, key=key)

@@ -35,11 +35,12 @@ def jobs_of(profile: Profile) -> list[Job]:
     Raises:
         InputError: a user's evaluation is at fault.
     """
-    worlds = {seed: _world(profile, seed) for seed in dict.fromkeys([*profile.seeds, *_untrained_seeds(profile)])}
+    of_untrained = profile.evaluate.untrained_seeds if profile.untrained else {}
+    worlds = {seed: _world(profile, seed) for seed in dict.fromkeys([*profile.seeds, *of_untrained])}
     jobs = [job for world in worlds.values() for job in world.values()]
     metrics = required_metrics(profile.tables)
     kinds: dict[str, dict[str, None]] = {}  # of the jobs of each evaluation, by its key
-    for run, evaluations in _runs(profile, worlds):
+    for run, evaluations in _runs(profile, worlds, of_untrained):
         work = work_of_run(run, evaluations)
         jobs += jobs_of_run(run, chain.from_iterable(work.values()), worlds[run.seed], metrics)
         for key, of_evaluation in work.items():
@@ -51,10 +52,11 @@ def jobs_of(profile: Profile) -> list[Job]:
     return _computed_alike(jobs, profile)
 
 
-def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, list[Evaluation]]]:
+def _runs(
+    profile: Profile, worlds: Mapping[int, World], of_untrained: Mapping[int, list[Evaluation]]
+) -> Iterator[tuple[Run, list[Evaluation]]]:
     """Every checkpoint, with what it is evaluated by."""
-    sections = profile.evaluate.sections
-    every = [evaluation for evaluation, _ in sections]
+    every = [evaluation for evaluation, _ in profile.evaluate.sections]
     for set_name in profile.data.webvision:
         for method_name in profile.pretrained:
             for seed in profile.seeds:
@@ -64,15 +66,8 @@ def _runs(profile: Profile, worlds: Mapping[int, World]) -> Iterator[tuple[Run, 
     for method_name in profile.built:
         yield built(profile, method_name, worlds[profile.seeds[0]]), every
     for method_name in profile.untrained:
-        for seed in _untrained_seeds(profile):
-            asking = [evaluation for evaluation, section in sections if seed in evaluation.untrained_seeds(section)]
+        for seed, asking in of_untrained.items():
             yield untrained(profile, method_name, seed), asking
-
-
-def _untrained_seeds(profile: Profile) -> list[int]:
-    """The seeds of the untrained backbones that some evaluation asks for, each once."""
-    sections = profile.evaluate.sections if profile.untrained else ()
-    return list(dict.fromkeys(seed for evaluation, section in sections for seed in evaluation.untrained_seeds(section)))
 
 
 def _require_unique_names(jobs: list[Job]) -> None:

@@ -15,7 +15,6 @@ from data.sets.webvision import spec as webvision
 from pretrain.accuracy import spec as accuracy
 from pretrain.memorisation import spec as memorisation
 from pretrain.methods.mopro import cleaning_spec
-from pretrain.methods.registry import METHODS as METHODS
 from robustness import spec as robustness
 from transfer.detection import spec as detection
 from transfer.finetuning import spec as finetuning

@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from core.config import values
-from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work
+from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work, misfit_of
 from core.errors import InputError
-from core.user_code import call_user_code, error_in, is_reference, load
+from core.user_code import called, error_in, is_reference, load, load_function
 from execution.jobs import Job
 from execution.resources import Resources
 from pretrain.config import BuiltFile, ReleasedFile
@@ -164,12 +166,15 @@ def require_measured(evaluation: Evaluation, kinds: Iterable[str]) -> None:
 
 
 def _work_of(evaluation: Evaluation, section: Any, run: Run) -> list[Work]:
-    found = call_user_code(lambda: list(evaluation.work(section, run)))
+    found = called(evaluation.work, section, run)
+    if not isinstance(found, list | tuple):
+        kind = type(found).__name__
+        raise error_in(evaluation.work, f"it gives a {kind}, expected Work, one after the other (yield)")
     for place, it in enumerate(found):
         _require_sources(it, evaluation.key)
         if fault := _fault_of(it, [run.checkpoint, *found[:place]]):
             raise error_in(evaluation.work, fault)
-    return found
+    return list(found)
 
 
 def _require_sources(work: Any, key: str) -> None:
@@ -185,8 +190,12 @@ def _fault_of(work: Any, before: Sequence[Work]) -> str | None:
     """What is wrong with what an evaluation gives, as a user's may; None where nothing is."""
     if not isinstance(work, Work):
         return f"it gives a {type(work).__name__}, expected Work of core.declarations"
-    if not isinstance(work.stage, Stage) or not KIND.fullmatch(str(work.kind)):
-        return f"it gives work of the kind {work.kind!a}, expected letters, digits, . _ and -, and a Stage"
+    if misfit := misfit_of(work):
+        return f"it gives work whose {misfit}"
+    if not KIND.fullmatch(work.kind):
+        return f"it gives work of the kind {work.kind!a}, expected letters, digits, . _ and -"
+    if fault := _fault_of_stage(work.stage):
+        return fault
     if work.resources not in (NO_RESOURCES, *StageResources.model_fields):
         return f"it asks for the resources {work.resources!a}, expected one of {', '.join(StageResources.model_fields)}"
     if any(needed not in before for needed in work.needs.values()):
@@ -196,6 +205,32 @@ def _fault_of(work: Any, before: Sequence[Work]) -> str | None:
     except (TypeError, ValueError) as error:
         return f"the configuration of its {work.kind} is not made of plain values ({error})"
     return None
+
+
+def _fault_of_stage(stage: Stage) -> str | None:
+    """What is wrong with what the jobs of some work call; None where nothing is.
+
+    Raises:
+        InputError: it is in a user's file, which is at fault.
+    """
+    if is_reference(stage.code):
+        load_function(stage.code, {}, "workspace")
+    elif not _ships(stage.code):
+        return (
+            f"the code of its stage {stage.id} is {stage.code!a}, expected a function in a file, such as "
+            'f"{__file__}:run"'
+        )
+    return None
+
+
+@cache
+def _ships(code: str) -> bool:
+    """Whether there is such a module, which is not imported, as that would take the time that torch takes."""
+    module, _, function = code.partition(":")
+    try:
+        return bool(function) and find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _job(work: Work, run: Run, jobs: Mapping[Work, Job], world: World) -> Job:

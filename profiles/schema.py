@@ -15,10 +15,12 @@ from core.config import (
     Named,
     NotNegativeNumber,
     Seed,
+    Title,
 )
 from core.declarations import Evaluation, Table, columns_of, tables_of
 from core.discriminated_union import DiscriminatedUnion
 from core.instructions import Instructions
+from core.user_code import called
 from data.config import TrainingViews
 from data.declaration import DataSetSpec
 from data.miniature.classes import IMAGENET_CLASSES
@@ -34,7 +36,7 @@ from pretrain.config import (
     ScheduleConfig,
 )
 from pretrain.methods.method import Method, TableRow
-from pretrain.methods.registry import BY_OBJECTIVE, own_method
+from pretrain.methods.registry import BY_OBJECTIVE, own_method, require_declared
 from profiles.cost import Throughput
 from profiles.data_section import DataSets, with_own_titles
 from profiles.evaluation_section import EvaluationSection, own_evaluations, section_with
@@ -85,10 +87,10 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-.")
 
 
-def _title(text: str) -> str:
-    if not slug(text) or not text.isprintable() or len(text) > 64:
-        raise ValueError(f"found the title {text!a}, expected up to 64 characters with letters or digits among them")
-    return text
+def _has_a_slug(title: str) -> str:
+    if not slug(title):
+        raise ValueError(f"found the title {title!a}, expected letters or digits in it")
+    return title
 
 
 class ExternalMethod(TableRow):
@@ -98,7 +100,7 @@ class ExternalMethod(TableRow):
         pretrained_on: the title of what it was pretrained on, such as ``ImageNet``.
     """
 
-    pretrained_on: Annotated[str, AfterValidator(_title)]
+    pretrained_on: Annotated[Title, AfterValidator(_has_a_slug)]
 
 
 class ReleasedMethod(ReleasedFile, ExternalMethod):
@@ -126,7 +128,7 @@ CHECKPOINTS = {  # that are not pretrained here
 }
 ProfileMethod = Annotated[
     Method | ReleasedMethod | BuiltMethod | UntrainedMethod,
-    DiscriminatedUnion("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method),
+    DiscriminatedUnion("objective", {**BY_OBJECTIVE, **CHECKPOINTS}, own_method, require_declared),
 ]
 
 
@@ -204,7 +206,7 @@ class Profile(Config):
             raise ValueError(f"pretrain.schedule.batch_size {batch_size} is not divisible by {tasks} pretraining tasks")
         for name, method in self.pretrained.items():
             try:
-                method.require_fitting(self.pretrain.schedule)
+                called(method.require_fitting, self.pretrain.schedule, passing=(ValueError,))
             except ValueError as error:
                 raise ValueError(f"methods.{name}.{error}") from None
         return self
@@ -212,10 +214,10 @@ class Profile(Config):
     @model_validator(mode="after")
     def _evaluations_fit(self) -> "Profile":
         check_tables(self.tables)
-        for evaluation, section in self.evaluate.sections:
+        for evaluation, _ in self.evaluate.sections:
             for key in evaluation.data_sets:
                 declared(key, evaluation).require_in(self, f"evaluate.{evaluation.key}")
-            evaluation.check(section, self)
+        self.evaluate.require_fitting(self)
         return self
 
     @model_validator(mode="after")

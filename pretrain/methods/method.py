@@ -6,11 +6,11 @@ what it costs, and how its module is built. Those that ship and a user's own obe
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from core.config import Config, FromList
+from core.config import Config, FromList, Title
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from pretrain.config import BackboneConfig, ScheduleConfig
 
 ViewName = Literal["weak", "strong"]
-
-
-def _printable(text: str) -> str:
-    if not text.strip() or not text.isprintable() or len(text) > 64:
-        raise ValueError(f"found the title {text!a}, expected up to 64 printable characters")
-    return text
 
 
 class TableRow(Config):
@@ -37,7 +31,7 @@ class TableRow(Config):
             named has nothing to compare the method with.
     """
 
-    title: Annotated[str, AfterValidator(_printable)] | None = None
+    title: Title | None = None
     published: dict[str, FromList[tuple[str, ...]]] = Field(default_factory=dict)
 
 
@@ -90,9 +84,9 @@ class Method(TableRow):
 
     @property
     def corrects_labels_from(self) -> int | None:
-        """First epoch (from 0) of MoPro's noise correction, by which the trained model can clean a training set.
+        """First epoch (from 0) in which labels are corrected; None for a method that trusts them.
 
-        None for a method that has none.
+        MoPro's can then be cleaned and trained on anew; a user's own cannot: ``evaluate.retrain`` is null beside it.
         """
         return None
 

@@ -188,5 +188,5 @@ def test_a_model_that_is_not_there_is_one_sentence(mine, capsys, arguments, said
 
 def test_what_is_no_function_cannot_build(mine):
     (mine / "mine.py").write_text("build = 3\n")
-    with pytest.raises(InputError, match="is a int, expected a function of a path"):
+    with pytest.raises(InputError, match=r"mine\.py, line 1: found a int, expected a function"):
         module_of(f"{mine}/mine.py:build", mine / "weights.pth")

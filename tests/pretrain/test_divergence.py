@@ -58,7 +58,9 @@ def test_a_training_that_diverges_says_where_and_leaves_nothing(name, log_every,
     run, config = TRAININGS[name]
     with pytest.raises(InputError) as error:
         run(diverging(config, log_every), job)
-    said = r"The training diverged: (the loss of|after) step \d+( is (nan|inf))?, with the learning rate 1e\+09[;,]"
+    said = (
+        r"The training diverged: (the loss( \w+)? of|after) step \d+( is (nan|inf))?, with the learning rate 1e\+09[;,]"
+    )
     assert re.match(said, error.value.sentence) and "\n" not in error.value.sentence
     left = {path.name for path in job.folder.rglob("*") if path.is_file() and "events" not in path.name}
     assert not left & {MODEL_FILE, hard_images.REFERENCE_FILE, finetuning.HISTORY_FILE}
@@ -71,14 +73,17 @@ def test_a_training_that_diverges_says_where_and_leaves_nothing(name, log_every,
 def test_the_first_of_several_broken_losses_is_named():
     watch = LossWatch(torch.device("cpu"))
     for step, loss in enumerate((1.0, 2.0, float("inf"), float("nan"), 3.0), start=1):
-        watch.see(torch.tensor(loss, requires_grad=True), step, 0.5 / step)
-    with pytest.raises(InputError, match=r"the loss of step 3 is inf, with the learning rate 0\.166667; lower the"):
+        losses = {"one": torch.tensor(1.0), "other": torch.tensor(loss, requires_grad=True)}
+        watch.see(losses, step, 0.5 / step)
+    with pytest.raises(
+        InputError, match=r"the loss other of step 3 is inf, with the learning rate 0\.166667; lower the"
+    ):
         watch.require_finite()
 
 
 def test_finite_losses_are_no_divergence():
     watch = LossWatch(torch.device("cpu"))
-    watch.see(torch.tensor(3e38), 1, 0.1)
+    watch.see({"": torch.tensor(3e38)}, 1, 0.1)
     watch.require_finite()
     require_finite_state({"a": [torch.tensor([3e38])], "n": torch.tensor(3), "rate": 0.1}, 1, 0.1)
 

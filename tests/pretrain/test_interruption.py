@@ -66,7 +66,7 @@ def leave_together(miniature, folder) -> tuple[int, str, str]:
     listed = [3, 2] if os.environ["RANK"] == "0" else []  # rank 1 sees an old listing of the folder
     chosen = newest_whole(listed, lambda number: folder / f"iter_{number}.pth", torch.device("cpu"))
     losses = LossWatch(torch.device("cpu"))
-    losses.see(torch.tensor(1.0 if os.environ["RANK"] == "0" else torch.nan), 3, 0.1)
+    losses.see({"": torch.tensor(1.0 if os.environ["RANK"] == "0" else torch.nan)}, 3, 0.1)
     with pytest.raises(InputError) as error:
         losses.require_finite()
     return load_tensors(folder / loop.STATE_FILE)["step"], chosen.path.name, error.value.sentence

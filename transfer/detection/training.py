@@ -181,7 +181,7 @@ class StopAtDivergence(Hook):
         self.losses = LossWatch(device)
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        self.losses.see(outputs["loss"], runner.iter + 1, _learning_rate(runner))
+        self.losses.see({"": outputs["loss"]}, runner.iter + 1, _learning_rate(runner))
         self.losses.require_finite()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:

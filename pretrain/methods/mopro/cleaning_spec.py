@@ -7,6 +7,7 @@ from core.config import Config, require_divisible, values
 from core.declarations import Column, Evaluation, Run, Stage, Table, Work
 from pretrain.accuracy.spec import accuracies
 from pretrain.config import ScheduleConfig
+from pretrain.methods.mopro.spec import MoProConfig
 
 CLEANING = Stage("cleaning", "pretrain.methods.mopro.cleaning:run")
 RETRAINING = Stage("retraining", "pretrain.methods.mopro.retraining:run")
@@ -26,9 +27,15 @@ class Section(Config):
 
 
 def check(section: Section, profile: Any) -> None:
-    """The batch has to fit the tasks."""
+    """The batch has to fit the tasks; and only MoPro's own labels can be cleaned by MoPro's rule."""
     batch_size, tasks = section.schedule.batch_size, profile.resources.retrain.tasks
     require_divisible(batch_size, tasks, "evaluate.retrain.schedule.batch_size", "re-training")
+    for name, method in profile.pretrained.items():
+        if method.corrects_labels_from is not None and type(method) is not MoProConfig:
+            raise ValueError(
+                f"methods.{name} corrects labels (its corrects_labels_from is {method.corrects_labels_from}), but "
+                "evaluate.retrain cleans labels by MoPro's rule alone: let it be None, or set evaluate.retrain to null"
+            )
 
 
 def work(section: Section, run: Run) -> Iterable[Work]:

@@ -32,6 +32,7 @@ class MoPro(nn.Module):
     queue: torch.Tensor  # [queue_size, embedding_size], unit rows
     queue_start: torch.Tensor  # [], where the next keys are written
     prototypes: torch.Tensor  # [classes, embedding_size]; zeros, later unit rows
+    exports = ("prototypes",)  # beside the encoder, as noise cleaning needs them
 
     def __init__(self, encoder: nn.Module, classes: int, config: MoProConfig, seed: int) -> None:
         super().__init__()
