@@ -188,7 +188,8 @@ def test_a_record_of_version_1_is_read_and_what_it_lacks_is_unknown(tmp_path, ca
         "data         webvision 41 images, sha256 def",
         "lock sha256 unknown",
         "cpu unknown, cores 2, gpu none",
-        "seconds 3.5, gpu hours 0.0, peak memory unknown, peak gpu memory unknown, starts unknown",
+        "seconds 3.5, gpu hours 0.0, peak memory unknown, peak gpu memory unknown, cpu seconds unknown, "
+        "output cpu seconds unknown, starts unknown",
     ):
         assert said in printed
     assert path.read_bytes() == before
