@@ -39,7 +39,8 @@ def read_table(runs: Path, name: str) -> pandas.DataFrame:
     """A table in long form, one row a figure; ``claims``, ``single-figures`` and ``gain``: one row a comparison.
 
     Columns: ``table``, ``method``, ``set``, ``figure``, ``paper``, ``paper_other`` (where sources disagree),
-    ``status``, ``mean``, ``spread``, ``n``, ``low`` and ``high`` (the 95% confidence interval), ``verdict``,
+    ``status``, ``mean``, ``spread``, ``n``, ``low`` and ``high`` (the 95% confidence interval over seeds),
+    ``images_low`` and ``images_high`` (that of a single seed over images), ``verdict``,
     ``addition`` (such as the seeds that would decide), ``fitted`` and ``not_converged`` (of the classifiers behind the
     figure, over all seeds). Of comparisons ``claim``, ``figure`` (of single figures), ``method`` minus ``baseline``,
     ``set``, ``difference``, ``n``, ``low``, ``high``, ``level`` (of test and interval), the ``shipped`` difference with

@@ -104,7 +104,8 @@ def test_csv_has_one_row_a_figure(tmp_path):
     frame = pandas.read_csv(runs / "tables/accuracy.csv")
     assert list(frame.columns) == [
         *("table", "method", "set", "figure", "paper", "paper_other", "status"),
-        *("mean", "spread", "n", "low", "high", "verdict", "addition", "fitted", "not_converged"),
+        *("mean", "spread", "n", "low", "high", "images_low", "images_high"),
+        *("verdict", "addition", "fitted", "not_converged"),
     ]
     (row,) = frame[(frame.method == "CE") & (frame.figure == "WebVision top-1")].to_dict("records")
     assert (row["paper"], row["status"], row["mean"], row["n"]) == (66.4, "secondary", 67.0, 3)

@@ -198,7 +198,7 @@ def test_figures_of_svms_that_did_not_converge_are_marked(tmp_path, stopped, mar
     assert (r"(1) \ensuremath{\dagger}" in (runs / "tables/lowshot.tex").read_text().replace(r" \\ ", " ")) == marked
     assert ("3 of 100" in (runs / "tables/lowshot.tex").read_text()) == marked
     assert (
-        "MoPro,WebVision-V1.0,VOC07 k=4,,,,54.0,2.5,1,,,,,100,3" in (runs / "tables/lowshot.csv").read_text()
+        "MoPro,WebVision-V1.0,VOC07 k=4,,,,54.0,2.5,1,,,,,,,100,3" in (runs / "tables/lowshot.csv").read_text()
     ) == marked
 
 
