@@ -89,14 +89,15 @@ def paired(results: Results, runs: Path, first: str, second: str) -> Iterator[Pa
             figures = [record.metrics.get(column.metric) for _, record in (ours, theirs)]
             if figures[0] is None or figures[1] is None:
                 continue
-            interval, p_value = found.get(column.metric, (None, None))
+            deviation, p_value = found.get(column.metric, (None, None))
+            interval = None if deviation is None else _around(figures[0].value - figures[1].value, deviation)
             yield Pair(
                 results.title_of_set(training_set),
                 column.title,
                 seed,
                 figures[0].value,
                 figures[1].value,
-                None if interval is None else _around(figures[0].value - figures[1].value, interval),
+                interval,
                 p_value,
                 "" if interval else reason or "not resampled",
             )

@@ -15,6 +15,8 @@ from commands.plan_to_write import write_plan_of
 from commands.selection import selection_of
 from core.files import exclusive_lock
 from results.__main__ import main as results_command
+from results.plan import read_results
+from results.rescore import rescore
 from run_all import main
 from tests.support.commands import REDUCED, command, environment, records, run_all
 
@@ -56,6 +58,32 @@ def test_figures_have_units_and_counts(finished):
         if name.startswith("mini/lowshot"):
             draws = record["config"]["draws"]
             assert all(metric["n"] == draws and metric["spread"] is not None for metric in record["metrics"].values())
+
+
+def test_every_figure_of_the_tables_is_recomputed_from_outputs(finished):
+    runs, _ = finished
+    results = read_results(runs / "mini")
+    found = rescore(results, runs / "mini")
+    assert found.differences == [] and all(found.tables.values()) and len(found.tables) > 5
+    columns = {(column.evaluation, column.metric) for column in results.columns.values()}
+    shown = [
+        f"{record.stage}: {name}"
+        for job, record in results.done
+        for name in record.metrics
+        if (job.tags.get("evaluation"), name) in columns
+    ]
+    assert found.equal >= len(shown) > 90
+    (without_outputs,) = found.not_recomputed.values()
+    assert {name.partition(":")[0] for name in without_outputs} >= {"pretrain", "hard-images"}
+    assert not without_outputs.keys() & set(shown)
+
+
+def test_the_cpu_time_of_outputs_is_counted(finished):
+    for name, record in read_results(finished[0] / "mini").records.items():
+        cost = record.cost
+        assert cost.output_cpu_seconds is not None and cost.cpu_seconds is not None
+        assert 0 <= cost.output_cpu_seconds < cost.cpu_seconds, name
+        assert (cost.output_cpu_seconds > 0) == (record.outputs is not None), name
 
 
 def test_again_nothing_is_computed(finished):
