@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 OPAQUE_FROM = 48  # gray level from which an item hides its background
-OPACITY = [min(255, level * 255 // OPAQUE_FROM) for level in range(256)]
-MORE_THAN_HALF = [255 * (level > 127) for level in range(256)]
+# By gray level. NumPy looks these up: Pillow would read a list anew, entry by entry, for every picture.
+OPACITY = np.minimum(255, np.arange(256) * 255 // OPAQUE_FROM).astype(np.uint8)
+HIDES = np.where(OPACITY > 127, 255, 0).astype(np.uint8)
 
 
 class Box(NamedTuple):
@@ -57,11 +58,11 @@ class Painter:
         gray = Image.fromarray(item).resize((side, side), Image.Resampling.BILINEAR)
         if self.rng.random() < 0.5:
             gray = gray.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        mask = gray.point(OPACITY)
-        canvas.paste(self._colourise(gray), (left, top), mask)
-        return left, top, mask.point(MORE_THAN_HALF)
+        levels = np.asarray(gray)
+        canvas.paste(self._colourise(levels), (left, top), Image.fromarray(OPACITY[levels]))
+        return left, top, Image.fromarray(HIDES[levels])
 
-    def _colourise(self, gray: Image.Image) -> Image.Image:
+    def _colourise(self, levels: np.ndarray) -> Image.Image:
         colour = colorsys.hsv_to_rgb(self.rng.random(), self.rng.uniform(0.1, 0.9), self.rng.uniform(0.5, 1.0))
-        shade = np.asarray(gray, np.float32)[..., None] / 255 * 0.75 + 0.25
+        shade = levels.astype(np.float32)[..., None] / 255 * 0.75 + 0.25
         return Image.fromarray((255 * shade * np.array(colour, np.float32)).astype(np.uint8))

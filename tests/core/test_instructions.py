@@ -98,7 +98,7 @@ def test_what_holds_a_process_is_read_from_its_environment():
 @has_avx2
 def test_a_job_starts_with_them_and_its_record_names_them(tmp_path):
     """In a process of its own: the server that starts jobs keeps the environment in which it was started."""
-    program = "import sys; from tests.test_instructions import run_held_job; run_held_job(sys.argv[1])"
+    program = "import sys; from tests.core.test_instructions import run_held_job; run_held_job(sys.argv[1])"
     line = [sys.executable, "-c", program, str(tmp_path)]
     free = {name: value for name, value in os.environ.items() if name not in VARIABLES["avx2"]}
     done = subprocess.run(line, cwd=REPOSITORY, env=free, capture_output=True, text=True)

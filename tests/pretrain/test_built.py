@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from pretrain.tensor_files import save_tensors
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from run_all import main
+from tests.support.commands import environment
+from tests.support.machine import RUN_ALL
 
 MINE = """
 import torch
@@ -86,11 +89,17 @@ def records(folder: Path) -> dict[str, dict]:
     return {record["tags"]["evaluation"]: record for record in found}
 
 
-def test_a_module_sees_images_between_0_and_1_and_has_its_rows(mine, miniature, capsys):
+def printed_by(*arguments: str) -> str:
+    """What the command says in a process of its own, which starts with the instructions of the profile."""
+    done = subprocess.run([*RUN_ALL, *arguments], capture_output=True, text=True, env=environment())
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_module_sees_images_between_0_and_1_and_has_its_rows(mine, miniature):
     arguments = ["evaluate", str(mine / "weights.pth"), "--model", f"{mine}/mine.py:build", *MINI]
     arguments += [*on(miniature, "voc07", "imagenet-r", "imagenet", "coco"), "--runs", str(mine / "runs")]
-    assert main(arguments) == 0
-    printed = capsys.readouterr().out
+    printed = printed_by(*arguments)
     assert "10 features, a classifier of 10 classes" in printed
     assert "and a module of your own is evaluated as it is: finetuning, detection" in printed
     found = records(mine / "runs")
@@ -98,14 +107,10 @@ def test_a_module_sees_images_between_0_and_1_and_has_its_rows(mine, miniature, 
     digest = hashlib.sha256((mine / "mine.py").read_bytes()).hexdigest()
     assert found["built"]["provenance"]["model"]["sha256"] == digest
     assert sorted(path.name for path in mine.iterdir()) == ["mine.py", "runs", "weights.pth"]
-    assert main(arguments) == 0
-    assert "4 jobs, 4 of them done" in capsys.readouterr().out
+    assert "4 jobs, 4 of them done" in printed_by(*arguments)
 
     (mine / "mine.py").write_text(MINE + "\n# changed\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.user_code._FILES", {})  # as in another process
-        assert main([*arguments, "--dry-run"]) == 0
-    assert "4 jobs" in (printed := capsys.readouterr().out) and " done " not in printed
+    assert "4 jobs" in (printed := printed_by(*arguments, "--dry-run")) and " done " not in printed
 
 
 def test_a_model_of_ours_in_a_users_file_has_nearly_the_figures_that_it_has_without(miniature, tmp_path):
@@ -116,7 +121,7 @@ def test_a_model_of_ours_in_a_users_file_has_nearly_the_figures_that_it_has_with
     data = on(miniature, "voc07", "imagenet-r", "imagenet")
     for runs, how in (("named", []), ("built", ["--model", f"{tmp_path}/ours.py:build"])):
         arguments = ["evaluate", str(tmp_path / "model.pt"), *how, *MINI, *data, "--runs", str(tmp_path / runs)]
-        assert main(arguments) == 0
+        printed_by(*arguments)
     named, built = records(tmp_path / "named"), records(tmp_path / "built")
     for kind in ("lowshot-voc07", "accuracy-imagenet", "robustness-imagenet-r"):
         for name, metric in named[kind]["metrics"].items():

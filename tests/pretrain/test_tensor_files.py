@@ -173,7 +173,9 @@ def test_a_tensor_that_the_archive_calls_a_folder(tmp_path):
     ).replace("archive/data", "file/data")
 
 
-@pytest.mark.parametrize("content", [b"<html>not found</html>", b'{"error": 1}', POINTER, gzip.compress(b"a" * 99, mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"<html>not found</html>", b'{"error": 1}', POINTER, gzip.compress(b"a" * 99, mtime=0)]
+)
 def test_what_helps_with_a_file_of_ours_is_to_write_it_anew(tmp_path, content):
     (tmp_path / "model.pt").write_bytes(content)
     with pytest.raises(InputError) as error:

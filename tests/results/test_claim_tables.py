@@ -3,10 +3,7 @@
 import json
 from dataclasses import replace
 
-import pytest
-
-from core.errors import InputError
-from results import shipped, tested
+from results import tested
 from results.__main__ import main
 from results.claim_tables import tables_of_claims
 from results.gain import in_words, steps_of_gain
@@ -62,14 +59,6 @@ def test_few_worlds_decide_nothing_about_the_gain(tmp_path):
     said = in_words(steps_of_gain(read_results(fill(tmp_path, 3, **GAINS))))
     assert "better" not in said and "worse" not in said
     assert said.endswith("Of fewer than 8 worlds, this decides nothing about where the gain comes from.")
-
-
-def test_a_profile_without_claims_ships_nothing_and_has_no_tables_of_them(tmp_path, file):
-    results = read_results(fill(tmp_path, 8))
-    results = replace(results, profile=results.profile | {"claims": None})
-    assert tables_of_claims(results) == [] == steps_of_gain(results)
-    with pytest.raises(InputError, match="has claims of 0 worlds"):
-        shipped.ship(results)
 
 
 def test_claims_of_a_plan_are_checked(tmp_path, capsys):

@@ -12,6 +12,7 @@ from profiles.load import load_profile
 from results import shipped
 from results.__main__ import main
 from results.claim_tables import tables_of_claims
+from results.gain import steps_of_gain
 from results.plan import read_results
 from results.shipped import Difference, Shipped, agrees, digest_of
 from results.statistics import Summary
@@ -130,6 +131,14 @@ def test_what_is_not_fit_to_be_shipped(tmp_path, file, capsys, worlds, change, s
     with pytest.raises(InputError, match=sentence):
         shipped.ship(replace(results, records=records))
     assert not file.exists()
+
+
+def test_a_profile_without_claims_ships_nothing_and_has_no_tables_of_them(tmp_path, file):
+    results = read_results(fill(tmp_path, 8))
+    results = replace(results, profile=results.profile | {"claims": None})
+    assert tables_of_claims(results) == [] == steps_of_gain(results)
+    with pytest.raises(InputError, match="has claims of 0 worlds"):
+        shipped.ship(results)
 
 
 def test_a_part_of_a_profile_is_not_shipped(tmp_path, file):

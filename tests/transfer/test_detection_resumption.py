@@ -66,7 +66,7 @@ def resumed(place: Workspace, checkpoint: Path) -> Any:  # noqa: F811
     """What a job in this folder would go on from."""
     config = DetectionConfig.model_validate(training(3))
     detector = build_detector(config, checkpoint / MODEL_FILE, CPU)
-    return detection_training._state_to_go_on_from(place.folder / detection_training.TRAINING, detector, CPU)
+    return detection_training._state_to_resume(place.folder / detection_training.TRAINING, detector, CPU)
 
 
 @pytest.fixture
