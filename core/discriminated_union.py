@@ -9,6 +9,8 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from core.user_code import is_reference
 
+OWN = "or a class in a file of yours, such as './mine.py:Mine'"
+
 
 @dataclass(frozen=True)
 class DiscriminatedUnion:
@@ -30,8 +32,7 @@ class DiscriminatedUnion:
         """The model of a value.
 
         Raises:
-            PydanticKnownError: it has no such key.
-            ValueError: the key says nothing.
+            PydanticKnownError: it has no such key, or one that says nothing.
             InputError: the user's file is at fault.
         """
         name = value.get(self.key) if isinstance(value, Mapping) else None
@@ -42,9 +43,8 @@ class DiscriminatedUnion:
         if is_reference(name):
             return self.own(name)
         known = ", ".join(map(repr, self.models))
-        raise ValueError(
-            f"{self.key} is {name!a}, expected one of {known}, or a class in a file of yours, such as './mine.py:Mine'"
-        )
+        context = {"discriminator": f"'{self.key}'", "tag": str(name), "expected_tags": f"{known}, {OWN}"}
+        raise PydanticKnownError("union_tag_invalid", context)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def validated(value: Any) -> BaseModel:

@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parent
 SITE_KEYS = ("data", "resources", "slurm")
 YAML_SUFFIXES = (".yaml", ".yml")
 COMPARISON_KEYS = ("better", "baselines", "comparisons", "steps")  # keys of a section of claims
+QUOTE = "'"  # in which pydantic names a union's key
 KEY = "[key]"  # pydantic's mark for a key that is at fault itself
 
 
@@ -184,8 +185,11 @@ def _explanation(error: ValidationError, profile: type[Profile], values: dict[st
         near = difflib.get_close_matches(place[-1], model.model_fields, n=1, cutoff=0.0)
         return f"unknown key {'.'.join([*parents, place[-1]])!a}; did you mean {'.'.join([*parents, *near])!r}?"
     keys, _ = _resolved(place, profile, values)
+    if problem["type"] == "union_tag_invalid":
+        key, tag, known = (problem["ctx"][name] for name in ("discriminator", "tag", "expected_tags"))
+        return f"{'.'.join(keys)}: {key.strip(QUOTE)} is {tag!a}, expected one of {known}."
     if problem["type"] == "union_tag_not_found":
-        key = problem["ctx"]["discriminator"].strip("'")
+        key = problem["ctx"]["discriminator"].strip(QUOTE)
         return f"{'.'.join(keys)}: it has no key {key}, by which its kind is told; is the name {keys[-1]!a} misspelt?"
     found = f", found {_shown(problem['input'])}" if problem["type"] not in ("missing", "value_error") else ""
     message = (

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import pretrain.layouts
 from core.declarations import columns_of, tables_of
+from data.sets.imagenet import spec as imagenet
 from pretrain.layouts import NAMES as LAYOUTS
 from pretrain.methods.registry import BY_OBJECTIVE
 from profiles.registry import DATA_SETS, EVALUATIONS
@@ -124,8 +126,16 @@ NAMED_AT_HOME = [
     *((home_of(it.work.__module__), {it.id, it.key}) for it in EVALUATIONS),
 ]
 OPEN = ("tests", "benchmarks", "examples")  # who may look behind doors, and name what ships
-FIGURES = {column.metric for column in columns_of(tables_of(EVALUATIONS)).values()}
-CALLED_ALIKE = FIGURES | set(LAYOUTS)  # of another kind, but some are called as what ships is
+MINIATURE = "data.miniature."  # makes all data sets
+IN_IMAGENETS_STRUCTURE = "data.sets.imagenet_variants."  # whose folders are ImageNet's synsets
+LAYOUTS_HOME = pretrain.layouts.__name__
+FIGURES = {column.metric for column in columns_of(tables_of(EVALUATIONS)).values()}  # some are called as what ships is
+OF_ANOTHER_KIND = {  # values that are called as a data set is
+    "results.plan": {TRAINING_SETS},  # a key of every profile
+    "pretrain.architectures": {"imagenet"},  # a ResNet's stem
+    "pretrain.checkpoints": {"imagenet"},
+    "pretrain.config": {"imagenet"},
+}
 
 
 @cache
@@ -165,22 +175,31 @@ def test_what_ships_is_entered_by_its_door_alone(home):
     known = modules()
     assert DOORS[home] <= known.keys()
     behind = {name for name in known if name.startswith(f"{home}.")} - DOORS[home]
-    floor = home.partition(".")[0] if home in DATA_SET_HOMES else home  # the miniature writes what readers read
+    family = (f"{home}.", IN_IMAGENETS_STRUCTURE) if home == home_of(imagenet.__name__) else (f"{home}.",)
     for name, path in known.items():
-        if not name.startswith(f"{floor}."):
+        if not name.startswith(family):
             assert not imported_modules(path) & behind, (name, "imports past", DOORS[home])
 
 
 @pytest.mark.parametrize(("home", "names"), NAMED_AT_HOME)
 def test_what_ships_is_named_at_home_alone(home, names):
     for name, path in modules().items():
-        if not name.startswith(f"{home}.") and ".miniature" not in name:
-            assert not literals(path) & (names - CALLED_ALIKE), (name, "names what is at home in", home)
+        if not name.startswith((f"{home}.", MINIATURE)) and name != LAYOUTS_HOME:  # a layout is called as its method
+            assert not literals(path) & (names - FIGURES), (name, "names what is at home in", home)
 
 
-def test_what_runs_and_shows_jobs_names_no_data_set():
-    keys = {spec.key for spec in DATA_SETS}
+@pytest.mark.parametrize("spec", DATA_SETS, ids=lambda spec: spec.key)
+def test_a_data_set_is_named_where_its_door_is_entered_alone(spec):
+    home = home_of(spec.checks.partition(":")[0])
+    entering = {home_of(name) for name, path in modules().items() if imported_modules(path) & DOORS[home]}
     for name, path in modules().items():
-        if name.startswith(("commands.", "execution.", "slurm.", "core.", "results.")):
-            may = {TRAINING_SETS} if name == "results.plan" else set()
-            assert literals(path) & keys <= may, name
+        if not name.startswith((f"{home}.", MINIATURE)) and home_of(name) not in entering:
+            assert not literals(path) & {spec.key} - OF_ANOTHER_KIND.get(name, set()), (name, "names", spec.key)
+
+
+def test_layouts_are_named_in_their_registry_alone():
+    of_other_kinds = {"torchvision", *METHOD_DOORS}  # a package, and methods
+    assert set(LAYOUTS) <= literals(modules()[LAYOUTS_HOME])
+    for name, path in modules().items():
+        if name != LAYOUTS_HOME:
+            assert not literals(path) & (set(LAYOUTS) - of_other_kinds), name

@@ -1,52 +1,25 @@
 """Data sets that are laid out like WebVision and ImageNet, with other classes; and parts of those."""
 
 import shutil
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from core.errors import InputError
 from data.config import ClassPart
-from data.declaration import DataLocation, DataSetSpec
+from data.declaration import DataLocation
 from data.images import ImageTable
 from data.miniature.classes import IMAGENET_CLASSES
 from data.miniature.truth import read_hidden_truth
 from data.sets.imagenet.reader import read_split, read_synsets
-from data.sets.imagenet.spec import SPEC as IMAGENET
 from data.sets.imagenet_variants.reader import read_variant
 from data.sets.webvision.reader import read_train, read_validation
-from data.verification.inspection import DataSet, Inspection, Split
 from pretrain.methods.mopro.gallery import class_names
-from profiles.data_section import section_of
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from profiles.registry import DATA_SETS
 from results.shipped import digest_of
-
-FOUND = Split("all", 3, Inspection)
-
-
-def checks_of_mine(folder: str, world: DataLocation) -> Iterator[DataSet]:
-    """What a data set of one's own has verified."""
-    yield DataSet("mine", (replace(FOUND, name=folder, expected=world.counts["mine_all"]),))
-
-
-def test_a_data_set_is_added_by_its_declaration_alone():
-    mine = DataSetSpec("mine", str, f"{__name__}:checks_of_mine", {"mine_all": 5})
-    sections = section_of([*DATA_SETS, mine]).model_validate(
-        {"webvision": {}, "mine": "/data/mine", "counts": {"mine_all": 4}}
-    )
-    (found,) = DataLocation(dict(sections), dict(sections.counts), Path(), None, None).data_sets([*DATA_SETS, mine])
-    assert found == DataSet("mine", (Split("/data/mine", 4, Inspection),))
-    profile = SimpleNamespace(data=sections)
-    assert mine.images(profile, "mine_all") == 4
-    assert IMAGENET.images(profile, "imagenet_val") == 50_000
-    with pytest.raises(ValueError, match=r"my evaluation needs data\.imagenet, found none"):
-        IMAGENET.require_in(profile, "my evaluation")
 
 
 def test_headings_have_the_names_of_ones_own_data_sets():
