@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # help waits for none of it
     from commands.selection import Selection
     from execution.jobs import Job
     from profiles.checkpoint_profile import CheckpointProfile
+    from profiles.schema import Profile
 
 PROFILE_FILE = "profile.yaml"  # JSON, which is YAML too
 DATA = "data."  # what the keys of data sets begin with
@@ -122,28 +123,44 @@ def _selection(found: "CheckpointProfile", keys: Iterable[str], given: argparse.
     jobs = [job for job in jobs_of(found.profile) if _data_of(job)]
     missing = {job.name: [key for key in _data_of(job) if key not in set(keys)] for job in jobs}
     planned = [job for job in jobs if not missing[job.name]]
+    evaluations = _evaluations_of(found.profile)
     lacking = {
-        key: [job.kind for job in jobs if key in missing[job.name]] for of_job in missing.values() for key in of_job
+        key: dict.fromkeys(evaluations.get(job.kind, job.kind) for job in jobs if key in missing[job.name])
+        for key in dict.fromkeys(key for of_job in missing.values() for key in of_job)
     }
     if lacking:
         print(
             "Left out, as not named with --on:",
-            ", ".join(f"{_name(key)} ({', '.join(kinds)})" for key, kinds in lacking.items()),
+            ", ".join(f"{_name(key)} ({_list(of_it)})" for key, of_it in lacking.items()),
         )
-    for reason, evaluations in found.left_out.items():
-        print(f"Left out, as {reason}: {', '.join(evaluations)}")
+    for reason, left_out in found.left_out.items():
+        print(f"Left out, as {reason}: {_list(left_out)}")
     if not planned:
         raise InputError(
             f"The profile {given.profile} has nothing to evaluate {given.checkpoint} by on "
-            f"{', '.join(map(_name, keys))} alone: name more data sets with --on, or another profile with --profile."
+            f"{_list(keys)} alone: name more data sets with --on, or another profile with --profile."
         )
     asked = of_kinds(planned, given.only)
     described = ["--profile", str(runs / PROFILE_FILE)]
     return Selection(found.profile, topologically_sorted(planned), topologically_sorted(asked), asked, runs, described)
 
 
+def _evaluations_of(profile: "Profile") -> dict[str, str]:
+    """The key of the evaluation that plans the jobs of a kind whose figures tables show."""
+    return {
+        column.evaluation: evaluation.key
+        for evaluation, _ in profile.evaluate.sections
+        for table in evaluation.tables
+        for column in evaluation.columns_of(table)
+    }
+
+
+def _list(keys: Iterable[str]) -> str:
+    return ", ".join(map(_name, keys))
+
+
 def _name(key: str) -> str:
-    """What a data set is called in the command, by its key in a profile."""
+    """What a data set or an evaluation is called in the command, by its key in a profile."""
     return key.replace("_", "-")
 
 

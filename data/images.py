@@ -213,5 +213,7 @@ def require_folder(folder: Path, data_set: str) -> Path:
         InputError: it is not.
     """
     if not folder.is_dir():
-        raise InputError(f"The {data_set} folder {folder} does not exist: set its path in the profile, or with --set.")
+        raise InputError(
+            f"The {data_set} folder {folder} does not exist: name the right one, in the profile, with --set or --on."
+        )
     return folder

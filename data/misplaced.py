@@ -53,8 +53,8 @@ def require_structure(root: Path, structure: FolderStructure) -> Path:
     for folder in (*list(root.absolute().parents)[:LEVELS_UP], *_below(root)):
         if structure.is_at(folder):
             raise InputError(
-                f"{structure.name} is not in {shown(root)} but in {shown(folder)}: name that folder, with --set "
-                f"{structure.key}={quoted(folder)}."
+                f"{structure.name} is not in {shown(root)} but in {shown(folder)}: name that folder, with --on or "
+                f"--set {structure.key}={quoted(folder)}."
             )
     packed = unpacking(root)
     if packed is not None:

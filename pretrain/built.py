@@ -116,6 +116,12 @@ def built_in(folder: Path) -> BuiltModel | None:
     if not path.exists():
         return None
     built = Built.model_validate_json(path.read_bytes())
+    for file in (built.file, built.model.rpartition(":")[0]):
+        if not Path(file).is_file():
+            raise InputError(
+                f"The file {file} is gone, by which {folder} says how to build the model: put it back, or remove that "
+                "folder, and the same command builds it from where the file lies now."
+            )
     require_digests(built)
     model = module_of(built.model, Path(built.file))
     model.feature_size = built.features

@@ -250,11 +250,18 @@ class BuiltConfig(BuiltFile):
 
     Attributes:
         model_sha256: of the user's file.
+        model_file: where it lies.
         crop: side of the blank image that the module is shown, in pixels.
     """
 
     model_sha256: str
+    model_file: OnDisk
     crop: Pixels
+
+    @model_validator(mode="before")
+    @classmethod
+    def _function_lies_there(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {**values, "model": f"{values['model_file']}:{values['model'].rpartition(':')[2]}"}
 
 
 class Built(Config):

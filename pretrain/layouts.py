@@ -144,9 +144,9 @@ LAYOUTS = (
     ),
     Layout(
         name="torchvision",
-        releases="torchvision",
+        releases="torchvision, and others by its names",
         source="github.com/pytorch/vision, torchvision/models/resnet.py",
-        beside=linear("fc", None),
+        optional=linear("fc", None),
         classifier="fc",
     ),
     Layout(
@@ -195,6 +195,7 @@ LAYOUTS = (
         classifier="fc",
     ),
 )
+OTHERS = "a function of yours can build any other network (--model ./mine.py:build, or objective: built)"
 NAMES = tuple(layout.name for layout in LAYOUTS)
 
 
@@ -224,7 +225,7 @@ def recognise(
             f"The file {path} fits the layouts {names}: say which it is, with the method's key layout or --layout."
         )
     nearest = min(candidates, key=lambda layout: len(misfits[layout.name]))
-    known = "" if required else f"; known are {', '.join(NAMES)}"
+    known = "" if required else f"; known are {', '.join(NAMES)}; {OTHERS}"
     raise InputError(
         f"The file {path} does not match the layout {nearest.name} ({nearest.releases}), "
         f"{'which its method requires' if required else 'the nearest one'}: {misfits[nearest.name][0]}{known}."
@@ -246,6 +247,9 @@ def misfits_of(layout: Layout, content: Any, trunk: Trunk) -> list[str]:
     missing = [name for name in required if name not in tensors and not name.endswith(COUNTERS)]
     strange = [name for name in tensors if name not in expected and not str(name).startswith(layout.ignored or ("\0",))]
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items() if name in expected and _is_tensor(tensor)}
+    of_classifier = [f"{layout.classifier}.{part}" for part in ("weight", "bias")]
+    if 0 < sum(name in tensors for name in of_classifier) < len(of_classifier):
+        missing += [name for name in of_classifier if name not in tensors and name not in missing]
     return [
         *(f"{key} is missing" for key in (*around, *missing)),
         *(f"{key} lies beside {layout.container[0]}" for key in strangers),

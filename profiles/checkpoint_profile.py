@@ -1,5 +1,6 @@
 """The profile that evaluates one checkpoint: the protocols of another profile, and nothing else of it."""
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 from core.errors import InputError
 from core.files import sha256_of
-from core.user_code import absolute_reference, is_reference
+from core.user_code import absolute_reference, is_reference, load
 from pretrain.config import ReleasedFile
 from pretrain.layouts import NAMES
 from profiles.load import validated
@@ -17,7 +18,8 @@ from profiles.schema import Profile, slug
 ENDINGS = re.compile(r"(\.(pt|pth|tar|ckpt|bin|safetensors))+$")
 ASSUMED = "ImageNet's own labels, and is not fine-tuned on a part of them (if it did not: --web-labels)"
 NEEDED = ("classifier", "trunk")  # of a checkpoint, which not every one has
-LONGEST = 50  # of what folders are called by
+LONGEST = 46  # of a file's name in that of a folder
+DIGITS = 8  # of a digest, in that of a folder
 
 
 class CheckpointDescription(NamedTuple):
@@ -40,9 +42,9 @@ class CheckpointProfile(NamedTuple):
     """A profile of one method, a checkpoint.
 
     Attributes:
-        profile: called by the file.
+        profile: called by the file's name and content.
         described: what the file was found to be, as a phrase.
-        left_out: the evaluations that it has nothing for, each list by the reason.
+        left_out: the evaluations that it has nothing for, by their keys, each list by the reason.
     """
 
     profile: Profile
@@ -126,7 +128,7 @@ def profile_of_checkpoint(
         "classes": classes,
     }
     profile = _profile(path, method, folders, protocols, gpus)
-    asking = {needed: [it.id for it, _ in profile.evaluate.sections if it.needs == needed] for needed in NEEDED}
+    asking = {needed: [it.key for it, _ in profile.evaluate.sections if it.needs == needed] for needed in NEEDED}
     left_out = {}
     if not can_classify:
         left_out[f"they need a classifier of ImageNet's {classes} classes"] = asking["classifier"]
@@ -147,7 +149,7 @@ def _profile(
     stem = ENDINGS.sub("", path.name)
     name = slug(stem).replace(".", "-")[:LONGEST].strip("-") or "checkpoint"
     values = protocols.model_dump(mode="json") | {
-        "name": f"evaluate-{name}",
+        "name": f"evaluate-{name}-{_digest(method)}",
         "seeds": [protocols.seeds[0]],
         "methods": {name: {**method, "title": _printable(stem), "pretrained_on": "not stated"}},
         "claims": None,
@@ -164,6 +166,14 @@ def _profile(
             resources["nodes"] = 1
             resources["tasks"] = next(it for it in range(max(gpus, 1), 0, -1) if resources["tasks"] % it == 0)
     return validated(values, f"The profile of {path}")
+
+
+def _digest(method: Mapping[str, Any]) -> str:
+    """Of what the checkpoint is, so that one of the same name lies in another folder."""
+    content = method["sha256"]
+    if model := method.get("model"):
+        content += f"{load(model).sha256}:{model.rpartition(':')[2]}"
+    return hashlib.sha256(content.encode()).hexdigest()[:DIGITS]
 
 
 def _lying_in(folder: Path, section: Any, key: str, profile: str) -> Any:

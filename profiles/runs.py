@@ -81,8 +81,15 @@ def built(profile: Profile, method_name: str, world: World) -> Run:
     """Somebody else's checkpoint, of which a function in a user's file makes a module."""
     method = profile.built[method_name]
     config = method.model_dump(mode="json", include=set(BuiltFile.model_fields))
-    config |= {"model_sha256": load(method.model).sha256, "crop": profile.evaluate.accuracy.view.crop}
-    run = _external(profile, method_name, method, Work("built", BUILDING, config), world)
+    # The content identifies files whose digest is known; then they may lie anywhere.
+    file = load(method.model)
+    options = {"model_file": str(file.path)} | ({"file": config.pop("file")} if method.sha256 else {})
+    config |= {
+        "model": f"{file.path.name}:{method.model.rpartition(':')[2]}",
+        "model_sha256": file.sha256,
+        "crop": profile.evaluate.accuracy.view.crop,
+    }
+    run = _external(profile, method_name, method, Work("built", BUILDING, config, options), world)
     return replace(run, can_be_trained=False)
 
 

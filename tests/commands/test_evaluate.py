@@ -1,6 +1,7 @@
 """Any checkpoint in one command: what it is, is told by the file; only the data that are named are needed."""
 
 import csv
+import hashlib
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from core.files import sha256_of
 from core.vision import resnet
 from pretrain.tensor_files import save_tensors
 from run_all import main
@@ -73,8 +75,8 @@ def test_a_model_of_the_miniature_has_the_figures_of_the_miniature(reproduced, o
     run = evaluate(tmp_path, model, *arguments, *only)
     assert run.returncode == 0, run.stderr
     assert f"{model}: ResNet-10, layout ours, a classifier of 10 classes" in run.stdout
-    assert "Left out, as not named with --on: webvision (accuracy-webvision), imagenet-a" in run.stdout
-    expected, found = metrics(reproduced), metrics(tmp_path / "evaluate-model")
+    assert "Left out, as not named with --on: webvision (accuracy), imagenet-a (robustness), coco (det" in run.stdout
+    expected, found = metrics(reproduced), metrics(tmp_path)
     for kind in ("accuracy-imagenet", "lowshot-voc07", "lowshot-places205", "robustness-imagenet-r", "finetune-30pct"):
         assert found[kind] == expected[kind], kind
 
@@ -96,12 +98,14 @@ def test_rows_stand_beside_the_papers(resnet18, miniature, tmp_path, capsys):
     assert main(["evaluate", str(resnet18), *on, "--runs", str(tmp_path), *SMALL_PROTOCOLS]) == 0
     printed = capsys.readouterr().out
     assert "ResNet-18, layout torchvision, a classifier of 1000 classes" in printed
-    with (tmp_path / "evaluate-my-resnet-v2/tables/lowshot.csv").open() as table:
+    digest = sha256_of(resnet18)
+    folder = tmp_path / f"evaluate-my-resnet-v2-{hashlib.sha256(digest.encode()).hexdigest()[:8]}"
+    with (folder / "tables/lowshot.csv").open() as table:
         rows = list(csv.DictReader(table))
     (ours,) = (row for row in rows if row["method"] == "My ResNet.v2" and row["figure"] == "VOC07 k=1")
     assert 0 < float(ours["mean"]) < 100
     assert re.search(r"\| MoPro +\| WebVision-V1.0 +\| .*not run", printed)
-    plan = str(tmp_path / "evaluate-my-resnet-v2/profile.yaml")
+    plan = str(folder / "profile.yaml")
     assert main(["--profile", plan, "--runs", str(tmp_path), "--only", "lowshot-voc07"]) == 0
     assert "2 jobs, 2 of them done" in capsys.readouterr().out
 
@@ -126,8 +130,32 @@ def test_a_classifier_of_other_classes_is_named_and_left_out(tmp_path, capsys):
     torch.save(resnet.resnet18(num_classes=7).state_dict(), tmp_path / "seven.pth")
     printed = plan(capsys, str(tmp_path / "seven.pth"), "--on", "imagenet=/nowhere")
     assert "a classifier of 7 classes" in printed
-    assert "Left out, as they need a classifier of ImageNet's 1000 classes: clean-accuracy, robustness" in printed
+    assert "Left out, as they need a classifier of ImageNet's 1000 classes: accuracy, robustness" in printed
     assert "finetune-1pct/" in printed and "accuracy-imagenet/" not in printed
+
+
+def test_a_resnet_without_classifier_is_fine_tuned(tmp_path, capsys):
+    state = resnet.resnet18().state_dict()
+    del state["fc.bias"]
+    torch.save(state, tmp_path / "half.pth")
+    assert main(["evaluate", str(tmp_path / "half.pth"), "--on", "imagenet=/nowhere", "--dry-run"]) == 2
+    assert "the nearest one: fc.bias is missing" in capsys.readouterr().err
+    del state["fc.weight"]
+    torch.save(state, tmp_path / "headless.pth")
+    printed = plan(capsys, str(tmp_path / "headless.pth"), "--on", "imagenet=/nowhere")
+    assert "ResNet-18, layout torchvision, no classifier that can be used" in printed
+    assert "finetune-1pct/" in printed and "accuracy-imagenet/" not in printed
+
+
+def test_two_checkpoints_of_one_name_have_their_own_rows(miniature, tmp_path):
+    on = ("--on", f"voc07={miniature / 'VOCdevkit'}", "--runs", str(tmp_path / "runs"))
+    for seed in range(2):
+        torch.manual_seed(seed)
+        (tmp_path / str(seed)).mkdir()
+        torch.save(resnet.resnet18().state_dict(), tmp_path / f"{seed}/best.pth")
+        assert main(["evaluate", str(tmp_path / f"{seed}/best.pth"), *on, *SMALL_PROTOCOLS]) == 0
+    tables = [path.read_text() for path in (tmp_path / "runs").glob("evaluate-best-*/tables/lowshot.csv")]
+    assert len(tables) == 2 and tables[0] != tables[1]
 
 
 def test_a_machine_of_one_gpu_is_asked_for_one(resnet18, capsys, monkeypatch):
@@ -165,7 +193,7 @@ def test_what_cannot_be_used_is_one_sentence(resnet18, tmp_path, capsys, argumen
     ("content", "said"),
     [
         (None, "does not exist"),
-        ({"head.weight": torch.zeros(3)}, "does not match the layout"),
+        ({"head.weight": torch.zeros(3)}, "a function of yours can build any other network (--model ./mine.py:build"),
         (b"nothing of the kind", "is not a file that torch.save or safetensors wrote"),
     ],
 )

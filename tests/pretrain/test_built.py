@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from core.errors import InputError
+from core.files import sha256_of
 from pretrain.backbone import Classifier
 from pretrain.built import BUILT_FILE, built_in, module_of
 from pretrain.checkpoints import exported
@@ -101,7 +103,7 @@ def test_a_module_sees_images_between_0_and_1_and_has_its_rows(mine, miniature):
     arguments += [*on(miniature, "voc07", "imagenet-r", "imagenet", "coco"), "--runs", str(mine / "runs")]
     printed = printed_by(*arguments)
     assert "10 features, a classifier of 10 classes" in printed
-    assert "and a module of your own is evaluated as it is: finetuning, detection" in printed
+    assert "and a module of your own is evaluated as it is: finetune, detection" in printed
     found = records(mine / "runs")
     assert found.keys() == {"built", "accuracy-imagenet", "lowshot-voc07", "robustness-imagenet-r"}
     digest = hashlib.sha256((mine / "mine.py").read_bytes()).hexdigest()
@@ -136,6 +138,46 @@ def test_a_profile_names_one_beside_other_methods(mine):
         "lowshot-voc07",
         "lowshot-places205",
     }
+
+
+def identities(folder: Path, with_digest: bool = True) -> dict[str, str]:
+    """Of the jobs of a module in a folder, by name."""
+    digest = f", sha256: {hashlib.sha256((folder / 'weights.pth').read_bytes()).hexdigest()}" if with_digest else ""
+    method = (
+        f"{{objective: built, model: '{folder}/mine.py:build', file: {folder}/weights.pth, pretrained_on: It{digest}}}"
+    )
+    jobs = jobs_of(load_profile("mini", [f"methods.mine={method}"]))
+    return {job.name: job.identity for job in jobs if job.tags.get("method") == "mine"}
+
+
+def test_the_content_of_both_files_makes_the_identity_and_no_place(mine, tmp_path):
+    moved, edited, other = (tmp_path / name for name in ("moved", "edited", "other"))
+    for folder in (moved, edited, other):
+        folder.mkdir()
+        for name in ("mine.py", "weights.pth"):
+            shutil.copy(mine / name, folder / name)
+    (edited / "mine.py").write_text(MINE + "\n# changed\n")
+    torch.save(torch.ones(3, 10), other / "weights.pth")
+    assert identities(moved) == identities(mine)
+    assert identities(moved, with_digest=False) != identities(mine, with_digest=False)
+    for folder in (edited, other):
+        assert not set(identities(folder).values()) & set(identities(mine).values())
+
+
+def test_what_moved_after_it_was_built_is_named_with_what_to_do(mine, tmp_path):
+    job = tmp_path / "job"
+    job.mkdir()
+    digests = {"sha256": sha256_of(mine / "weights.pth"), "model_sha256": sha256_of(mine / "mine.py")}
+    content = {"file": f"{mine}/weights.pth", "model": f"{mine}/mine.py:build", "features": 10} | digests
+    (job / BUILT_FILE).write_text(json.dumps(content))
+    assert built_in(job) is not None
+    for name in ("mine.py", "weights.pth"):
+        (mine / name).rename(tmp_path / f"moved-{name}")
+        with pytest.raises(
+            InputError, match=f"{name} is gone, by which {job} says how .*: put it back, or remove that fo"
+        ):
+            built_in(job)
+        (tmp_path / f"moved-{name}").rename(mine / name)
 
 
 def test_files_that_changed_are_not_evaluated(mine, tmp_path):
