@@ -12,6 +12,9 @@ import torch
 
 from core.errors import InputError
 from core.files import sha256_of
+from core.user_code import UserCodeError
+from core.workspace import Workspace
+from pretrain.accuracy import stage as accuracy
 from pretrain.backbone import Classifier
 from pretrain.built import BUILT_FILE, built_in, module_of
 from pretrain.checkpoints import exported
@@ -203,6 +206,11 @@ def test_files_that_changed_are_not_evaluated(mine, tmp_path):
         (("@ self.weights", "@ self.weight"), "mine.py, line 16: AttributeError"),
         (("images.mean(dim=(2, 3)) @ self.weights", "images"), "line 5: features gives (1, 3, 28, 28) for 1 images"),
         (("weights_only=True", "weights_only=True, no=1"), "mine.py, line 6: TypeError"),
+        (("def build(path)", "def build()"), "mine.py, line 5: build() too many positional arguments"),
+        (("def build(path)", "class build:\n  def __init__(self)"), "mine.py, line 5: build() too many positional"),
+        (("return Mine(", "raise SystemExit("), "mine.py, line 6: SystemExit"),
+        (("def features(self, images)", "def features(self)"), "line 13: Mine.features(self) too many positional"),
+        (("def logits", "logits = nn.Linear(2, 2)\n    def other"), "mine.py, line 5: RuntimeError: mat1 and"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_sentence(mine, capsys, change, said):
@@ -226,6 +234,20 @@ def test_a_model_that_is_not_there_is_one_sentence(mine, capsys, arguments, said
     assert main(["evaluate", str(mine / "weights.pth"), *arguments, "--on", "voc07=/"]) == 2
     (sentence,) = capsys.readouterr().err.splitlines()
     assert said in sentence
+
+
+def test_outputs_that_are_not_finite_are_laid_to_the_function(mine, miniature, tmp_path):
+    (mine / "mine.py").write_text(MINE.replace("@ self.weights", "@ self.weights * torch.nan"))
+    job, evaluation = tmp_path / "job", tmp_path / "evaluation"
+    job.mkdir()
+    evaluation.mkdir()
+    built = {"file": mine / "weights.pth", "model": f"{mine}/mine.py:build", "features": 10}
+    digests = {"sha256": sha256_of(mine / "weights.pth"), "model_sha256": sha256_of(mine / "mine.py")}
+    (job / BUILT_FILE).write_text(json.dumps(built | digests, default=str))
+    config = {"view": {"resize": 32, "crop": 28}, "batch_size": 50, "workers": 0}
+    imagenet = {"layout": "imagenet", "folder": "imagenet", "classes": 10}
+    with pytest.raises(UserCodeError, match=r"mine\.py, line 5: what it builds gives \d+ of \d+ images .* not finite"):
+        accuracy.run(config | imagenet, Workspace(evaluation, {"checkpoint": job, "data": miniature}))
 
 
 def test_what_is_no_function_cannot_build(mine):
