@@ -135,6 +135,7 @@ OF_ANOTHER_KIND = {  # values that are called as a data set is
     "pretrain.architectures": {"imagenet"},  # a ResNet's stem
     "pretrain.checkpoints": {"imagenet"},
     "pretrain.config": {"imagenet"},
+    "pretrain.publication": {"imagenet"},
 }
 
 
