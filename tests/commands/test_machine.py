@@ -117,7 +117,7 @@ def test_jobs_whose_disk_becomes_full_say_so(tmp_path):
         f"    ((failure,), _) = run([toy('full', stage)], Path({str(tmp_path)!r}))\n"
         "    print(failure.is_input_error, failure.reason)"
     )
-    done = shell(small_disk(tmp_path, 512), quoted(sys.executable, "-c", program))
+    done = shell(small_disk(tmp_path, 4096), quoted(sys.executable, "-c", program))
     assert done.returncode == 0, done.stderr
     said = done.stdout.decode().splitlines()
     assert len(said) == 2 and all(line.startswith(f"True {tmp_path}/full-") and "make room" in line for line in said)

@@ -29,13 +29,9 @@ EVALUATION = """
 from pathlib import Path
 from core.config import Config
 from core.declarations import Column, Evaluation, Source, Stage, Table
-from tests.support.added_data_set import SPEC as ADDED
 
 class Section(Config):
     pass
-
-def check(section, profile):
-    ADDED.require_in(profile, "evaluate.mine")
 
 def run(config, workspace):
     found = list(workspace.dataset(config["folder"]).iterdir())
@@ -44,11 +40,11 @@ def run(config, workspace):
 def work(section, run):
     folder = run.profile.data.added.folder
     source = Source("data.added.folder", folder)
-    yield run.evaluation("size", STAGE, {"folder": folder}, source, images=ADDED.images(run.profile, "added_all"))
+    yield run.evaluation("size", STAGE, {"folder": folder}, source, images=float(run.profile.data.counts["added_all"]))
 
 STAGE = Stage("size", f"{__file__}:run")
 TABLE = Table("sizes", "Sizes", (Column("Images", "size", "images"),))
-SPEC = Evaluation("size", Section, work, check=check, tables=(TABLE,), untrained_seeds=lambda section: (0,))
+SPEC = Evaluation("size", Section, work, data_sets=("added",), tables=(TABLE,), untrained_seeds=lambda section: (0,))
 """
 
 

@@ -229,7 +229,7 @@ def test_the_linear_probe_asks_no_other_evaluation_how_many_classes_there_are(tm
 OF_A_SHIPPED_TABLE = """
 from dataclasses import replace
 from transfer.lowshot.spec import VOC07
-TABLE = replace(VOC07.tables[0], columns=(Column({title!r}, "my-answer", "answer"),))
+TABLE = replace(VOC07.tables[0], columns=(Column({title!r}, "my-answer", "answer", at=32),))
 SPEC = Evaluation("my-answer", Section, work, tables=(TABLE,))
 """
 

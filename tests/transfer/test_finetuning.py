@@ -13,12 +13,13 @@ from core.workspace import MODEL_FILE, PROGRESS_FILE, Workspace
 from data.images import ImageTable
 from data.sets.imagenet.reader import read_split
 from metrics import top_k
+from metrics.measures import MEASURES
 from pretrain import loop
 from pretrain.backbone import Classifier
 from pretrain.checkpoints import exported
 from pretrain.config import BackboneConfig
 from pretrain.cross_entropy import CrossEntropy
-from pretrain.evaluation import accuracy_on
+from pretrain.evaluation import answers_on
 from pretrain.publication import weights_in
 from pretrain.tensor_files import load_tensors, save_tensors
 from tests.support.processes import in_two_processes, run_stage
@@ -174,7 +175,7 @@ def test_the_weights_can_be_exported(place):
     model.load_state_dict(by_name)
     config = FinetuneConfig.model_validate(configuration())
     images = read_split(place.dataset(config.imagenet), "val", config.classes)
-    found = accuracy_on(images, model.eval(), config, place, torch.device("cpu"))
+    found = MEASURES["top-k"].figures(answers_on(images, model.eval(), config, place, torch.device("cpu")))
     assert {name: metric["value"] for name, metric in found.items()} == {
         name: metric["value"] for name, metric in metrics.items()
     }
