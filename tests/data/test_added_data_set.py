@@ -40,7 +40,7 @@ def run(config, workspace):
 def work(section, run):
     folder = run.profile.data.added.folder
     source = Source("data.added.folder", folder)
-    yield run.evaluation("size", STAGE, {"folder": folder}, source, images=float(run.profile.data.counts["added_all"]))
+    yield run.evaluation("size", STAGE, {"folder": folder}, source, images=float(run.profile.data.counts.added_all))
 
 STAGE = Stage("size", f"{__file__}:run")
 TABLE = Table("sizes", "Sizes", (Column("Images", "size", "images"),))
