@@ -6,6 +6,7 @@ is written beside it. A mistake in it is told in one sentence with file and line
 """
 
 import ast
+import functools
 import hashlib
 import inspect
 import os
@@ -162,8 +163,10 @@ def place_of(definition: Any) -> tuple[str, int | None] | None:
     if is_reference(definition):
         path, _, name = definition.rpartition(":")
     else:
+        while isinstance(definition, functools.partial):
+            definition = definition.func
         module = sys.modules.get(getattr(definition, "__module__", None) or "")
-        path, name = getattr(module, "__file__", None), getattr(definition, "__qualname__", "")
+        path, name = getattr(module, "__file__", None), _name_of(definition)
     if path not in _FILES:
         return None
     code = getattr(definition, "__code__", None)
@@ -183,9 +186,14 @@ def require_arguments(function: Callable[..., Any], *arguments: object) -> None:
         signature = inspect.signature(function)
         signature.bind(*arguments)
     except TypeError as error:
-        raise error_in(function, f"{function.__qualname__}{signature} {error}") from None
+        raise error_in(function, f"{_name_of(function)}{signature} {error}") from None
     except ValueError:  # written in C: nothing says what it takes
         pass
+
+
+def _name_of(definition: Any) -> str:
+    """Of a function or class; of anything else, that of its class."""
+    return getattr(definition, "__qualname__", type(definition).__qualname__)
 
 
 def _own_names(module: types.ModuleType) -> list[str]:

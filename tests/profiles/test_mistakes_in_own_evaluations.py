@@ -31,6 +31,7 @@ TABLE = Table("my-answers", "Answers (%)", (COLUMN,))
 SPEC = Evaluation("my-answer", Section, work, tables=(TABLE,))
 """
 WORK = 'yield run.evaluation("my-answer", STAGE, {"times": section.times}, images=8)'
+SPEC = 'SPEC = Evaluation("my-answer", Section, work'
 GIVEN = 'return {"answer": {"value": 42, "unit": "%", "n": config["times"]}}'
 
 
@@ -65,6 +66,13 @@ def one_line(capsys) -> str:
         ("def run(config, workspace)", "def run(config)", "def run", "run(config) too many positional arguments"),
         ("tables=", "check=lambda section: None, tables=", "SPEC", "too many positional arguments"),
         ("tables=", "untrained_seeds=lambda: (), tables=", "SPEC", "too many positional arguments"),
+        ("Section, work,", "Section, __import__('functools').partial(work, x=3),", "def work", "unexpected keyword"),
+        (
+            SPEC,
+            "class W:\n    def __call__(self):\n        pass\n\n" + SPEC.replace("work", "W()"),
+            "class W",
+            "too many",
+        ),
         # what it gives is not what is expected
         (WORK, "return", "def work", "it gives a NoneType, expected Work, one after the other"),
         (WORK, WORK.replace("yield", "return"), "def work", "it gives a Work, expected Work, one after the other"),
