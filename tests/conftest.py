@@ -1,5 +1,7 @@
 """Fixtures that several test modules share."""
 
+import multiprocessing.forkserver
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,17 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("miniature")
     build.run(TINY, Workspace(folder))
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fork_server_of_its_own() -> Iterator[None]:
+    """Let no module's jobs be forked from the server of another one.
+
+    A command runs one plan and ends; the process of the tests runs many, and its server would keep the first one's copy
+    of the code, in a folder that may be gone by now.
+    """
+    yield
+    multiprocessing.forkserver._forkserver._stop()  # there is no public way; nothing happens where none was started
 
 
 LONGEST_FIRST = ("test_slurm", "test_end_to_end")  # so that all cores are busy to the end
