@@ -9,7 +9,6 @@ from itertools import chain
 
 from core.config import values
 from core.declarations import Evaluation, Run, Source, Stage, required_metrics
-from core.errors import InputError
 from data.miniature.classes import IMAGENET_CLASSES
 from execution.jobs import Job
 from profiles.runs import (
@@ -45,7 +44,6 @@ def jobs_of(profile: Profile) -> list[Job]:
         jobs += jobs_of_run(run, chain.from_iterable(work.values()), worlds[run.seed], metrics)
         for key, of_evaluation in work.items():
             kinds.setdefault(key, {}).update(dict.fromkeys(it.kind for it in of_evaluation))
-    _require_unique_names(jobs)
     for evaluation, _ in profile.evaluate.sections:
         if kinds.get(evaluation.key):
             require_measured(evaluation, kinds[evaluation.key])
@@ -68,15 +66,6 @@ def _runs(
     for method_name in profile.untrained:
         for seed, asking in of_untrained.items():
             yield untrained(profile, method_name, seed), asking
-
-
-def _require_unique_names(jobs: list[Job]) -> None:
-    """Refuse two evaluations whose jobs are called the same, as a user's may be."""
-    names: set[str] = set()
-    for job in jobs:
-        if job.name in names:
-            raise InputError(f"Two evaluations of the profile have a job {job.name}: give one of them another kind.")
-        names.add(job.name)
 
 
 def _world(profile: Profile, seed: int) -> dict[str, Job]:

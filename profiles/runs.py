@@ -127,14 +127,22 @@ def _imagenet_from_the_web(profile: Profile, classes: int) -> Source | None:
     return None
 
 
-def work_of_run(run: Run, evaluations: Iterable[Evaluation]) -> dict[str, list[Work]]:
+def work_of_run(run: Run, evaluations: Sequence[Evaluation]) -> dict[str, list[Work]]:
     """What some evaluations of a checkpoint take, by the key of the evaluation.
 
     Raises:
         InputError: a user's evaluation is at fault.
     """
     sections = {evaluation.key: section for evaluation, section in run.profile.evaluate.sections}
-    return {it.key: _work_of(it, sections[it.key], run) for it in evaluations if it.can_evaluate(run)}
+    found = {it.key: _work_of(it, sections[it.key], run) for it in evaluations if it.can_evaluate(run)}
+    givers = {run.checkpoint.kind: f"stage {run.checkpoint.stage.id}"}
+    for evaluation in evaluations:
+        for work in found.get(evaluation.key, ()):
+            if work.kind in givers:
+                before = f"which {givers[work.kind]} has given before"
+                raise error_in(evaluation.work, f"it gives work of the kind {work.kind!a}, {before}: choose another")
+            givers[work.kind] = f"evaluate.{evaluation.key}"
+    return found
 
 
 def jobs_of_run(

@@ -145,7 +145,11 @@ def test_the_profile_that_a_plan_holds_can_be_read_again(tmp_path):
             "times: 3",
             "line 15: section: input",
         ),
-        (MINIMAL.replace('"my-answer", Stage', '"accuracy-imagenet", Stage'), "times: 3", "Two evaluations"),
+        (
+            MINIMAL.replace('"my-answer", Stage', '"accuracy-imagenet", Stage'),
+            "times: 3",
+            "probe.py, line 11: it gives work of the kind 'accuracy-imagenet', which evaluate.accuracy",
+        ),
         (MINIMAL.replace('"my-answer", Stage', '"a/b", Stage'), "times: 3", "work of the kind 'a/b'"),
         (MINIMAL.replace("section.times}", "Section}"), "times: 3", "is not made of plain values"),
         (
