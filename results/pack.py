@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.errors import InputError
 from core.exhibits import CURVES_FILE
 from core.files import read_whole, written_atomically
 from core.workspace import VERIFICATION_FOLDER
@@ -31,8 +32,12 @@ def pack(runs: Path, archive: Path) -> str:
     and of the user's home are replaced; plan and records, which are sealed, keep those of the data.
 
     Raises:
-        InputError: there is no plan in the folder, or it cannot be used.
+        InputError: there is no plan in the folder, or it cannot be used; the archive's name promises another format.
     """
+    if not archive.name.endswith(SUFFIX):
+        raise InputError(
+            f"The archive is to be {archive}, expected a name that ends in {SUFFIX}, as that is its format."
+        )
     results = read_results(runs)
     files = dict(sorted(_files(results, runs)))
     top = runs.resolve().name

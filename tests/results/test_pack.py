@@ -49,6 +49,12 @@ def test_the_same_files_give_the_same_bytes(sound, archive, tmp_path):
     assert (tmp_path / "again.tar.gz").read_bytes() == archive.read_bytes()
 
 
+def test_a_name_that_promises_another_format_is_refused(sound, tmp_path, capsys):
+    assert main(["pack", str(sound), "--to", str(tmp_path / "mini.zip")]) == 2
+    assert "mini.zip, expected a name that ends in .tar.gz" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_logs_name_no_place_of_the_user(sound, archive):
     with tarfile.open(archive) as tar:
         logs = [tar.extractfile(it).read().decode() for it in tar if it.name.endswith("log.txt")]
