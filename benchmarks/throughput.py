@@ -7,7 +7,7 @@ MoPro, evaluation. Loading is not measured; it has to keep up.
 import argparse
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -100,7 +100,11 @@ def measure(profile: Profile, steps: int) -> tuple[Measured, float]:
 
     cross_entropy = CrossEntropyConfig(objective="cross-entropy")
     with_cross_entropy = Training(_configuration(profile, cross_entropy), [images], device, compiles)
-    steps_of = {"cross-entropy": with_cross_entropy, "MoPro": with_mopro, "evaluation": evaluate}
+    steps_of: dict[str, Callable[[], None]] = {
+        "cross-entropy": with_cross_entropy,
+        "MoPro": with_mopro,
+        "evaluation": evaluate,
+    }
     ways = {name: waited_for(step, 1, device) for name, step in steps_of.items()}
     in_turn(ways, WARM_UP)
     seconds = in_turn(ways, steps).values()
