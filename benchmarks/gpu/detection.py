@@ -60,16 +60,13 @@ class Compared:
 
     def rows(self) -> list[dict[str, str]]:
         """One for each kind of operators; those that do not load are not measured."""
-        return [
-            {
-                "an iteration with": name,
-                "ms": f"{1000 * statistics.median(self.seconds[choice]):.0f}" if choice in self.seconds else NOT_LOADED,
-                "lowest to highest": spread([1000 * it for it in self.seconds.get(choice, [])], 0)
-                if choice in self.seconds
-                else "",
-            }
-            for choice, name in NAMES.items()
-        ]
+        return [{"an iteration with": name} | self._times(choice) for choice, name in NAMES.items()]
+
+    def _times(self, choice: OperatorChoice) -> dict[str, str]:
+        if choice not in self.seconds:
+            return {"ms": NOT_LOADED, "lowest to highest": ""}
+        milliseconds = [1000 * seconds for seconds in self.seconds[choice]]
+        return {"ms": f"{statistics.median(milliseconds):.0f}", "lowest to highest": spread(milliseconds, 0)}
 
     def checks(self) -> Iterator[Check]:
         """Losses and gradients of the two kinds; none where only one was measured."""
