@@ -83,17 +83,22 @@ def _finish() -> Transform:
 
 @contextmanager
 def _images(size: tuple[int, int]) -> Iterator[ImageTable]:
-    """Photographs of that size with a sensor's noise, as JPEG files."""
-    rng = generator(0, "benchmark")
     with tempfile.TemporaryDirectory() as folder:
-        names = [f"{number:02}.jpg" for number in range(IMAGES)]
-        scenes = photographs()
-        for number, name in enumerate(names):
-            scene = np.asarray(scenes[number % len(scenes)].convert("RGB").resize(size), dtype=np.float32)
-            noisy = scene + rng.normal(0, NOISE, scene.shape)
-            Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(Path(folder) / name, quality=QUALITY)
+        names = write_photographs(Path(folder), size, IMAGES)
         labels = np.zeros(IMAGES, np.int64)
         yield ImageTable(Path(folder), Paths.of(names), labels, classes=1, source=Path(folder))
+
+
+def write_photographs(folder: Path, size: tuple[int, int], count: int) -> list[str]:
+    """Photographs of that width and height with a sensor's noise, as JPEG files; gives their names."""
+    rng = generator(0, "benchmark")
+    scenes = photographs()
+    names = [f"{number:02}.jpg" for number in range(count)]
+    for number, name in enumerate(names):
+        scene = np.asarray(scenes[number % len(scenes)].convert("RGB").resize(size), dtype=np.float32)
+        noisy = scene + rng.normal(0, NOISE, scene.shape)
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(folder / name, quality=QUALITY)
+    return names
 
 
 def _files(images: ImageTable) -> list[Path]:

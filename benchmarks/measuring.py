@@ -2,8 +2,10 @@
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,32 @@ def compare(
     run_ours()
     measured = tuple((seconds(run_reference), seconds(run_ours)) for _ in range(rounds))
     return Comparison(what, reference, goal, measured)
+
+
+def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds that each way took in every round; in a round each is called once."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            times[name].append(seconds(way))
+    return times
+
+
+def waited_for(step: Callable[[], object], times: int, device: torch.device) -> Callable[[], None]:
+    """Several steps as one way, which ends when the device has computed them: it would otherwise end before."""
+
+    def way() -> None:
+        for _ in range(times):
+            step()
+        wait_for(device)
+
+    return way
+
+
+def wait_for(device: torch.device) -> None:
+    """Return once the device has computed all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def seconds(run: Callable[[], object]) -> float:

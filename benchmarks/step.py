@@ -10,6 +10,7 @@ samples that were dropped are taken out of the batch, prototypes are moved sampl
 import copy
 import statistics
 import sys
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from tabulate import tabulate
 from torch import nn
 
-from benchmarks.measuring import Comparison, compare, seconds, spread
+from benchmarks.measuring import Comparison, compare, in_turn, spread, wait_for
 from core.exit_status import exit_status_of
 from pretrain.backbone import Classifier, ProjectingEncoder
 from pretrain.config import BackboneConfig
@@ -26,24 +27,54 @@ from pretrain.methods.mopro.model import MoPro, correct_labels
 from pretrain.methods.mopro.spec import MoProConfig
 from pretrain.objective import Batch, Outcome
 
-CLASSES, BATCH, SIZE, QUEUE, EMBEDDING = 1000, 256, 224, 8192, 128
+
+@dataclass(frozen=True)
+class StepSize:
+    """What a step works on.
+
+    Attributes:
+        backbone: the ResNet.
+        classes: number of classes.
+        batch: number of images.
+        pixels: side of an image.
+        queue: number of keys.
+        embedding: size of an embedding.
+    """
+
+    backbone: BackboneConfig
+    classes: int
+    batch: int
+    pixels: int
+    queue: int
+    embedding: int
+
+    @property
+    def mopro(self) -> MoProConfig:
+        """The paper's hyperparameters; prototypes and noise correction serve from the first epoch."""
+        return MoProConfig(
+            objective="mopro",
+            embedding_size=self.embedding,
+            temperature=0.1,
+            encoder_momentum=0.999,
+            queue_size=self.queue,
+            prototype_momentum=0.999,
+            alpha=0.5,
+            threshold=0.8,
+            instance_weight=1,
+            prototypical_weight=1,
+            prototypical_from_epoch=0,
+            correction_from_epoch=0,
+        )
+
+    def encoder(self) -> ProjectingEncoder:
+        """A fresh one."""
+        return ProjectingEncoder(self.backbone, self.classes, self.embedding)
+
+
+PAPER = StepSize(BackboneConfig(depth=50), classes=1000, batch=256, pixels=224, queue=8192, embedding=128)
 SMALL_BATCH = 16  # of the whole step on a CPU
-RESNET50 = BackboneConfig(depth=50)
 ROUNDS = 5
-CONFIG = MoProConfig(
-    objective="mopro",
-    embedding_size=EMBEDDING,
-    temperature=0.1,
-    encoder_momentum=0.999,
-    queue_size=QUEUE,
-    prototype_momentum=0.999,
-    alpha=0.5,
-    threshold=0.8,
-    instance_weight=1,
-    prototypical_weight=1,
-    prototypical_from_epoch=0,
-    correction_from_epoch=0,
-)
+CPU = torch.device("cpu")
 
 
 class Remembered(nn.Module):
@@ -70,69 +101,71 @@ class AuthorsWay(nn.Module):
         super().__init__()
         self.encoder, self.momentum_encoder = copy.deepcopy(method.encoder), copy.deepcopy(method.momentum_encoder)
         self.queue, self.start, self.prototypes = method.queue.T.clone(), 0, method.prototypes.clone()
+        self.config = method.config
 
     def forward(self, batch: Batch) -> Outcome:
-        (weak, strong), labels = batch.views, batch.labels
+        (weak, strong), labels, config = batch.views, batch.labels, self.config
         logits, embeddings = self.encoder(weak)
         with torch.no_grad():
             parameters = zip(self.encoder.parameters(), self.momentum_encoder.parameters(), strict=True)
             for ours, slow in parameters:
-                slow.data = slow.data * CONFIG.encoder_momentum + ours.data * (1 - CONFIG.encoder_momentum)
+                slow.data = slow.data * config.encoder_momentum + ours.data * (1 - config.encoder_momentum)
             gathered = torch.cat([strong])
-            order = torch.randperm(len(gathered))
+            order = torch.randperm(len(gathered), device=strong.device)
             _, keys = self.momentum_encoder(gathered[order])
             keys = torch.cat([keys])[order.argsort()]
 
         positive = torch.einsum("nc,nc->n", embeddings, keys).unsqueeze(1)
         negative = torch.einsum("nc,ck->nk", embeddings, self.queue.clone())
-        instance = F.cross_entropy(
-            torch.cat([positive, negative], dim=1) / CONFIG.temperature, torch.zeros(len(keys), dtype=torch.long)
-        )
-        prototype_logits = embeddings @ self.prototypes.clone().T / CONFIG.temperature
-        labels, kept = correct_labels(logits.detach(), prototype_logits.detach(), labels, CONFIG)
+        first = torch.zeros(len(keys), dtype=torch.long, device=strong.device)
+        instance = F.cross_entropy(torch.cat([positive, negative], dim=1) / config.temperature, first)
+        prototype_logits = embeddings @ self.prototypes.clone().T / config.temperature
+        labels, kept = correct_labels(logits.detach(), prototype_logits.detach(), labels, config)
         losses = {
             "classification": F.cross_entropy(logits[kept], labels[kept]),
             "instance": instance,
             "prototypical": F.cross_entropy(prototype_logits[kept], labels[kept]),
         }
         with torch.no_grad():
-            momentum = CONFIG.prototype_momentum
+            momentum = config.prototype_momentum
             for embedding, label in zip(embeddings[kept], labels[kept], strict=True):
                 self.prototypes[label] = self.prototypes[label] * momentum + (1 - momentum) * embedding
             self.prototypes = F.normalize(self.prototypes)
             self.queue[:, self.start : self.start + len(keys)] = keys.T
-            self.start = (self.start + len(keys)) % QUEUE
+            self.start = (self.start + len(keys)) % self.queue.shape[1]
         return Outcome(losses, labels, kept, logits.argmax(dim=1) == labels)
 
 
-def measure() -> Comparison:
-    """Everything of a step but the encoder's passes and the optimiser, at the paper's size; both must agree.
+def measure(size: StepSize = PAPER, device: torch.device = CPU, rounds: int = 15) -> Comparison:
+    """Everything of a step but the encoder's passes and the optimiser; both ways must agree before they are timed.
 
     Raises:
         AssertionError: they do not.
     """
     torch.manual_seed(0)
-    labels = torch.randint(CLASSES, (BATCH,))
-    logits = torch.randn(BATCH, CLASSES) + 8 * F.one_hot(labels, CLASSES) * (torch.rand(BATCH, 1) < 0.7)
-    encoder = Remembered(ProjectingEncoder(RESNET50, CLASSES, EMBEDDING), logits, torch.randn(BATCH, EMBEDDING))
-    ours = MoPro(encoder, CLASSES, CONFIG, seed=0)
+    labels = torch.randint(size.classes, (size.batch,))
+    logits = torch.randn(size.batch, size.classes)
+    logits += 8 * F.one_hot(labels, size.classes) * (torch.rand(size.batch, 1) < 0.7)
+    encoder = Remembered(size.encoder(), logits, torch.randn(size.batch, size.embedding))
+    ours = MoPro(encoder, size.classes, size.mopro, seed=0).to(device)
     reference = AuthorsWay(ours)
-    images = torch.zeros(BATCH, 3, SIZE, SIZE)
-    images[:, 0, 0, 0] = torch.arange(BATCH)
-    batch = Batch([images, images], labels, torch.arange(BATCH), epoch=0, step=0)
+    images = torch.zeros(size.batch, 3, size.pixels, size.pixels)
+    images[:, 0, 0, 0] = torch.arange(size.batch)
+    views = [images.to(device)] * 2
+    batch = Batch(views, labels.to(device), torch.arange(size.batch, device=device), epoch=0, step=0)
 
     for _ in range(2):  # the first finds prototypes of zeros
         mine, theirs = (method(batch) for method in (ours, reference))
         torch.testing.assert_close(mine.losses, theirs.losses)
         torch.testing.assert_close(ours.prototypes, reference.prototypes)
-        assert 0 < theirs.kept.sum() < BATCH
-    what = f"MoPro's step without encoder and optimiser, batch {BATCH}, {CLASSES} classes"
+        assert 0 < theirs.kept.sum() < size.batch
+    what = f"MoPro's step without encoder and optimiser, batch {size.batch}, {size.classes} classes"
     return compare(
         what,
         "the authors' way",
         lambda: _train(reference, batch),
         lambda: _train(ours, batch),
-        rounds=15,
+        rounds=rounds,
         goal=5,
     )
 
@@ -140,6 +173,7 @@ def measure() -> Comparison:
 def _train(method: nn.Module, batch: Batch) -> None:
     method.zero_grad()
     torch.stack(list(method(batch).losses.values())).sum().backward()
+    wait_for(batch.labels.device)
 
 
 def main() -> int:
@@ -147,28 +181,26 @@ def main() -> int:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     apart = measure()
-    mopro = MoPro(ProjectingEncoder(RESNET50, CLASSES, EMBEDDING), CLASSES, CONFIG, seed=0)
+    mopro = MoPro(PAPER.encoder(), PAPER.classes, PAPER.mopro, seed=0)
     methods = {
-        "cross-entropy": CrossEntropy(Classifier(RESNET50, CLASSES)),
+        "cross-entropy": CrossEntropy(Classifier(PAPER.backbone, PAPER.classes)),
         "MoPro, the authors' way": AuthorsWay(mopro),
         "MoPro": mopro,
     }
-    views = [torch.randn(SMALL_BATCH, 3, SIZE, SIZE) for _ in range(2)]
-    labels = torch.randint(CLASSES, (SMALL_BATCH,))
+    views = [torch.randn(SMALL_BATCH, 3, PAPER.pixels, PAPER.pixels) for _ in range(2)]
+    labels = torch.randint(PAPER.classes, (SMALL_BATCH,))
     of_method = {
         name: Batch(views[:1] if name == "cross-entropy" else views, labels, torch.arange(SMALL_BATCH), epoch=0, step=0)
         for name in methods
     }
-    for name, method in methods.items():
-        _train(method, of_method[name])
-    times: dict[str, list[float]] = {name: [] for name in methods}
-    for _ in range(ROUNDS):
-        for name, method in methods.items():
-            times[name].append(seconds(partial(_train, method, of_method[name])))
+    ways = {name: partial(_train, method, of_method[name]) for name, method in methods.items()}
+    in_turn(ways, 1)
+    times = in_turn(ways, ROUNDS)
     rows = [_row(name, of_step, times["cross-entropy"]) for name, of_step in times.items()]
-    print(f"ResNet-50, batch {SMALL_BATCH}, {SIZE} x {SIZE} pixels, one thread; the goal for MoPro is 1.40\n")
+    of_images = f"batch {SMALL_BATCH}, {PAPER.pixels} x {PAPER.pixels} pixels"
+    print(f"ResNet-50, {of_images}, one thread; the goal for MoPro is 1.40\n")
     print(tabulate(rows, headers="keys", tablefmt="github"))
-    whole = statistics.median(times["MoPro"]) * BATCH / SMALL_BATCH
+    whole = statistics.median(times["MoPro"]) * PAPER.batch / SMALL_BATCH
     print(
         f"\n{apart.what}: {1000 * apart.our_seconds:.0f} ms;\n"
         f"of a step of that batch (computed from {SMALL_BATCH} images: {whole:.0f} s) {apart.our_seconds / whole:.2%}."

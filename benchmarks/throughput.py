@@ -7,12 +7,13 @@ MoPro, evaluation. Loading is not measured; it has to keep up.
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
+from benchmarks.measuring import in_turn, waited_for
 from core.arithmetic import use
 from core.distributed import local_device
 from core.errors import InputError
@@ -88,7 +89,8 @@ def measure(profile: Profile, steps: int) -> tuple[Measured, float]:
     batch_size = profile.pretrain.schedule.batch_size // profile.resources.pretrain.tasks
     size, in_memory = profile.pretrain.views.size, memory_format(profile.pretrain.arithmetic)
     images = torch.randn(batch_size, 3, size, size, device=device).contiguous(memory_format=in_memory)
-    with_mopro = _Training(profile, mopro, [images, images.clone()], device)
+    compiles = profile.arithmetic.compile
+    with_mopro = Training(_configuration(profile, mopro), [images, images.clone()], device, compiles)
     encoder = with_mopro.state.method.get_submodule("encoder")
 
     def evaluate() -> None:
@@ -96,9 +98,17 @@ def measure(profile: Profile, steps: int) -> tuple[Measured, float]:
         with torch.inference_mode():
             encoder(images)
 
-    with_cross_entropy = _Training(profile, CrossEntropyConfig(objective="cross-entropy"), [images], device)
-    seconds = _medians((with_cross_entropy, with_mopro, evaluate), steps, device)
-    cross_entropy_rate, mopro_rate, evaluation_rate = (batch_size / of_kind for of_kind in seconds)
+    cross_entropy = CrossEntropyConfig(objective="cross-entropy")
+    with_cross_entropy = Training(_configuration(profile, cross_entropy), [images], device, compiles)
+    steps_of: dict[str, Callable[[], None]] = {
+        "cross-entropy": with_cross_entropy,
+        "MoPro": with_mopro,
+        "evaluation": evaluate,
+    }
+    ways = {name: waited_for(step, 1, device) for name, step in steps_of.items()}
+    in_turn(ways, WARM_UP)
+    seconds = in_turn(ways, steps).values()
+    cross_entropy_rate, mopro_rate, evaluation_rate = (batch_size / statistics.median(of_kind) for of_kind in seconds)
     measured = Measured(
         device=torch.cuda.get_device_name()
         if device.type == "cuda"
@@ -113,52 +123,45 @@ def measure(profile: Profile, steps: int) -> tuple[Measured, float]:
     return measured, mopro_rate
 
 
-class _Training:
+def _configuration(profile: Profile, method: Method) -> PretrainConfig:
+    classes = next(iter(profile.data.webvision.values())).classes
+    return PretrainConfig(webvision="none", classes=classes, method=method, seed=0, **dict(profile.pretrain))
+
+
+class Training:
     """A step of the training loop, on the same views each time.
 
     MoPro is measured as it is in most of its epochs: with prototypes and noise correction.
+
+    Args:
+        config: of the training; its data set is not read.
+        views: of a batch, on the device, one tensor for each view that the method takes.
+        device: where to compute.
+        compiles: whether the networks are compiled, by the first call.
     """
 
-    def __init__(
-        self,
-        profile: Profile,
-        method: Method,
-        views: list[torch.Tensor],
-        device: torch.device,
-    ) -> None:
-        classes = next(iter(profile.data.webvision.values())).classes
-        config = PretrainConfig(
-            webvision="none",
-            classes=classes,
-            method=method,
-            seed=0,
-            **dict(profile.pretrain),
-        )
+    def __init__(self, config: PretrainConfig, views: list[torch.Tensor], device: torch.device, compiles: bool) -> None:
         self.state = TrainingState.fresh(build_method(config, len(views[0])), config, device)
-        compile_networks(self.state.method, Workspace(Path(), compiles=profile.arithmetic.compile))
+        compile_networks(self.state.method, Workspace(Path(), compiles=compiles))
         self.views = views
-        self.labels = torch.randint(classes, (len(views[0]),), device=device)
+        self.labels = torch.randint(config.classes, (len(views[0]),), device=device)
         self.indices = torch.arange(len(views[0]), device=device)
         self.epoch = config.schedule.epochs - 1
+
+    @property
+    def method(self) -> nn.Module:
+        """What is trained."""
+        return self.state.method
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """What trains it."""
+        return self.state.optimizer
 
     def __call__(self) -> None:
         self.state.method.train()
         outcome = self.state.method(Batch(self.views, self.labels, self.indices, self.epoch, self.state.step))
         self.state.advance(outcome, learning_rate=1e-3)
-
-
-def _medians(kinds: Sequence[Callable[[], None]], rounds: int, device: torch.device) -> list[float]:
-    """Seconds of one step of each kind, each waited for; in turn, so that a drifting machine slows all."""
-    seconds: list[list[float]] = [[] for _ in kinds]
-    for number in range(WARM_UP + rounds):
-        for step, of_kind in zip(kinds, seconds, strict=True):
-            before = time.perf_counter()
-            step()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if number >= WARM_UP:
-                of_kind.append(time.perf_counter() - before)
-    return [statistics.median(of_kind) for of_kind in seconds]
 
 
 if __name__ == "__main__":

@@ -22,6 +22,11 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def is_joined() -> bool:
+    """Whether this process works in a group; a group may have one process alone."""
+    return dist.is_initialized()
+
+
 def local_device() -> torch.device:
     """The GPU of this process, or the CPU where there is none."""
     if torch.cuda.is_available():
@@ -41,16 +46,23 @@ def process_group() -> Iterator[torch.device]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield device
         return
+    with joined(device):
+        yield device
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Work in a group for the length of the block, also with one process: its collective operations are then called."""
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     _CONTROL[:] = [dist.new_group(backend="gloo")]
-    yield device
+    yield
     # Not after an exception: closing the connections would make the other ranks fail first, and hide the cause.
     dist.destroy_process_group()
 
 
 def gather(tensor: torch.Tensor) -> torch.Tensor:
     """Rows of all ranks, in rank order: ``[n, ...]`` on every rank becomes ``[world_size * n, ...]``. No gradient."""
-    if world_size() == 1:
+    if not is_joined():
         return tensor.detach()
     tensor = tensor.detach().contiguous()
     gathered = tensor.new_empty((world_size() * tensor.shape[0], *tensor.shape[1:]))
@@ -60,21 +72,21 @@ def gather(tensor: torch.Tensor) -> torch.Tensor:
 
 def sum_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
     """The element-wise sum over ranks, in place."""
-    if world_size() > 1:
+    if is_joined():
         dist.all_reduce(tensor)
     return tensor
 
 
 def copy_from_first_rank(tensor: torch.Tensor) -> torch.Tensor:
     """Rank 0's values on every rank, in place."""
-    if world_size() > 1:
+    if is_joined():
         dist.broadcast(tensor, src=0)
     return tensor
 
 
 def on_any_rank(flag: bool) -> bool:
     """Whether the flag is set on at least one rank; the same answer everywhere, without waiting for a GPU."""
-    if world_size() == 1:
+    if not is_joined():
         return flag
     flags = torch.tensor(int(flag))
     dist.all_reduce(flags, dist.ReduceOp.MAX, group=_CONTROL[0])
@@ -83,5 +95,5 @@ def on_any_rank(flag: bool) -> bool:
 
 def wait_for_all() -> None:
     """Return once every rank has come here."""
-    if world_size() > 1:
+    if is_joined():
         dist.barrier()

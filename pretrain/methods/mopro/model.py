@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from core.distributed import gather, rank, world_size
+from core.distributed import gather, is_joined, rank, world_size
 from core.seeds import generator
 from pretrain.methods.mopro.spec import MoProConfig
 from pretrain.objective import Batch, Outcome
@@ -80,7 +80,7 @@ class MoPro(nn.Module):
         not tell which keys belong to its own queries (He et al. 2020). All ranks draw the same permutation.
         """
         self._average(list(self.momentum_encoder.parameters()), list(self.encoder.parameters()), None)
-        if world_size() == 1:
+        if not is_joined():
             return self.momentum_encoder(images)[1]
         order = generator(self.seed, "shuffle", step).permutation(world_size() * len(images))
         shuffled = torch.from_numpy(order).to(images.device, non_blocking=True)
