@@ -265,6 +265,19 @@ def test_started_again_no_image_is_read_twice(workspace, decoded, stage, config)
     assert not decoded
 
 
+@pytest.mark.parametrize(("stage", "config"), [(places205, PLACES205), (voc07, VOC07)])
+def test_draws_side_by_side_give_the_figures_of_one_after_the_other(workspace, tmp_path, stage, config):
+    """To the bit, also where SVMs stop before they converge and so hang on every random number."""
+    config = config | {"draws": 4, "svm": config["svm"] | {"iterations": 20}}
+    metrics = stage.run(config, workspace)
+    (tmp_path / "two").mkdir()
+    two = Workspace(tmp_path / "two", workspace.inputs, cpus=2)
+    assert stage.run(config, two) == metrics
+    assert any(figure["convergence"]["not_converged"] for figure in metrics.values())
+    (output,) = (kept.file for kept in workspace.outputs.values())
+    assert (two.folder / output).read_bytes() == (workspace.folder / output).read_bytes()
+
+
 def test_two_processes_give_the_figures_of_one(workspace, tmp_path):
     metrics = places205.run(PLACES205, workspace)  # of 41 validation images, which two do not share evenly
     (tmp_path / "two").mkdir()
