@@ -7,7 +7,7 @@ from tabulate import tabulate
 from commands.other_code import jobs_of_other_code, sentences_about
 from commands.selection import Selection
 from execution.jobs import jobs_by_state
-from profiles.cost import MEASURED_FILE, Throughput, by_kind, cheaper_plans, gpu_hours, read_measured
+from profiles.cost import MEASURED_FILE, Measured, Throughput, by_kind, cheaper_plans, gpu_hours, read_measured
 from profiles.schema import Profile
 from slurm.queue import read_queue_if_there
 from slurm.submissions import code_of_queued, was_ever_submitted
@@ -57,10 +57,10 @@ def _throughput(profile: Profile, measured_file: Path) -> tuple[Throughput | Non
     What a profile says of cheaper ways is about its own rates: of what was measured, it only knows what to leave out.
     """
     values, stated = profile.model_dump(mode="json"), profile.throughput
-    measured = read_measured(measured_file)
-    if measured is not None and measured.is_for(values):
+    throughput: Throughput | None = read_measured(measured_file)
+    if isinstance(throughput, Measured) and throughput.is_for(values):
         leaving_out = [way for way in (stated.cheaper if stated else ()) if not way.rates]
-        throughput, origin = measured.model_copy(update={"cheaper": leaving_out}), f"measured in {measured_file}"
+        throughput, origin = throughput.model_copy(update={"cheaper": leaving_out}), f"measured in {measured_file}"
     elif stated is not None:
         throughput, origin = stated.of(values), "stated by the profile"
     else:

@@ -9,7 +9,6 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -38,7 +37,8 @@ def side_by_side(compute: Callable[[Item], Result], items: Sequence[Item], proce
     """
     processes = min(processes, len(items))
     if processes <= 1:
-        yield from map(partial(_with_one_thread, compute), items)
+        with threadpool_limits(1):
+            yield from map(compute, items)
         return
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("fork"), _begin, (compute,))
     try:
@@ -53,15 +53,11 @@ def side_by_side(compute: Callable[[Item], Result], items: Sequence[Item], proce
         pool.shutdown(cancel_futures=True)
 
 
-def _with_one_thread(compute: Callable[[Item], Result], item: Item) -> Result:
-    with threadpool_limits(1):
-        return compute(item)
-
-
 def _begin(compute: Callable[[Any], Any]) -> None:
     global _compute
     end_with_parent()
-    _compute = partial(_with_one_thread, compute)
+    threadpool_limits(1)
+    _compute = compute
 
 
 def _compute_one(item: Any) -> Any:

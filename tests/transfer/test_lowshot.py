@@ -186,6 +186,12 @@ def test_places205_fits_one_classifier_over_all_classes_with_the_protocols_const
     assert (parameters["class_weight"], parameters["multi_class"]) == (None, "ovr")
 
 
+@pytest.mark.filterwarnings("error")
+def test_one_image_a_class_is_no_reason_for_a_warning():
+    features = np.random.default_rng(0).random((40, 8))
+    assert Classifiers(SVM).fit(features, np.arange(40)).predict(features).tolist() == list(range(40))
+
+
 def test_unit_rows():
     rows = unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]]))
     assert rows[0] == pytest.approx([0.6, 0.8], abs=1e-5)

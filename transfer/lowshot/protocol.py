@@ -102,6 +102,7 @@ class Classifiers:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # counted below
+            warnings.filterwarnings("ignore", "The number of unique classes")  # is that of the images where k is 1
             classifier.fit(features, targets)
         self.fitted += 1
         self.not_converged += classifier.n_iter_ >= self.config.iterations
