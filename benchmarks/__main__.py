@@ -35,6 +35,7 @@ def main() -> int:
             *(partial(images.measure_training, size) for size in images.SIZES),
             *(partial(images.measure_evaluation, size) for size in images.SIZES),
             lowshot.measure,
+            lowshot.measure_side_by_side,
             metrics.measure_average_precision,
             metrics.measure_calibration,
             lists.measure,

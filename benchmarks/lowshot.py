@@ -1,4 +1,4 @@
-"""Low-shot VOC07 on a small devkit: features extracted once against once for every draw."""
+"""The low-shot protocol: features extracted once against once for every draw; draws side by side against in turn."""
 
 import tempfile
 from pathlib import Path
@@ -15,9 +15,9 @@ from metrics.draws import mean_average_precision
 from pretrain.backbone import Classifier
 from pretrain.config import BackboneConfig, EvaluationConfig
 from pretrain.features import pooled_features
-from transfer.lowshot.config import OneVsRestSVMConfig
+from transfer.lowshot.config import OneVsRestSVMConfig, SVMConfig
 from transfer.lowshot.features import unit_rows
-from transfer.lowshot.protocol import draw_shots
+from transfer.lowshot.protocol import Classifiers, draw_shots, over_draws
 from transfer.lowshot.voc07 import decision_scores, one_vs_rest, rows_by_class
 
 SHOTS, DRAWS, IMAGES = (1, 2, 4, 8, 16), 5, 300
@@ -34,6 +34,9 @@ WORLD = {
     "imagenet_pool": {"images": 1},
     "coco": {"canvas": 128, "images": 1, "validation_images": 1},
 }
+
+PLACES205_SVM = SVMConfig(cost=0.5, tolerance=1e-4, iterations=2000)
+CLASSES, FEATURES, PROCESSES = 32, 2048, 2  # of Places205's 205 classes, so that it takes two minutes
 
 
 def measure() -> Comparison:
@@ -76,3 +79,40 @@ def measure() -> Comparison:
             rounds=5,
             goal=10,
         )
+
+
+def measure_side_by_side() -> Comparison:
+    """All draws of a part of Places205 by two processes and by one; both must give the same to the bit.
+
+    Raises:
+        AssertionError: they do not.
+    """
+    rng = np.random.default_rng(0)
+    centres = rng.gamma(1, size=(CLASSES, FEATURES))
+
+    def features(labels: np.ndarray) -> np.ndarray:
+        """Positive, and hard to tell apart, as a ResNet-50's are."""
+        return unit_rows((centres[labels] + 2 * rng.gamma(1, size=(len(labels), FEATURES))).astype(np.float32))
+
+    labels, val_labels = np.repeat(np.arange(CLASSES), 4 * max(SHOTS)), np.repeat(np.arange(CLASSES), 100)
+    train, val = features(labels), features(val_labels)
+    candidates = np.split(np.arange(len(labels)), CLASSES)
+    draws = {(k, draw): draw_shots(candidates, k, seed=0, draw=draw) for k in SHOTS for draw in range(DRAWS)}
+
+    def named(rows: np.ndarray, classifiers: Classifiers) -> np.ndarray:
+        return classifiers.fit(train[rows], labels[rows]).decision_function(val)
+
+    def scores(processes: int) -> np.ndarray:
+        with tempfile.TemporaryDirectory() as folder:
+            workspace = Workspace(Path(folder), reports_progress=False, cpus=processes)
+            return over_draws(draws, lambda: Classifiers(PLACES205_SVM), named, workspace)[0]
+
+    assert np.array_equal(scores(1), scores(PROCESSES))
+    return compare(
+        f"low-shot SVMs, {len(SHOTS)} k x {DRAWS} draws, {CLASSES} classes, on {PROCESSES} cores",
+        "one draw after the other",
+        lambda: scores(1),
+        lambda: scores(PROCESSES),
+        rounds=5,
+        goal=1.8,
+    )

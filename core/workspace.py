@@ -58,6 +58,7 @@ class Workspace:
         provenance: what the stage says about its inputs (fingerprints, digests, notes); it goes into the record.
         reports_progress: whether this process writes the progress file, and outputs (rank 0 of a job does).
         compiles: whether networks are to be compiled.
+        cpus: processors that this process may use; no result may depend on it.
         has_compiled: whether one was, which the stage says; it goes into the record.
         outputs: what was kept for every image, by name; it goes into the record.
         output_seconds: CPU time of this process that outputs took.
@@ -68,6 +69,7 @@ class Workspace:
     provenance: dict[str, Any] = field(default_factory=dict)
     reports_progress: bool = True
     compiles: bool = False
+    cpus: int = 1
     has_compiled: bool = False
     outputs: dict[str, WrittenOutput] = field(default_factory=dict)
     output_seconds: float = 0.0

@@ -129,7 +129,8 @@ class Task:
             remove_parts(folder)
         stage = _function_of(job.stage)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
-        workspace = Workspace(folder, inputs, reports_progress=leads, compiles=job.arithmetic.compile)
+        compiles, cpus = job.arithmetic.compile, job.resources.cpus
+        workspace = Workspace(folder, inputs, reports_progress=leads, compiles=compiles, cpus=cpus)
         if not leads:
             with _threads(job.resources.cpus):
                 stage(job.configuration, workspace)

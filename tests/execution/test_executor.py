@@ -325,17 +325,27 @@ def test_a_lost_rank_ends_the_others(tmp_path):
     assert time.monotonic() - started < 45, "the remaining rank was waited for"
 
 
-def test_jobs_do_not_outlive_the_command(tmp_path):
+@pytest.mark.parametrize(("stage", "processes"), [("wait", 1), ("wait_side_by_side", 3)])
+def test_jobs_do_not_outlive_the_command(tmp_path, stage, processes):
     program = (
         "from pathlib import Path; from tests.execution.test_executor import *;"
-        f"run([toy('waiting', 'wait')], Path({str(tmp_path)!r}))"
+        f"run([toy('waiting', {stage!r}, cpus=2)], Path({str(tmp_path)!r}))"
     )
     command = subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY)
-    marker = toy("waiting", "wait").folder(tmp_path) / "pid"
-    pid = int(wait_for(lambda: marker.exists() and marker.read_text()))
+    folder = toy("waiting", stage).folder(tmp_path)
+    wait_for(lambda: len(list(folder.glob("pid-*"))) == processes)
     command.kill()
     command.wait()
-    wait_for(lambda: not is_alive(pid))
+    for marker in folder.glob("pid-*"):
+        pid = int(marker.name.removeprefix("pid-"))
+        wait_for(lambda pid=pid: not is_alive(pid))
+
+
+def test_a_job_uses_the_processors_that_its_resources_give_it_and_is_the_same_job(tmp_path):
+    one, three = (toy("counting", "count_cpus", cpus=cpus) for cpus in (1, 3))
+    assert one.identity == three.identity
+    run([three], tmp_path)
+    assert one.record(tmp_path).metrics["cpus"].value == 3
 
 
 def wait_for(condition, seconds: float = 30):

@@ -1,6 +1,7 @@
 """GPU-hours: the arithmetic by hand, what they rest on, and what takes the place of what is not known."""
 
 import json
+import re
 
 import pytest
 
@@ -9,9 +10,20 @@ from core.declarations import Stage
 from core.errors import InputError
 from execution.jobs import Job
 from execution.resources import Resources
-from profiles.cost import MEASURED_FILE, Throughput, by_kind, gpu_hours, read_measured
+from profiles.cost import (
+    MEASURED_FILE,
+    Cheaper,
+    Measured,
+    Throughput,
+    arithmetic_of,
+    by_kind,
+    cheaper_plans,
+    gpu_hours,
+    read_measured,
+)
 from profiles.expand import jobs_of
 from profiles.load import load_profile
+from profiles.schema import Profile
 from run_all import main
 
 ROUND = Throughput(device="a round one", training=1000, evaluation=3000)
@@ -94,6 +106,110 @@ def test_what_was_measured_here_is_used_for_the_same_network_alone(tmp_path, cap
     assert "stated by the profile" in capsys.readouterr().out
     assert main([*arguments, *on_gpus, "--set", "pretrain.views.size=24", "--dry-run"]) == 0
     assert "no throughput is known" in capsys.readouterr().out
+
+
+SHORT, LONG = (
+    Job(name, Stage("run", "module:run"), {}, resources=Resources(gpus=1), images={"training": hours * 3_600_000})
+    for name, hours in (("short/x", 1), ("long/x", 10))
+)
+FASTER = Cheaper(set={"precision": "low"}, moves="all", device="a fast one", rates={"training": 2000})
+WITHOUT_LONG = Cheaper(set={"long": None}, moves="none", without=("long",))
+
+
+@pytest.mark.parametrize(
+    ("to_do", "hours"),
+    [
+        ([SHORT, LONG], {FASTER.arguments: 5.5, WITHOUT_LONG.arguments: 1}),
+        ([LONG], {FASTER.arguments: 5.5, WITHOUT_LONG.arguments: 0}),  # what is done was done in another arithmetic
+        ([SHORT], {}),  # 1 hour, than which neither is cheaper
+        ([], {}),
+    ],
+)
+def test_cheaper_ways_are_those_that_save_hours_of_what_is_to_do(to_do, hours):
+    throughput = ROUND.model_copy(update={"cheaper": (FASTER, WITHOUT_LONG)})
+    plans = cheaper_plans(throughput, [SHORT, LONG], to_do)
+    assert {plan.way.arguments: plan.hours for plan in plans} == pytest.approx(hours)
+
+
+def test_a_profile_that_takes_a_cheaper_way_has_its_rates():
+    throughput = ROUND.model_copy(update={"cheaper": (FASTER, WITHOUT_LONG)})
+    assert throughput.of({"precision": "high"}) == throughput
+    taken = throughput.of({"precision": "low", "long": None})
+    assert (taken.device, taken.rates) == ("a fast one", {"training": 2000, "evaluation": 3000})
+
+
+def loaded_by(name: str, way: Cheaper) -> Profile:
+    """A shipped profile with the values of a cheaper way, as the command takes them."""
+    return load_profile(name, way.arguments.removeprefix("--set ").split(" --set "))
+
+
+@pytest.mark.parametrize("name", ["paper", "released", "webvision50"])
+def test_the_cheaper_ways_of_what_ships_are_what_they_say(name):
+    profile = load_profile(name)
+    assert profile.throughput is not None and profile.throughput.cheaper
+    for way in profile.throughput.cheaper:
+        other = loaded_by(name, way)
+        assert way.is_taken_by(other.model_dump(mode="json"))
+        assert not way.is_taken_by(profile.model_dump(mode="json"))
+        jobs, others = ({job.name: job for job in jobs_of(it)} for it in (profile, other))
+        assert {job.kind for job in jobs.values()} - {job.kind for job in others.values()} == set(way.without)
+        if way.rates:
+            assert "assumed, not measured here" in way.device
+            assert not {job.identity for job in jobs.values()} & {job.identity for job in others.values()}
+        else:
+            assert all(job.identity == jobs[of_other].identity for of_other, job in others.items())
+
+
+def printed_plan(capsys, runs, *arguments: str) -> list[str]:
+    """The paragraphs of a dry run."""
+    assert main(["--profile", "paper", *arguments, "--dry-run", "--runs", str(runs)]) == 0
+    return capsys.readouterr().out.split("\n\n")
+
+
+def test_a_plan_says_what_cheaper_ways_cost_and_what_they_move(capsys, tmp_path):
+    *_, own, faster, shorter = printed_plan(capsys, tmp_path)
+    total = float(own.splitlines()[-1].split("; ")[1].split()[0])
+    first = faster.splitlines()[0]
+    hours, less = (float(number) for number in re.findall(r"([\d.]+) (?:GPU-hours,|less,)", first))
+    assert hours + less == pytest.approx(total, abs=1.5)
+    assert less == pytest.approx((1269.7 + 10.9) * (1 - 906 / 2078), rel=0.01)  # of pretraining and fine-tuning
+    assert first.endswith(
+        "with --set pretrain.arithmetic.precision=bfloat16 --set evaluate.finetune.arithmetic.precision=bfloat16 "
+        "--set arithmetic.compile=true"
+    )
+    assert "assumed, not measured here) (2078 training, 2718 evaluation, 7.7 detection)." in faster
+    assert "Figures that may move: all, " in faster
+    saved = 7 * 180_000 * 16 / 7.7 / 3600
+    assert f"{saved:.4g} less, with --set evaluate.detection.schedules.2x=null\n" in shorter
+    assert "Figures that may move: none" in shorter
+
+
+def test_a_plan_by_all_cheaper_ways_rests_on_their_rates_and_names_none(capsys, tmp_path):
+    throughput = load_profile("paper").throughput
+    assert throughput is not None
+    values = [word for way in throughput.cheaper for word in way.arguments.split()]
+    (last,) = (it for it in printed_plan(capsys, tmp_path, *values) if "GPU-hours to do." in it)
+    assert "on A100 80 GB in bfloat16, compiled" in last and "(2078 training" in last
+    assert "less, with" not in last
+
+
+def test_beside_what_was_measured_only_what_is_left_out_is_known_to_be_cheaper(capsys, tmp_path):
+    profile = load_profile("paper")
+    values = profile.model_dump(mode="json")
+    measured = Measured(
+        device="mine",
+        training=100,
+        evaluation=300,
+        others={"detection": 1},
+        backbone=values["pretrain"]["backbone"],
+        arithmetic=arithmetic_of(values),
+        size=224,
+        batch_size=32,
+    )
+    (tmp_path / MEASURED_FILE).write_text(measured.model_dump_json())
+    *_, own, shorter = printed_plan(capsys, tmp_path)
+    assert "on mine, measured in" in own
+    assert f"{7 * 180_000 * 16 / 3600:.4g} less, with --set evaluate.detection.schedules.2x=null" in shorter
 
 
 def test_a_measurement_that_is_none(tmp_path):

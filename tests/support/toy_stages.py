@@ -12,6 +12,7 @@ from core.distributed import gather, process_group, rank
 from core.errors import InputError
 from core.files import sha256_of, write_text, written_atomically
 from core.interruption import Interrupted
+from core.side_by_side import side_by_side
 from core.workspace import MODEL_FILE
 
 DONE = {"done": {"value": 1, "unit": "", "n": 1}}
@@ -83,9 +84,21 @@ def lose_a_rank(config, workspace):
 
 def wait(config, workspace):
     """Works until it is ended."""
-    (workspace.folder / "pid").write_text(str(os.getpid()))
+    (workspace.folder / f"pid-{os.getpid()}").touch()
     time.sleep(60)
     return DONE
+
+
+def wait_side_by_side(config, workspace):
+    """Works until it is ended, with other processes of its own."""
+    (workspace.folder / f"pid-{os.getpid()}").touch()
+    list(side_by_side(lambda _: wait(config, workspace), range(4), workspace.cpus))
+    return DONE
+
+
+def count_cpus(config, workspace):
+    """Says how many processors it may use."""
+    return {"cpus": {"value": workspace.cpus, "unit": "", "n": 1}}
 
 
 def show_gpus(config, workspace):

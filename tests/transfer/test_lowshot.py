@@ -186,6 +186,12 @@ def test_places205_fits_one_classifier_over_all_classes_with_the_protocols_const
     assert (parameters["class_weight"], parameters["multi_class"]) == (None, "ovr")
 
 
+@pytest.mark.filterwarnings("error")
+def test_one_image_a_class_is_no_reason_for_a_warning():
+    features = np.random.default_rng(0).random((40, 8))
+    assert Classifiers(SVM).fit(features, np.arange(40)).predict(features).tolist() == list(range(40))
+
+
 def test_unit_rows():
     rows = unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]]))
     assert rows[0] == pytest.approx([0.6, 0.8], abs=1e-5)
@@ -263,6 +269,19 @@ def test_started_again_no_image_is_read_twice(workspace, decoded, stage, config)
     decoded.clear()
     assert stage.run(config, workspace) == metrics
     assert not decoded
+
+
+@pytest.mark.parametrize(("stage", "config"), [(places205, PLACES205), (voc07, VOC07)])
+def test_draws_side_by_side_give_the_figures_of_one_after_the_other(workspace, tmp_path, stage, config):
+    """To the bit, also where SVMs stop before they converge and so hang on every random number."""
+    config = config | {"draws": 4, "svm": config["svm"] | {"iterations": 20}}
+    metrics = stage.run(config, workspace)
+    (tmp_path / "two").mkdir()
+    two = Workspace(tmp_path / "two", workspace.inputs, cpus=2)
+    assert stage.run(config, two) == metrics
+    assert any(figure["convergence"]["not_converged"] for figure in metrics.values())
+    (output,) = (kept.file for kept in workspace.outputs.values())
+    assert (two.folder / output).read_bytes() == (workspace.folder / output).read_bytes()
 
 
 def test_two_processes_give_the_figures_of_one(workspace, tmp_path):

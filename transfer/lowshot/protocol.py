@@ -17,6 +17,7 @@ from core.distributed import rank
 from core.errors import InputError
 from core.files import write_json
 from core.seeds import generator
+from core.side_by_side import side_by_side
 from core.workspace import Workspace
 from transfer.lowshot.config import LowShotConfig, SVMConfig
 
@@ -101,6 +102,7 @@ class Classifiers:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # counted below
+            warnings.filterwarnings("ignore", "The number of unique classes")  # is that of the images where k is 1
             classifier.fit(features, targets)
         self.fitted += 1
         self.not_converged += classifier.n_iter_ >= self.config.iterations
@@ -115,26 +117,34 @@ def over_draws(
 ) -> tuple[np.ndarray, dict[str, dict[str, Any]]]:
     """What the classifiers of every draw say of the evaluated images, ``[draws, ...]``, and their convergence by k.
 
+    The draws are computed side by side by as many processes as the job has processors.
+
     Args:
         draws: the drawn rows.
-        classifiers: makes those of one k.
-        answer: from drawn rows, and with classifiers, to what these say.
+        classifiers: makes those of one draw.
+        answer: from drawn rows, and with classifiers, to what these say; the answer is all that it leaves.
         workspace: told about every draw.
     """
-    answers: list[np.ndarray] = []
-    fitting: dict[int, Classifiers] = {}
-    for done, ((k, _), rows) in enumerate(draws.items(), start=1):
-        answers.append(answer(rows, fitting.setdefault(k, classifiers())))
-        workspace.progress(done, len(draws), "draws")
-    stopped = sum(of_k.not_converged for of_k in fitting.values())
+    largest_first = sorted(draws, key=lambda of_draw: len(draws[of_draw]), reverse=True)
+
+    def answered(of_draw: tuple[int, int]) -> tuple[np.ndarray, Classifiers]:
+        fitted = classifiers()
+        return answer(draws[of_draw], fitted), fitted
+
+    answers: dict[tuple[int, int], np.ndarray] = {}
+    counts = {f"k{k}": {"fitted": 0, "not_converged": 0} for k, _ in draws}
+    computed = side_by_side(answered, largest_first, workspace.cpus)
+    for of_draw, (of_images, classifiers_of_draw) in zip(largest_first, computed, strict=True):
+        answers[of_draw] = of_images
+        of_k = counts[f"k{of_draw[0]}"]
+        of_k["fitted"] += classifiers_of_draw.fitted
+        of_k["not_converged"] += classifiers_of_draw.not_converged
+        workspace.progress(len(answers), len(draws), "draws")
+    fitted, stopped = (sum(of_k[name] for of_k in counts.values()) for name in ("fitted", "not_converged"))
     if stopped:
-        fitted = sum(of_k.fitted for of_k in fitting.values())
         print(f"{stopped} of {fitted} SVMs stopped at their limit of iterations before they converged", flush=True)
-    convergence = {
-        f"k{k}": {"convergence": {"fitted": of_k.fitted, "not_converged": of_k.not_converged}}
-        for k, of_k in fitting.items()
-    }
-    return np.stack(answers), convergence
+    convergence = {name: {"convergence": of_k} for name, of_k in counts.items()}
+    return np.stack([answers[of_draw] for of_draw in draws]), convergence
 
 
 def shots_of(draws: Draws) -> np.ndarray:
