@@ -12,10 +12,10 @@ import math
 import multiprocessing
 import os
 import runpy
-import statistics
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -77,24 +77,22 @@ class Growth:
     Attributes:
         subject: which one.
         sizes: in its unit; the first is next to nothing.
-        rounds: the costs at these sizes, round by round.
+        costs: at these sizes.
     """
 
     subject: Subject
     sizes: Sequence[int]
-    rounds: Sequence[Sequence[Cost]]
+    costs: Sequence[Cost]
 
-    def typical(self, quantity: str) -> list[float]:
-        """The median over the rounds at every size."""
-        return [
-            statistics.median(getattr(cost, quantity) for cost in costs) for costs in zip(*self.rounds, strict=True)
-        ]
+    @property
+    def seconds(self) -> list[float]:
+        """Of CPU, at every size."""
+        return [cost.seconds for cost in self.costs]
 
-    def exponent(self, quantity: str) -> float:
-        """Of the last doubling, the median over the rounds; NaN where :func:`slope` is."""
-        return statistics.median(
-            slope(self.sizes, [getattr(cost, quantity) for cost in costs]) for costs in self.rounds
-        )
+    @property
+    def memory(self) -> list[float]:
+        """In MiB, at every size."""
+        return [cost.memory / 2**20 for cost in self.costs]
 
 
 def slope(sizes: Sequence[int], costs: Sequence[float]) -> float:
@@ -135,14 +133,20 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def measure(subject: Subject, steps: int, rounds: int) -> Growth:
-    """All sizes up to one, from next to nothing on; in turn, so that a drifting machine slows all."""
+    """All sizes up to one, from next to nothing on, in turn; of all rounds the least, which others disturbed least."""
     wanted = dict.fromkeys((1, *(max(1, steps >> halvings) for halvings in reversed(range(DOUBLINGS + 1)))))
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder) / str(number) for number in wanted]
         for place in places:
             place.mkdir()
         sizes = [subject.write(place, number) for place, number in zip(places, wanted, strict=True)]
-        return Growth(subject, sizes, [[cost_of(subject.run, place) for place in places] for _ in range(rounds)])
+        costs = [[cost_of(subject.run, place) for place in places] for _ in range(rounds)]
+    return Growth(subject, sizes, [least(of_size) for of_size in zip(*costs, strict=True)])
+
+
+def least(costs: Sequence[Cost]) -> Cost:
+    """Of each kind the least."""
+    return Cost(min(cost.seconds for cost in costs), min(cost.memory for cost in costs))
 
 
 def cost_of(run: Callable[[Path], None], folder: Path) -> Cost:
@@ -152,6 +156,7 @@ def cost_of(run: Callable[[Path], None], folder: Path) -> Cost:
 
 
 def _cost_so_far_after(run: Callable[[Path], None], folder: Path) -> Cost:
+    warnings.simplefilter("ignore")  # such as Matplotlib's of legends of fifty methods
     with contextlib.redirect_stdout(io.StringIO()):
         run(folder)
     return Cost(time.process_time(), _peak_of_this_process())
@@ -255,10 +260,10 @@ def row(growth: Growth) -> dict[str, str]:
     return {
         "what": growth.subject.title,
         "sizes": f"{', '.join(map(short, growth.sizes[1:]))} {growth.subject.unit}",
-        "CPU seconds": ", ".join(f"{seconds:.3g}" for seconds in growth.typical("seconds")[1:]),
-        "peak (MiB)": ", ".join(f"{memory / 2**20:.0f}" for memory in growth.typical("memory")[1:]),
-        "exponent of time": f"{growth.exponent('seconds'):.2f}",
-        "of memory": f"{growth.exponent('memory'):.2f}",
+        "CPU seconds": ", ".join(f"{seconds:.3g}" for seconds in growth.seconds[1:]),
+        "peak (MiB)": ", ".join(f"{memory:.0f}" for memory in growth.memory[1:]),
+        "exponent of time": f"{slope(growth.sizes, growth.seconds):.2f}",
+        "of memory": f"{slope(growth.sizes, growth.memory):.2f}",
         "goal": f"at most {MOST:g}",
     }
 
@@ -277,11 +282,10 @@ def picture(measured: Sequence[Growth]) -> str:
     from results.report.svg import METHODS as COLOURS
 
     with figure(760, 440) as drawn:
-        panels = zip(drawn.subplots(1, 2), (("seconds", 1, "CPU seconds"), ("memory", 2**20, "MiB")), strict=True)
-        for axes, (quantity, unit, title) in panels:
+        for axes, title in zip(drawn.subplots(1, 2), ("CPU seconds", "MiB"), strict=True):
             axes.set(xscale="log", yscale="log")
             for growth, colour in zip(measured, COLOURS, strict=True):
-                start, *costs = (cost / unit for cost in growth.typical(quantity))
+                start, *costs = growth.memory if title == "MiB" else growth.seconds
                 shares = [size / growth.sizes[-1] for size in growth.sizes[1:]]
                 over = [cost - start if cost > start else math.nan for cost in costs]
                 label = f"{growth.subject.title} ({short(growth.sizes[-1])} {growth.subject.unit})"

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from benchmarks.growth import SUBJECTS, main, short, slope
+from benchmarks.growth import SUBJECTS, Cost, least, main, short, slope
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,10 @@ from benchmarks.growth import SUBJECTS, main, short, slope
 )
 def test_the_slope_of_the_last_doubling(costs, expected):
     assert slope([0, 1, 2, 4][: len(costs)], costs) == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_least_of_all_rounds_counts():
+    assert least([Cost(2.0, 10), Cost(1.0, 30), Cost(3.0, 20)]) == Cost(1.0, 10)
 
 
 def test_sizes_are_short():
