@@ -127,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--picture", type=Path, default=PICTURE, metavar="FILE", help="(default: %(default)s)")
     given = parser.parse_args(arguments)
     measured = [measure(subject, min(subject.steps, given.steps), given.rounds) for subject in SUBJECTS]
-    print(tabulate([row(it) for it in measured], headers="keys", tablefmt="github"))
+    print(tabulate([row(it) for it in measured], headers="keys", tablefmt="github", disable_numparse=True))
     write_text(given.picture, picture(measured))
     return 0
 
