@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measure what this machine can, and print it (20 minutes).
 
-What needs a GPU or gigabytes has a command of its own: ``python -m benchmarks.gpu``, ``.throughput``, ``.lists``. So
-has what is no speed: ``.familywise``, how often the rules for claims say something false.
+What needs a GPU or gigabytes has a command of its own: ``python -m benchmarks.gpu``, ``.throughput``, ``.lists``,
+``.growth``. So has what is no speed: ``.familywise``, how often the rules for claims say something false.
 """
 
 import argparse

@@ -1,51 +1,34 @@
-"""WebVision's lists at the size of V2.0: time to load, memory, and what loader workers add to it.
+"""WebVision's lists at the size of V2.0: memory, and what loader workers add to it.
 
-``python -m benchmarks.lists`` measures 16 million lines (a minute or two, 2 GiB); ``python -m benchmarks`` times fewer.
+``python -m benchmarks.lists`` measures 16 million lines (a minute or two, 2 GiB); ``python -m benchmarks`` times fewer,
+and ``python -m benchmarks.growth`` shows how time and memory grow with their number.
 The reference keeps a Python list of (path, label): each line costs objects, and every worker that looks at one writes
 to its reference count, so that the page is copied.
 """
 
 import multiprocessing
-import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.inputs import CLASSES, write_lists
 from benchmarks.measuring import Comparison, compare
 from core.exit_status import exit_status_of
-from core.seeds import generator
 from data.images import ImageTable
 from data.loading import Key, TrainingBatches, permutations
 from data.sets.webvision.reader import TRAIN_LISTS, read_train
 
-LINES, CLASSES = 16_000_000, 5000  # of WebVision V2.0
+LINES = 16_000_000  # of WebVision V2.0
 REFERENCE_LINES = 2_000_000  # all 16 million would need 25 GiB with 8 workers
 TIMED_LINES = 500_000
 WORKERS, READS_AT_ONCE = 8, 4096
 
 Rows = Sequence[tuple[bytes, int]]
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """What a table of images costs.
-
-    Attributes:
-        seconds: to load it.
-        peak: resident set of the loading process at its largest, bytes.
-        proportional: set of the process and its workers together, bytes, when every row was read.
-    """
-
-    seconds: float
-    peak: int
-    proportional: int
 
 
 class RowsOfTable(Dataset):
@@ -77,29 +60,13 @@ def measure() -> Comparison:
         AssertionError: they do not.
     """
     with tempfile.TemporaryDirectory() as folder:
-        root = write_lists(Path(folder), TIMED_LINES)
+        root = Path(folder)
+        write_lists(root, TIMED_LINES)
         table = read_train(root, CLASSES)
         assert list(zip(table.paths, table.labels.tolist(), strict=True)) == read_pairs(root)
         what = f"loading WebVision's lists, {TIMED_LINES} lines"
         reference = "a Python list of (path, label)"
         return compare(what, reference, lambda: read_pairs(root), lambda: read_train(root, CLASSES), rounds=5)
-
-
-def write_lists(root: Path, lines: int) -> Path:
-    """Lists with V2.0's form of paths and number of classes; a third is Google's. Gives the root."""
-    (root / "info").mkdir(parents=True)
-    rng = generator(0, "lists")
-    for name, count in zip(TRAIN_LISTS, (lines // 3, lines - lines // 3), strict=True):
-        source = name.split("_")[-1].removesuffix(".txt")
-        with open(root / name, "wb") as file:
-            for first in range(0, count, 1 << 18):
-                labels = rng.integers(CLASSES, size=min(1 << 18, count - first)).tolist()
-                numbers = rng.integers(1 << 62, size=len(labels)).tolist()
-                file.writelines(
-                    b"%s/q%05d/%016x.jpg %d\n" % (source.encode(), label, number, label)
-                    for label, number in zip(labels, numbers, strict=True)
-                )
-    return root
 
 
 def read_pairs(root: Path) -> Rows:
@@ -113,8 +80,8 @@ def read_pairs(root: Path) -> Rows:
     return rows
 
 
-def footprint(root: Path, lines: int, load: Callable[[Path], Dataset], workers: int) -> Footprint:
-    """Measured in a fresh process, over an epoch in the order of training."""
+def footprint(root: Path, lines: int, load: Callable[[Path], Dataset], workers: int) -> int:
+    """Bytes of a fresh process and its workers together, after an epoch in the order of training."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure_footprint, args=(root, lines, load, workers, sender))
@@ -137,10 +104,7 @@ def load_pairs(root: Path) -> Dataset:
 
 
 def _measure_footprint(root: Path, lines: int, load: Callable[[Path], Dataset], workers: int, sender: Any) -> None:
-    began = time.monotonic()
     rows = load(root)
-    seconds = time.monotonic() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     order = TrainingBatches(lines, READS_AT_ONCE, 1, permutations(lines, seed=0))
     context = "fork" if workers else None
     loader = DataLoader(rows, batch_sampler=order, num_workers=workers, multiprocessing_context=context, collate_fn=sum)
@@ -149,7 +113,7 @@ def _measure_footprint(root: Path, lines: int, load: Callable[[Path], Dataset], 
         next(batches)
     children = [str(process.pid) for process in multiprocessing.active_children()]
     assert len(children) == workers
-    sender.send(Footprint(seconds, peak, sum(map(_proportional_set, ["self", *children]))))
+    sender.send(sum(map(_proportional_set, ["self", *children])))
 
 
 def _proportional_set(process: str) -> int:
@@ -168,17 +132,16 @@ def main() -> int:
         ("data.images.ImageTable", LINES, load_table),
     ):
         with tempfile.TemporaryDirectory() as folder:
-            root = write_lists(Path(folder), lines)
+            root = Path(folder)
+            write_lists(root, lines)
             alone, shared = (footprint(root, lines, load, workers) for workers in (0, WORKERS))
         rows.append(
             {
                 "what": what,
                 "lines": f"{lines:,}",
-                "load (s)": f"{alone.seconds:.1f}",
-                "peak RSS (GiB)": f"{alone.peak / 2**30:.2f}",
-                "PSS after an epoch (GiB)": f"{alone.proportional / 2**30:.2f}",
-                f"with {WORKERS} workers (GiB)": f"{shared.proportional / 2**30:.2f}",
-                "added": f"{100 * (shared.proportional / alone.proportional - 1):.1f}%",
+                "PSS after an epoch (GiB)": f"{alone / 2**30:.2f}",
+                f"with {WORKERS} workers (GiB)": f"{shared / 2**30:.2f}",
+                "added": f"{100 * (shared / alone - 1):.1f}%",
             }
         )
     print(tabulate(rows, headers="keys", tablefmt="github"))

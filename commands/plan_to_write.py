@@ -88,7 +88,8 @@ def _widened(profile: Profile, earlier: Plan) -> Profile:
 def _with_what_is_in(jobs: list[Job], profile: Profile) -> dict[str, Any]:
     values = profile.model_dump(mode="json")
     methods = {job.tags["method"] for job in jobs if "method" in job.tags}
-    seeds = {int(job.tags["seed"]) for job in jobs if job.tags.get("method") in profile.pretrained}
+    pretrained = profile.pretrained
+    seeds = {int(job.tags["seed"]) for job in jobs if job.tags.get("method") in pretrained}
     values["methods"] = {name: method for name, method in values["methods"].items() if name in methods}
     values["seeds"] = [seed for seed in values["seeds"] if seed in seeds] or values["seeds"]
     return values

@@ -30,7 +30,8 @@ def runnable(selection: Selection, here: bool, partial: bool) -> Selection:
     lost = jobs_blocked_by(lacks, to_do) if partial else set()
     if not partial:
         require(lacks)
-    on_cpu = sum(not job.resources.gpus and job not in selection.selected and job.name not in lost for job in to_do)
+    as_asked = set(selection.selected)
+    on_cpu = sum(not job.resources.gpus and job not in as_asked and job.name not in lost for job in to_do)
     if on_cpu:
         print(f"This machine has no GPU: {on_cpu} jobs run on its CPU.")
     for what, jobs in lacks.items():

@@ -1,7 +1,7 @@
 """What a command is about: a profile, its jobs, and those of them that were asked for."""
 
 import argparse
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +52,9 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     unknown = [name for name in methods if name not in known]
     if unknown:
         raise InputError(f"--methods {unknown[0]}: the profile has {', '.join(known)}.")
-    wanted = {job.name for job in topologically_sorted(job for job in jobs if _is_of(job, profile, methods, seeds))}
+    pretrained = profile.pretrained
+    of_these = [job for job in jobs if _is_of(job, pretrained, methods, frozenset(seeds))]
+    wanted = {job.name for job in topologically_sorted(of_these)}
     planned = [job for job in jobs if job.name in wanted]
     asked = of_kinds(planned, arguments.only)
     runs = arguments.runs.absolute() / profile.name
@@ -64,12 +66,12 @@ def _described(arguments: argparse.Namespace) -> list[str]:
     return ["--profile", arguments.profile, *site, *(part for it in arguments.overrides for part in ("--set", it))]
 
 
-def _is_of(job: Job, profile: Profile, methods: Collection[str], seeds: Collection[int]) -> bool:
+def _is_of(job: Job, pretrained: Collection[str], methods: Collection[str], seeds: Set[int]) -> bool:
     """Whether it is of these methods and pretraining seeds (none means all); what makes data is of no method."""
     method = job.tags.get("method")
     if method is None:
         return False
-    of_seeds = not seeds or method not in profile.pretrained or int(job.tags["seed"]) in seeds
+    of_seeds = not seeds or method not in pretrained or int(job.tags["seed"]) in seeds
     return of_seeds and (not methods or method in methods)
 
 

@@ -15,6 +15,7 @@ from core.user_code import called, error_in, is_reference, load, load_function
 from execution.jobs import Job
 from execution.resources import Resources
 from pretrain.config import BuiltFile, ReleasedFile
+from pretrain.methods.method import Method
 from pretrain.methods.registry import job_values
 from profiles.schema import BuiltMethod, Profile, ReleasedMethod, StageResources, slug
 from results.plan import NO_SET
@@ -32,7 +33,8 @@ World = Mapping[str, Job]  # the jobs that make the data of a run, by their role
 def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, world: World) -> Run:
     """A method trained on a set of web images, with a seed."""
     key, part = f"data.webvision.{set_name}", profile.data.webvision[set_name]
-    method = profile.pretrained[method_name]
+    method = profile.methods[method_name]
+    assert isinstance(method, Method)
     if part.threshold is not None:
         method = method.with_values({"threshold": part.threshold})
     trained_on, folder = part.trained_on, Source(f"{key}.folder", part.folder)
@@ -70,7 +72,8 @@ def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, wor
 
 def released(profile: Profile, method_name: str, world: World) -> Run:
     """Somebody else's checkpoint in a file of a known layout."""
-    release = profile.released[method_name]
+    release = profile.methods[method_name]
+    assert isinstance(release, ReleasedMethod)
     config = release.model_dump(mode="json", include=set(ReleasedFile.model_fields))
     # The content identifies a file where its digest is known; then it may lie anywhere.
     options = {"file": config.pop("file")} if release.sha256 else {}
@@ -79,7 +82,8 @@ def released(profile: Profile, method_name: str, world: World) -> Run:
 
 def built(profile: Profile, method_name: str, world: World) -> Run:
     """Somebody else's checkpoint, of which a function in a user's file makes a module."""
-    method = profile.built[method_name]
+    method = profile.methods[method_name]
+    assert isinstance(method, BuiltMethod)
     config = method.model_dump(mode="json", include=set(BuiltFile.model_fields))
     # The content identifies files whose digest is known; then they may lie anywhere.
     file = load(method.model)

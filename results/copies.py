@@ -1,14 +1,15 @@
 """Whether figures that stand side by side rest on one copy of the data; what does not is said under the tables."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 
 from results.plan import Results
 from results.provenance import copy_of
 from results.schema import DataIdentity
 
 DIGITS = 10  # of a digest in a sentence
+DIGESTS = ("images", "names_sha256", "sample_sha256", "sides_sha256", "full_sha256")
+DIGESTS_OF_CONTENT = {"sample_sha256", "full_sha256"}
 Place = tuple[str, str]  # pretraining set and seed
 
 
@@ -43,8 +44,7 @@ def differing_copies(results: Results) -> list[str]:
     has_worlds = results.profile.get("miniature") is not None
     sentences = []
     for (what, split), copies in _copies(results).items():
-        pairs = [pair for pair in combinations(copies, 2) if _differ(*pair, has_worlds)]
-        shown = [one for one in copies if any(one in pair for pair in pairs)]
+        shown = _differing(copies, has_worlds)
         if shown:
             sentences.append(
                 f"Not measured on one copy of the data: {what} has read {split} of different content, "
@@ -67,15 +67,22 @@ def _copies(results: Results) -> dict[tuple[str, str], list[Copy]]:
     return {place: list(copies.values()) for place, copies in found.items()}
 
 
-def _differ(one: Copy, other: Copy, has_worlds: bool) -> bool:
-    if one.places & other.places:
-        return _contradict(one, other, ("images", "names_sha256", "sample_sha256", "sides_sha256", "full_sha256"))
-    same_world = not has_worlds or {seed for _, seed in one.places} & {seed for _, seed in other.places}
-    names = one.identity.names_sha256
-    same_names = names is not None and names == other.identity.names_sha256
-    return bool(same_world and same_names) and _contradict(one, other, ("sample_sha256", "full_sha256"))
+def _differing(copies: Sequence[Copy], has_worlds: bool) -> list[Copy]:
+    """Those that differ from another one: thousands are not compared pair by pair, but sorted by what must agree."""
+    digests: dict[Hashable, set[object]] = {}
+    for copy in copies:
+        for where, digest in _to_agree(copy, has_worlds):
+            digests.setdefault(where, set()).add(digest)
+    return [copy for copy in copies if any(len(digests[where]) > 1 for where, _ in _to_agree(copy, has_worlds))]
 
 
-def _contradict(one: Copy, other: Copy, digests: Iterable[str]) -> bool:
-    values = ((getattr(one.identity, name), getattr(other.identity, name)) for name in digests)
-    return any(ours is not None and theirs is not None and ours != theirs for ours, theirs in values)
+def _to_agree(copy: Copy, has_worlds: bool) -> Iterator[tuple[Hashable, object]]:
+    """What is known of a copy, each with a key: another copy with something else by the same key differs from it."""
+    known = {name: digest for name in DIGESTS if (digest := getattr(copy.identity, name)) is not None}
+    for place in copy.places:
+        for name, digest in known.items():
+            yield (place, name), digest
+    if "names_sha256" in known:
+        for world in {seed for _, seed in copy.places} if has_worlds else {None}:
+            for name in known.keys() & DIGESTS_OF_CONTENT:
+                yield (world, known["names_sha256"], name), known[name]

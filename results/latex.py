@@ -54,7 +54,8 @@ def latex(title: str, cells: Sequence[dict[str, str]], marks: Sequence[str] = ()
         rows = [list(group[0]), *(list(row.values()) for row in group)]
         turned = [list(column) for column in zip(*rows, strict=True)]
         header, *body = min(rows, turned, key=_width)
-        size = next(size for width, size in SIZES if _width([header, *body]) <= width)
+        width = _width([header, *body])
+        size = next(size for most, size in SIZES if width <= most)
         above = rf"\multicolumn{{{len(header)}}}{{l}}{{{COMMON}: {escaped(common)}}} \\" if common else None
         for first in range(0, len(body), ROWS_OF_A_PAGE):
             if len(lines) > 1:

@@ -327,6 +327,16 @@ class Results:
         return {job.figure[:3] for job, _ in self.done if job.figure}
 
     @cached_property
+    def sets_of(self) -> dict[str, list[str]]:
+        """The pretraining sets of which the plan has figures, by method."""
+        found: dict[str, dict[str, None]] = {}
+        for job in self.jobs:
+            if job.figure:
+                method, training_set, *_ = job.figure
+                found.setdefault(method, {})[training_set] = None
+        return {method: list(sets) for method, sets in found.items()}
+
+    @cached_property
     def planned(self) -> dict[str, PlannedJob]:
         """The jobs by name."""
         return {job.name: job for job in self.jobs}

@@ -232,8 +232,11 @@ def _beside_the_paper(table: Table, rows: Rows, ours: list[Figure], results: Res
     """One line for each figure that the plan measures, then the published rows that no job of the plan reproduces."""
     cells = []
     reproduced_rows: set[tuple[str, str]] = set()
+    by_row: dict[tuple[str, str], list[Figure]] = {}
+    for figure in ours:
+        by_row.setdefault((figure.method, figure.training_set), []).append(figure)
     for row in rows:
-        of_row = [figure for figure in ours if (figure.method, figure.training_set) == row]
+        of_row = by_row.get(row, [])
         cells += [_line_of(figure, results) for figure in of_row]
         if of_row:
             reproduced_rows.update(_published_rows(table, row, results))

@@ -65,8 +65,8 @@ def tested(results: Results) -> list[Line]:
 
 def sets_with(results: Results, method: str, others: Iterable[str]) -> list[str]:
     """The pretraining sets on which the plan has a method and one of the others."""
-    planned = dict.fromkeys(job.figure[:2] for job in results.jobs if job.figure)
-    return [on for name, on in planned if name == method and any((other, on) in planned for other in others)]
+    with_another = {on for other in others for on in results.sets_of.get(other, ())}
+    return [on for on in results.sets_of.get(method, ()) if on in with_another]
 
 
 def figures_of(results: Results, method: str, training_set: str, figures: Sequence[str]) -> dict[str, Worlds]:

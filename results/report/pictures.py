@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
@@ -16,12 +15,11 @@ from core.errors import InputError
 from results.claims import Comparison
 from results.gain import BETTER, WORSE, Step
 from results.plan import Results
-from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_svg, figure
+from results.report.svg import BAD, FAINT, GOOD, INK, LINE, METHODS, UNSURE, as_file, as_svg, figure
 from results.statistics import summarise
 from results.tables import Figure
 from results.tested import Line, tested
 
-COLOURS = Path(__file__).with_name("colours.css")
 OUTCOMES = {"holds": (GOOD, "o", True), "does not hold": (BAD, "X", True)}  # colour, marker, whether it is filled
 SMALL = (340, 250)  # a picture that stands beside others, in pixels
 ROW = 24  # pixels for an interval
@@ -119,7 +117,7 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 
 def standing_alone(results: Results) -> str:
-    """The forest plot as a file of its own, in the light or the dark colours of whoever looks at it.
+    """The forest plot as a file of its own.
 
     Raises:
         InputError: no claim was tested with more than one seed.
@@ -130,9 +128,7 @@ def standing_alone(results: Results) -> str:
             f"Profile {results.profile['name']} has tested no claim with two seeds or more: run the "
             "methods that its claims compare."
         )
-    end = element.index(">") + 1
-    style = COLOURS.read_text() + "svg { background: var(--page); font-family: system-ui, sans-serif; }"
-    return f"{element[:end]}<style>{style}</style>{element[end:]}\n"
+    return as_file(element)
 
 
 def curves(figures: Sequence[Figure], methods: Mapping[str, str]) -> list[Picture]:
@@ -145,8 +141,7 @@ def curves(figures: Sequence[Figure], methods: Mapping[str, str]) -> list[Pictur
         name, axis = part[0].column.on, part[0].table.axis
         with figure(*SMALL) as drawn:
             axes = drawn.subplots()
-            for method in dict.fromkeys(it.method for it in part):
-                of_method = [it for it in part if it.method == method]
+            for method, of_method in _by_method(part).items():
                 _draw_curve(axes, of_method, methods[method], colour_of(method, methods))
             axes.set_xscale("log", base=2)
             axes.xaxis.set_major_formatter(ScalarFormatter())
@@ -156,6 +151,13 @@ def curves(figures: Sequence[Figure], methods: Mapping[str, str]) -> list[Pictur
             axes.legend()
             pictures.append(Picture(as_svg(drawn, f"{name} by {axis}"), part[0].set_title))
     return pictures
+
+
+def _by_method(figures: Iterable[Figure]) -> dict[str, list[Figure]]:
+    by_method: dict[str, list[Figure]] = {}
+    for it in figures:
+        by_method.setdefault(it.method, []).append(it)
+    return by_method
 
 
 def _place_of(it: Figure) -> float:
@@ -263,14 +265,14 @@ def bars(figures: Sequence[Figure], methods: Mapping[str, str]) -> list[Picture]
     for training_set in dict.fromkeys(it.training_set for it in figures):
         part = [it for it in figures if it.training_set == training_set]
         titles = list(dict.fromkeys(it.column.title for it in part))
-        shown = list(dict.fromkeys(it.method for it in part))
+        shown = _by_method(part)
         if not any(it.ours for it in part):
             continue
         with figure(680, 70 + len(titles) * (12 + 14 * len(shown))) as drawn:
             axes = drawn.subplots()
             height = 0.8 / len(shown)
-            for number, method in enumerate(shown):
-                for it in (it for it in part if it.method == method):
+            for number, (method, of_method) in enumerate(shown.items()):
+                for it in of_method:
                     y = titles.index(it.column.title) + (number - (len(shown) - 1) / 2) * height
                     if it.ours:
                         axes.barh(y, it.ours.mean, height * 0.85, color=colour_of(method, methods))

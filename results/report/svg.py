@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -21,6 +22,7 @@ VARIABLES = {
     UNSURE: "--unsure",
     **{colour: f"--method{number}" for number, colour in enumerate(METHODS)},
 }
+COLOURS = Path(__file__).with_name("colours.css")
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
@@ -88,6 +90,13 @@ def as_svg(drawn: Figure, title: str) -> str:
     head += f'aria-label="{_attribute(title)}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
     head += 'stroke-linejoin="round">'
     return head + re.sub(r"\n\s*", "\n", inside).strip()
+
+
+def as_file(element: str) -> str:
+    """An ``svg`` element as a file of its own, in the light or the dark colours of whoever looks at it."""
+    end = element.index(">") + 1
+    style = COLOURS.read_text() + "svg { background: var(--page); font-family: system-ui, sans-serif; }"
+    return f"{element[:end]}<style>{style}</style>{element[end:]}\n"
 
 
 def _font(match: re.Match[str]) -> str:

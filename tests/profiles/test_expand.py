@@ -1,11 +1,15 @@
 """From a profile to jobs: which there are, what each depends on, and what changes an identity."""
 
+from functools import partial
+
 import pytest
 
 from execution.jobs import Job
 from profiles.expand import jobs_of
-from profiles.load import load_profile
+from profiles.load import load_profile, validated
+from profiles.runs import pretrained
 from run_all import main
+from tests.support.operations import operations
 
 
 def test_the_paper_pretrains_on_three_sets_with_their_own_thresholds():
@@ -209,3 +213,16 @@ def test_a_kind_of_jobs_may_be_named_by_its_beginning(capsys, tmp_path):
     assert {"lowshot-voc07", "lowshot-places205"} <= kinds and "accuracy-imagenet" not in kinds
     assert main(["--only", "accuracy-imagenet", "--dry-run", "--runs", str(tmp_path)]) == 0
     assert "accuracy-imagenet-retrained" not in capsys.readouterr().out
+
+
+def test_a_run_among_many_methods_takes_no_longer():
+    """For each, all methods were once gone through."""
+    paper = load_profile("paper").model_dump(mode="json")
+    mopro = paper["methods"]["mopro"]
+    paper["methods"] |= {f"mopro-{number}": {**mopro, "title": f"MoPro {number}"} for number in range(20)}
+    few, many = (
+        partial(pretrained, profile, "webvision-v1", "mopro", 0, {})
+        for profile in (load_profile("paper"), validated(paper, "many methods"))
+    )
+    few()  # with what is built once
+    assert operations(few) == operations(many)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 from results import tested
 from results.__main__ import main
@@ -14,6 +15,7 @@ from tests.results.conftest import GAINS
 from tests.results.test_claims import LEVEL
 from tests.results.test_records import change_record
 from tests.support.claim_runs import fill
+from tests.support.operations import operations
 
 
 def test_the_claims_of_a_profile(eight):
@@ -25,6 +27,17 @@ def test_the_claims_of_a_profile(eight):
     assert {outcome.word for outcome in undecided} <= {"undecided", "no difference"}
     assert all("worlds" in outcome.addition for outcome in undecided if outcome.word == "undecided")
     assert {line.comparison.level for line in lines} == {LEVEL}
+
+
+def test_a_comparison_in_a_large_plan_takes_no_longer(eight, tmp_path):
+    """For each, all jobs of the plan were once gone through."""
+    few, many = (read_results(runs) for runs in (fill(tmp_path, 2, **GAINS), eight))
+    counts = []
+    for results in (few, many):
+        sets_of_mopro = partial(tested.sets_with, results, "mopro", ["ce"])
+        assert sets_of_mopro() == ["webvision-v1"]
+        counts.append(operations(sets_of_mopro))
+    assert counts[0] == counts[1]
 
 
 def test_an_evaluation_that_is_left_out_is_not_run_and_costs_the_others_nothing(tmp_path):

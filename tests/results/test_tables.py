@@ -1,6 +1,7 @@
 """Tables from records: figures, verdicts, claims; a golden table from a small set of records."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from results.report.writing import write_report
 from results.tables import build_tables, figures
 from results.writing import write_tables
 from tests.support.declared import DATA, PLANNED, TABLES
+from tests.support.operations import last_doubling
 from tests.support.result_runs import METHODS, write_job, write_runs
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -260,3 +262,23 @@ def test_a_table_that_the_paper_has_not_needs_no_tolerance(tmp_path):
     write_tables(read_results(runs), runs)
     found = {figure.table.name: figure.outcome for figure in figures(read_results(runs))}
     assert found["cleaning"] is None and found["accuracy"]
+
+
+def test_many_methods_take_no_longer_each_than_few(tmp_path):
+    """Figures of all methods were once searched for those of each."""
+
+    def of_methods(count: int) -> Callable[[], object]:
+        runs = tmp_path / str(count)
+        names = [f"mopro-{number}" for number in range(count)]
+        figures = {"top1": 73.0, "top5": 90.0}
+        jobs = [
+            write_job(runs, f"accuracy-{on}", name, 0, figures) for name in names for on in ("webvision", "imagenet")
+        ]
+        methods = {name: {"objective": "mopro"} for name in names}
+        profile = {"name": "many", "compares_with": "paper", "tolerance": 0.5, "data": DATA, "methods": methods}
+        (runs / PLAN_FILE).write_text(json.dumps({"profile": profile, "tables": PLANNED, "jobs": jobs}))
+        results = read_results(runs)
+        build_tables(results)  # what is computed once
+        return lambda: build_tables(results)
+
+    assert last_doubling(of_methods, 10) < 2.1

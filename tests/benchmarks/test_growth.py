@@ -1,0 +1,38 @@
+"""How time and memory grow is measured from end to end, at sizes at which it takes seconds."""
+
+import math
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from benchmarks.growth import SUBJECTS, Cost, least, main, short, slope
+
+
+@pytest.mark.parametrize(
+    ("costs", "expected"),
+    [
+        ([5.0, 15.0, 25.0, 45.0], 1.0),  # whatever the start
+        ([5.0, 6.0, 9.0, 21.0], 2.0),
+        ([5.0, 5.0, 5.0, 5.0], math.nan),
+        ([5.0, 9.0], math.nan),
+    ],
+)
+def test_the_slope_of_the_last_doubling(costs, expected):
+    assert slope([0, 1, 2, 4][: len(costs)], costs) == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_least_of_all_rounds_counts():
+    assert least([Cost(2.0, 10), Cost(1.0, 30), Cost(3.0, 20)]) == Cost(1.0, 10)
+
+
+def test_sizes_are_short():
+    assert [short(size) for size in (9_943, 500_000, 16_000_000)] == ["9,943", "500,000", "16 M"]
+
+
+def test_everything_is_measured_and_drawn(tmp_path, capsys):
+    picture = tmp_path / "growth.svg"
+    assert main(["--steps", "2", "--rounds", "1", "--picture", str(picture)]) == 0
+    printed, drawn = capsys.readouterr().out, "".join(ElementTree.parse(picture).getroot().itertext())
+    for subject in SUBJECTS:
+        assert f"| {subject.title} " in printed
+        assert subject.title in drawn
