@@ -33,6 +33,7 @@ def main() -> int:
             step.measure,
             prototypes.measure,
             *(partial(images.measure_training, size) for size in images.SIZES),
+            partial(images.measure_workers, images.SIZES[0]),
             *(partial(images.measure_evaluation, size) for size in images.SIZES),
             lowshot.measure,
             lowshot.measure_side_by_side,
@@ -45,6 +46,8 @@ def main() -> int:
         comparisons = [measure() for measure in measures]
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, one thread, torch {torch.__version__}\n")
     print(tabulate([_row(comparison) for comparison in comparisons], headers="keys", tablefmt="github"), flush=True)
+    print(f"\nTwo views of one JPEG of {' x '.join(map(str, images.SIZES[0]))}, on one core:\n")
+    print(tabulate(images.where_time_goes(images.SIZES[0]), headers="keys", tablefmt="github"), flush=True)
     for other in (damage, step, commands):
         print()
         other.main()

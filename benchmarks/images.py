@@ -1,4 +1,4 @@
-"""From JPEG files to normalised batches on one core: training's two views, and evaluation's centre crop.
+"""From JPEG files to normalised batches: training's two views, and evaluation's centre crop.
 
 The reference is what the authors' loader does: Pillow decodes, torchvision's transforms work on Pillow's images one by
 one, and every view becomes a tensor of floats before the batch is made.
@@ -7,6 +7,7 @@ one, and every view becomes a tensor of floats before the batch is made.
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,29 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 import core.vision  # noqa: F401  (makes torchvision importable)
-from benchmarks.measuring import Comparison, compare
+from benchmarks.measuring import Comparison, compare, in_turn
 from core.seeds import generator
 from data.config import EvaluationView, TrainingViews
-from data.images import ImageTable
+from data.images import ImageFile, ImageTable
 from data.loading import EvaluationBatches, ViewedImages, batches
 from data.miniature.sources import photographs
 from data.paths import Paths
-from data.views import MEAN, STANDARD_DEVIATION, View, centre_view, normalise, strong_view, weak_view
+from data.views import (
+    MEAN,
+    STANDARD_DEVIATION,
+    Piece,
+    View,
+    centre_view,
+    compose,
+    normalise,
+    strong_view,
+    weak_view,
+)
 
 from torchvision import transforms as T  # isort: skip
 
 IMAGES, QUALITY, NOISE = 24, 90, 4  # of each size; JPEG quality; of a sensor, in gray levels
+COPIES = 40  # of them all, where processes are started
 SIZES = ((500, 375), (1600, 1200))  # the usual one of WebVision's files, and a large one
 TRAINING = TrainingViews(size=224, crop_scale=(0.2, 1), jitter=0.4, grayscale=0.2)
 EVALUATION = EvaluationView(resize=256, crop=224)
@@ -61,7 +73,7 @@ def measure_training(size: tuple[int, int]) -> Comparison:
     strong = T.Compose([crop, *colours, flip, finish])
     with _images(size) as images:
         what = f"two views for training, {IMAGES} JPEGs of {size[0]} x {size[1]}"
-        return _compare(what, images, [weak, strong], [weak_view(TRAINING), strong_view(TRAINING)], goal=3)
+        return _compare(what, images, [weak, strong], [weak_view(TRAINING), strong_view(TRAINING)], goal=4)
 
 
 def measure_evaluation(size: tuple[int, int]) -> Comparison:
@@ -77,15 +89,68 @@ def measure_evaluation(size: tuple[int, int]) -> Comparison:
         return _compare(what, images, [reference], [centre_view(EVALUATION)], goal=2)
 
 
+def measure_workers(size: tuple[int, int]) -> Comparison:
+    """Both views of many images, loaded by two processes and by one."""
+    with _images(size, copies=COPIES) as images:
+        dataset = ViewedImages(images, [weak_view(TRAINING), strong_view(TRAINING)])
+
+        def loaded_by(workers: int) -> None:
+            for _ in batches(dataset, EvaluationBatches(len(images), IMAGES), workers):
+                pass
+
+        what = f"two views for training, {len(images)} JPEGs of {size[0]} x {size[1]}, 2 workers"
+        return compare(what, "1 worker", lambda: loaded_by(1), lambda: loaded_by(2), rounds=5, goal=1.8)
+
+
+def where_time_goes(size: tuple[int, int]) -> list[dict[str, str]]:
+    """What the parts of two views take for each image, on one core; the least of some rounds, as parts are short."""
+    weak, strong = weak_view(TRAINING), strong_view(TRAINING)
+    with _images(size) as images:
+        files = [images.open(index) for index in range(IMAGES)]
+        drawn = _drawn(files, weak, strong)
+        pixels = [file.pixels(min(piece.reduction for piece in of)) for file, of in zip(files, drawn, strict=True)]
+        plain = [[replace(piece, finish=compose([])) for piece in of] for of in drawn]
+        views = torch.stack([of[0].of(image) for of, image in zip(drawn, pixels, strict=True)])
+
+        def show(pieces: list[list[Piece]]) -> None:
+            for of, image in zip(pieces, pixels, strict=True):
+                for piece in of:
+                    piece.of(image)
+
+        ways: dict[str, Callable[[], object]] = {
+            "reading the files and their headers": lambda: [images.open(index) for index in range(IMAGES)],
+            "decoding": lambda: [file.pixels() for file in files],
+            "drawing random numbers": lambda: _drawn(files, weak, strong),
+            "two crops, resized": lambda: show(plain),
+            "the same, with colours and flips": lambda: show(drawn),
+            "scaling to floats": lambda: [normalise(views) for _ in range(2)],
+        }
+        in_turn(ways, 1)
+        taken = {name: 1000 * min(times) / IMAGES for name, times in in_turn(ways, ROUNDS).items()}
+    taken["colours and flips"] = taken.pop("the same, with colours and flips") - taken["two crops, resized"]
+    whole = sum(taken.values())
+    return [
+        {"part": name, "ms": f"{ms:.3f}", "share": f"{ms / whole:.0%}"}
+        for name, ms in sorted(taken.items(), key=lambda part: -part[1])
+    ]
+
+
+def _drawn(files: Sequence[ImageFile], *views: View) -> list[list[Piece]]:
+    return [
+        [view(file.width, file.height, generator(0, "views", number)) for view in views]
+        for number, file in enumerate(files)
+    ]
+
+
 def _finish() -> Transform:
     return T.Compose([T.ToTensor(), T.Normalize(MEAN, STANDARD_DEVIATION)])
 
 
 @contextmanager
-def _images(size: tuple[int, int]) -> Iterator[ImageTable]:
+def _images(size: tuple[int, int], copies: int = 1) -> Iterator[ImageTable]:
     with tempfile.TemporaryDirectory() as folder:
-        names = write_photographs(Path(folder), size, IMAGES)
-        labels = np.zeros(IMAGES, np.int64)
+        names = write_photographs(Path(folder), size, IMAGES) * copies
+        labels = np.zeros(len(names), np.int64)
         yield ImageTable(Path(folder), Paths.of(names), labels, classes=1, source=Path(folder))
 
 

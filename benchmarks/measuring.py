@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
+from pretrain.backbone import PRECISIONS
+
+PRODUCTS, PRODUCT_ROUNDS = 8, 5
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -80,6 +84,14 @@ def wait_for(device: torch.device) -> None:
     """Return once the device has computed all that it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def matrix_peak(side: int, precision: str, device: torch.device) -> float:
+    """Floating-point operations a second of the product of two square matrices, the highest of a few rounds."""
+    left, right = (torch.randn(side, side, device=device, dtype=PRECISIONS[precision]) for _ in range(2))
+    ways = {"product": waited_for(lambda: left @ right, PRODUCTS, device)}
+    in_turn(ways, 1)
+    return 2 * side**3 * PRODUCTS / min(in_turn(ways, PRODUCT_ROUNDS)["product"])
 
 
 def seconds(run: Callable[[], object]) -> float:

@@ -8,14 +8,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu.sizes import configuration
-from benchmarks.measuring import in_turn, waited_for
 from benchmarks.step import StepSize
 from benchmarks.throughput import Training
-from pretrain.backbone import PRECISIONS
 from pretrain.methods.method import Method
 
 COUNTED = 2  # images: BatchNorm takes no statistics of a single value
-PRODUCTS, ROUNDS = 8, 5
 
 
 def flops_of_an_image(size: StepSize, method: Method, device: torch.device) -> float:
@@ -28,14 +25,6 @@ def flops_of_an_image(size: StepSize, method: Method, device: torch.device) -> f
     with FlopCounterMode(display=False) as counter:
         training()
     return counter.get_total_flops() / COUNTED
-
-
-def matrix_peak(side: int, precision: str, device: torch.device) -> float:
-    """Floating-point operations a second of the product of two square matrices, the highest of a few rounds."""
-    left, right = (torch.randn(side, side, device=device, dtype=PRECISIONS[precision]) for _ in range(2))
-    ways = {"product": waited_for(lambda: left @ right, PRODUCTS, device)}
-    in_turn(ways, 1)
-    return 2 * side**3 * PRODUCTS / min(in_turn(ways, ROUNDS)["product"])
 
 
 def peak_memory(

@@ -9,10 +9,10 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from benchmarks.gpu.peak import flops_of_an_image, matrix_peak, peak_memory
+from benchmarks.gpu.peak import flops_of_an_image, peak_memory
 from benchmarks.gpu.report import release_memory
 from benchmarks.gpu.sizes import Sizes, configuration
-from benchmarks.measuring import Comparison, in_turn, spread, waited_for
+from benchmarks.measuring import Comparison, in_turn, matrix_peak, spread, waited_for
 from benchmarks.step import AuthorsWay, StepSize
 from benchmarks.throughput import Training
 from core.arithmetic import ProcessArithmetic, use
