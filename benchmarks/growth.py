@@ -120,13 +120,15 @@ def main(arguments: Sequence[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--only", default="", metavar="WORD", help="what has this in its title, such as shards")
     parser.add_argument(
         "--steps", type=int, default=MOST_STEPS, metavar="N", help="no more of any subject, to try the command"
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="at every size (default: %(default)s)")
     parser.add_argument("--picture", type=Path, default=PICTURE, metavar="FILE", help="(default: %(default)s)")
     given = parser.parse_args(arguments)
-    measured = [measure(subject, min(subject.steps, given.steps), given.rounds) for subject in SUBJECTS]
+    subjects = [subject for subject in SUBJECTS if given.only in subject.title]
+    measured = [measure(subject, min(subject.steps, given.steps), given.rounds) for subject in subjects]
     print(tabulate([row(it) for it in measured], headers="keys", tablefmt="github", disable_numparse=True))
     write_text(given.picture, picture(measured))
     return 0
@@ -284,7 +286,7 @@ def picture(measured: Sequence[Growth]) -> str:
     with figure(760, 440) as drawn:
         for axes, title in zip(drawn.subplots(1, 2), ("CPU seconds", "MiB"), strict=True):
             axes.set(xscale="log", yscale="log")
-            for growth, colour in zip(measured, COLOURS, strict=True):
+            for growth, colour in zip(measured, COLOURS, strict=False):
                 start, *costs = growth.memory if title == "MiB" else growth.seconds
                 shares = [size / growth.sizes[-1] for size in growth.sizes[1:]]
                 over = [cost - start if cost > start else math.nan for cost in costs]

@@ -1,6 +1,8 @@
 """How time and memory grow is measured from end to end, at sizes at which it takes seconds."""
 
+import gc
 import math
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -29,10 +31,26 @@ def test_sizes_are_short():
     assert [short(size) for size in (9_943, 500_000, 16_000_000)] == ["9,943", "500,000", "16 M"]
 
 
-def test_everything_is_measured_and_drawn(tmp_path, capsys):
+def test_growth_is_measured_and_drawn(tmp_path, capsys):
     picture = tmp_path / "growth.svg"
-    assert main(["--steps", "2", "--rounds", "1", "--picture", str(picture)]) == 0
+    assert main(["--only", "planning", "--steps", "2", "--rounds", "1", "--picture", str(picture)]) == 0
     printed, drawn = capsys.readouterr().out, "".join(ElementTree.parse(picture).getroot().itertext())
-    for subject in SUBJECTS:
-        assert f"| {subject.title} " in printed
-        assert subject.title in drawn
+    for title in ("planning many seeds", "planning many methods"):
+        assert f"| {title} " in printed
+        assert title in drawn
+    assert "| 145 jobs " in printed and "MiB" in drawn
+
+
+@pytest.fixture
+def as_in_a_process_of_its_own(monkeypatch):
+    """Whatever a command changes in its process is changed back."""
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere")
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.title)
+def test_everything_that_is_measured_can_be_done(subject, tmp_path, as_in_a_process_of_its_own):
+    assert subject.write(tmp_path, 1) >= 1
+    subject.run(tmp_path)
