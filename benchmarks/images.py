@@ -102,9 +102,9 @@ def measure_workers(size: tuple[int, int]) -> Comparison:
         return compare(what, "1 worker", lambda: loaded_by(1), lambda: loaded_by(2), rounds=5, goal=1.8)
 
 
-def where_time_goes(size: tuple[int, int]) -> list[dict[str, str]]:
+def where_time_goes(size: tuple[int, int], training: TrainingViews = TRAINING) -> list[dict[str, str]]:
     """What the parts of two views take for each image, on one core; the least of some rounds, as parts are short."""
-    weak, strong = weak_view(TRAINING), strong_view(TRAINING)
+    weak, strong = weak_view(training), strong_view(training)
     with _images(size) as images:
         files = [images.open(index) for index in range(IMAGES)]
         drawn = _drawn(files, weak, strong)
