@@ -1,14 +1,15 @@
 """Prints a plan: every job, and what is still to do, in GPU-hours."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
 from commands.other_code import jobs_of_other_code, sentences_about
 from commands.selection import Selection
 from execution.jobs import jobs_by_state
-from profiles.cost import MEASURED_FILE, Measured, Throughput, by_kind, cheaper_plans, gpu_hours, read_measured
-from profiles.schema import Profile
+from profiles.cost import MEASURED_FILE, Throughput, by_kind, cheaper_plans, gpu_hours, read_measured
 from slurm.queue import read_queue_if_there
 from slurm.submissions import code_of_queued, was_ever_submitted
 
@@ -16,7 +17,8 @@ from slurm.submissions import code_of_queued, was_ever_submitted
 def print_plan(selection: Selection) -> None:
     """Touches nothing."""
     jobs, runs = selection.selected, selection.runs
-    throughput, source = _throughput(selection.profile, runs.parent / MEASURED_FILE)
+    values = selection.profile.model_dump(mode="json")
+    throughput, source = _throughput(selection.profile.throughput, values, runs.parent / MEASURED_FILE)
     hours = {job.name: None if throughput is None else gpu_hours(job, throughput) for job in jobs}
     found = jobs_by_state(jobs, runs)
     states = dict.fromkeys(found.done, "done") | {job: "held back" for job, _ in found.held_back}
@@ -44,29 +46,27 @@ def print_plan(selection: Selection) -> None:
         print(f"GPU-hours: {source}.")
     total = sum(row["GPU-hours"] for row in kinds)
     print(f"{len(jobs)} jobs; {total:.4g} GPU-hours to do.")
-    for plan in cheaper_plans(throughput, jobs, found.to_do) if throughput else ():
-        print(f"\n{plan.hours:.4g} GPU-hours, {total - plan.hours:.4g} less, with {plan.way.arguments}")
-        if plan.way.rates:
-            print(f"From images a second on {plan.throughput.device} ({_rates(plan.throughput)}).")
+    stated = selection.profile.throughput
+    ways = [way for way in (stated.cheaper if stated else ()) if not way.is_taken_by(values)]
+    for plan in cheaper_plans(ways, throughput, jobs, found.to_do) if throughput else ():
+        print(f"\n{plan.hours:.4g} GPU-hours, {total - plan.hours:.4g} less, with {plan.way.arguments(values)}")
+        if plan.way.times:
+            print(f"All is run anew. From images a second on {plan.throughput.device}: {_rates(plan.throughput)}.")
         print(f"Figures that may move: {plan.way.moves}.")
 
 
-def _throughput(profile: Profile, measured_file: Path) -> tuple[Throughput | None, str]:
-    """By which GPU-hours are estimated (None where the time limits have to stand in), and what that rests on.
-
-    What a profile says of cheaper ways is about its own rates: of what was measured, it only knows what to leave out.
-    """
-    values, stated = profile.model_dump(mode="json"), profile.throughput
-    throughput: Throughput | None = read_measured(measured_file)
-    if isinstance(throughput, Measured) and throughput.is_for(values):
-        leaving_out = [way for way in (stated.cheaper if stated else ()) if not way.rates]
-        throughput, origin = throughput.model_copy(update={"cheaper": leaving_out}), f"measured in {measured_file}"
+def _throughput(stated: Throughput | None, profile: Mapping[str, Any], file: Path) -> tuple[Throughput | None, str]:
+    """By which GPU-hours are estimated (None where the time limits have to stand in), and what that rests on."""
+    measured = read_measured(file)
+    found: Throughput
+    if measured is not None and measured.is_for(profile):
+        found, origin = measured, f"measured in {file}"
     elif stated is not None:
-        throughput, origin = stated.of(values), "stated by the profile"
+        found, origin = stated.of(profile), "stated by the profile"
     else:
         return None, "the time limits, as no throughput is known"
-    source = f"from images a second on {throughput.device}, {origin} ({_rates(throughput)})"
-    return throughput, f"{source}; the time limit where these do not tell"
+    source = f"from images a second on {found.device}, {origin} ({_rates(found)})"
+    return found, f"{source}; the time limit where these do not tell"
 
 
 def _rates(throughput: Throughput) -> str:

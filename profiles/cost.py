@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from core.config import LARGEST, Config, FromList, Named, Positive
 from core.errors import InputError
@@ -27,34 +27,53 @@ class Cheaper(Config):
         set: the values that lead there, by their keys in the profile.
         moves: the figures that may then be others.
         without: kinds of jobs that are then left out.
-        device: which GPU, and where the rates are from.
-        rates: images a second that are others than the profile's, by name. What was done before counts for nothing
-            then, as its arithmetic was another.
+        times: by how much rates then grow, by their names. What was done before counts for nothing, as its arithmetic
+            was another.
+        source: where these factors are from.
     """
 
-    set: dict[str, str | bool | None] = Field(min_length=1)
+    set: dict[str, str | bool | int | float | None] = Field(min_length=1)
     moves: str
     without: FromList[tuple[str, ...]] = ()
-    device: str = ""
-    rates: Named[Rate] = Field(default_factory=dict)
+    times: Named[Rate] = Field(default_factory=dict)
+    source: str = ""
 
-    @property
-    def arguments(self) -> str:
-        """As the command takes the values."""
+    @model_validator(mode="after")
+    def _says_where_factors_are_from(self) -> "Cheaper":
+        if self.times and not self.source:
+            raise ValueError("times needs a source, which says where the factors are from")
+        return self
+
+    def arguments(self, profile: Mapping[str, Any]) -> str:
+        """As the command takes the values, without those of sections that the profile leaves out."""
         return " ".join(
-            f"--set {key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in self.set.items()
+            f"--set {key}={value if isinstance(value, str) else json.dumps(value)}"
+            for key, value in self.set.items()
+            if _place_of(key, profile) is not None
         )
 
     def is_taken_by(self, profile: Mapping[str, Any]) -> bool:
-        """Whether a profile has all these values."""
-        return all(_value_at(key, profile) == value for key, value in self.set.items())
+        """Whether a profile has all these values where it has their sections, or none of the sections."""
+        places = ((key, _place_of(key, profile), value) for key, value in self.set.items())
+        return all(place is None or place.get(key.rpartition(".")[2]) == value for key, place, value in places)
+
+    def unknown_key(self, profile: Mapping[str, Any]) -> str | None:
+        """The first key that a profile cannot have; None where there is none."""
+        for key, value in self.set.items():
+            place = _place_of(key, profile)
+            if place is not None and value is not None and key.rpartition(".")[2] not in place:
+                return key
+        return None
 
 
-def _value_at(key: str, values: Any) -> Any:
-    """The value of a key such as ``pretrain.schedule.epochs``; None where there is none."""
-    for part in key.split("."):
-        values = values.get(part) if isinstance(values, Mapping) else None
-    return values
+def _place_of(key: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The section of a key such as ``pretrain.schedule.epochs``; None where it, or one around it, is null."""
+    place: Any = values
+    for part in key.split(".")[:-1]:
+        place = place.get(part, {}) if isinstance(place, Mapping) else {}
+        if place is None:
+            return None
+    return place if isinstance(place, Mapping) else {}
 
 
 class Throughput(Config):
@@ -81,15 +100,22 @@ class Throughput(Config):
         return own | self.others | own
 
     def of(self, profile: Mapping[str, Any]) -> "Throughput":
-        """That of a profile, which may have taken a cheaper way with other rates."""
-        return next((self.by(way) for way in self.cheaper if way.rates and way.is_taken_by(profile)), self)
+        """That of a profile, which may have taken cheaper ways."""
+        found = self
+        for way in self.cheaper:
+            if way.is_taken_by(profile):
+                found = found.by(way)
+        return found
 
     def by(self, way: Cheaper) -> "Throughput":
         """The same by a cheaper way."""
-        rates = self.rates | way.rates
+        if not way.times:
+            return self
+        rates = {name: rate * way.times.get(name, 1) for name, rate in self.rates.items()}
         others = {name: rate for name, rate in rates.items() if name not in ("training", "evaluation")}
+        factors = ", ".join(f"{name} {factor:g} times as fast" for name, factor in way.times.items())
         changed = {"training": rates["training"], "evaluation": rates["evaluation"], "others": others}
-        return self.model_copy(update=changed | ({"device": way.device} if way.rates else {}))
+        return self.model_copy(update=changed | {"device": f"{self.device}, {factors} ({way.source})"})
 
 
 class Measured(Throughput):
@@ -162,18 +188,21 @@ class CheaperPlan(NamedTuple):
     hours: float
 
 
-def cheaper_plans(throughput: Throughput, jobs: Sequence[Job], to_do: Sequence[Job]) -> list[CheaperPlan]:
+def cheaper_plans(
+    ways: Sequence[Cheaper], throughput: Throughput, jobs: Sequence[Job], to_do: Sequence[Job]
+) -> list[CheaperPlan]:
     """The ways by which a plan costs less.
 
     Args:
+        ways: those that the profile has not taken.
         throughput: of the profile as it is.
         jobs: of the plan.
         to_do: those of them that are not done.
     """
     own = _hours_of(to_do, throughput)
     plans = []
-    for way in throughput.cheaper:
-        left = [job for job in (jobs if way.rates else to_do) if job.kind not in way.without]
+    for way in ways:
+        left = [job for job in (jobs if way.times else to_do) if job.kind not in way.without]
         plans.append(CheaperPlan(way, throughput.by(way), _hours_of(left, throughput.by(way))))
     return [plan for plan in plans if plan.hours < own]
 

@@ -294,6 +294,14 @@ class Profile(Config):
         return self
 
     @model_validator(mode="after")
+    def _cheaper_ways_lead_somewhere(self) -> "Profile":
+        values = self.model_dump(mode="json") if self.throughput and self.throughput.cheaper else {}
+        for number, way in enumerate(self.throughput.cheaper if self.throughput else ()):
+            if key := way.unknown_key(values):
+                raise ValueError(f"throughput.cheaper.{number}.set: the profile has no key {key}, correct or remove it")
+        return self
+
+    @model_validator(mode="after")
     def _one_process_builds(self) -> "Profile":
         if self.resources.miniature.tasks > 1:
             raise ValueError(

@@ -112,35 +112,79 @@ SHORT, LONG = (
     Job(name, Stage("run", "module:run"), {}, resources=Resources(gpus=1), images={"training": hours * 3_600_000})
     for name, hours in (("short/x", 1), ("long/x", 10))
 )
-FASTER = Cheaper(set={"precision": "low"}, moves="all", device="a fast one", rates={"training": 2000})
+FASTER = Cheaper(set={"precision": "low"}, moves="all", times={"training": 2}, source="assumed")
 WITHOUT_LONG = Cheaper(set={"long": None}, moves="none", without=("long",))
 
 
 @pytest.mark.parametrize(
     ("to_do", "hours"),
     [
-        ([SHORT, LONG], {FASTER.arguments: 5.5, WITHOUT_LONG.arguments: 1}),
-        ([LONG], {FASTER.arguments: 5.5, WITHOUT_LONG.arguments: 0}),  # what is done was done in another arithmetic
+        ([SHORT, LONG], {"all": 5.5, "none": 1}),
+        ([LONG], {"all": 5.5, "none": 0}),  # what is done was done in another arithmetic
         ([SHORT], {}),  # 1 hour, than which neither is cheaper
         ([], {}),
     ],
 )
 def test_cheaper_ways_are_those_that_save_hours_of_what_is_to_do(to_do, hours):
-    throughput = ROUND.model_copy(update={"cheaper": (FASTER, WITHOUT_LONG)})
-    plans = cheaper_plans(throughput, [SHORT, LONG], to_do)
-    assert {plan.way.arguments: plan.hours for plan in plans} == pytest.approx(hours)
+    plans = cheaper_plans([FASTER, WITHOUT_LONG], ROUND, [SHORT, LONG], to_do)
+    assert {plan.way.moves: plan.hours for plan in plans} == pytest.approx(hours)
 
 
 def test_a_profile_that_takes_a_cheaper_way_has_its_rates():
     throughput = ROUND.model_copy(update={"cheaper": (FASTER, WITHOUT_LONG)})
-    assert throughput.of({"precision": "high"}) == throughput
+    assert throughput.of({"precision": "high", "long": 1}) == throughput
     taken = throughput.of({"precision": "low", "long": None})
-    assert (taken.device, taken.rates) == ("a fast one", {"training": 2000, "evaluation": 3000})
+    assert taken.device == "a round one, training 2 times as fast (assumed)"
+    assert taken.rates == {"training": 2000, "evaluation": 3000}
+
+
+def test_a_cheaper_way_is_about_what_the_profile_has():
+    """Sections that are left out count for nothing, in what is printed and in what was taken."""
+    way = Cheaper(set={"a.precision": "low", "b.c.precision": "low"}, moves="all")
+    of_both = {"a": {"precision": "high"}, "b": {"c": {"precision": "high"}}}
+    of_one = {"a": {"precision": "high"}, "b": None}
+    assert way.arguments(of_both) == "--set a.precision=low --set b.c.precision=low"
+    assert way.arguments(of_one) == "--set a.precision=low"
+    assert not way.is_taken_by(of_one) and way.is_taken_by({"a": {"precision": "low"}, "b": None})
+    assert way.is_taken_by({"a": None, "b": None})
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        (
+            "{set: {pretrain.arithmetic.precison: low}, moves: all}",
+            "the profile has no key pretrain.arithmetic.precison",
+        ),
+        ("{set: {pretrian.arithmetic.precision: low}, moves: all}", "no key pretrian.arithmetic.precision"),
+        ("{set: {pretrain.schedule.epochs: 9}, moves: all, times: {training: 2}}", "times needs a source"),
+        ("{set: {}, moves: all}", "throughput.cheaper.0.set"),
+    ],
+)
+def test_a_cheaper_way_that_leads_nowhere_is_refused(way, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        load_profile("paper", [f"throughput.cheaper=[{way}]"])
+
+
+def test_factors_hold_for_rates_of_another_gpu(capsys, tmp_path):
+    values = ("device=mine", "training=1500", "evaluation=4500")
+    sets = [word for value in values for word in ("--set", f"throughput.{value}")]
+    *_, faster, _ = printed_plan(capsys, tmp_path, *sets)
+    assert "on mine, training 2.29 times as fast (" in faster and ": 3435 training, 4500 evaluation, " in faster
+
+
+def test_a_section_that_is_left_out_is_not_asked_for(capsys, tmp_path):
+    *_, faster, _ = printed_plan(capsys, tmp_path, "--set", "evaluate.finetune=null")
+    printed = faster.splitlines()[0].partition(" with ")[2].split()
+    assert printed == ["--set", "pretrain.arithmetic.precision=bfloat16", "--set", "arithmetic.compile=true"]
+    *_, own, _ = printed_plan(capsys, tmp_path, "--set", "evaluate.finetune=null", *printed)
+    assert "training 2.29 times as fast" in own
 
 
 def loaded_by(name: str, way: Cheaper) -> Profile:
     """A shipped profile with the values of a cheaper way, as the command takes them."""
-    return load_profile(name, way.arguments.removeprefix("--set ").split(" --set "))
+    arguments = way.arguments(load_profile(name).model_dump(mode="json"))
+    return load_profile(name, arguments.removeprefix("--set ").split(" --set "))
 
 
 @pytest.mark.parametrize("name", ["paper", "released", "webvision50"])
@@ -153,8 +197,8 @@ def test_the_cheaper_ways_of_what_ships_are_what_they_say(name):
         assert not way.is_taken_by(profile.model_dump(mode="json"))
         jobs, others = ({job.name: job for job in jobs_of(it)} for it in (profile, other))
         assert {job.kind for job in jobs.values()} - {job.kind for job in others.values()} == set(way.without)
-        if way.rates:
-            assert "assumed, not measured here" in way.device
+        if way.times:
+            assert "assumed, not measured here" in way.source
             assert not {job.identity for job in jobs.values()} & {job.identity for job in others.values()}
         else:
             assert all(job.identity == jobs[of_other].identity for of_other, job in others.items())
@@ -172,12 +216,12 @@ def test_a_plan_says_what_cheaper_ways_cost_and_what_they_move(capsys, tmp_path)
     first = faster.splitlines()[0]
     hours, less = (float(number) for number in re.findall(r"([\d.]+) (?:GPU-hours,|less,)", first))
     assert hours + less == pytest.approx(total, abs=1.5)
-    assert less == pytest.approx((1269.7 + 10.9) * (1 - 906 / 2078), rel=0.01)  # of pretraining and fine-tuning
+    assert less == pytest.approx((1269.7 + 10.9) * (1 - 1 / 2.29), rel=0.01)  # of pretraining and fine-tuning
     assert first.endswith(
         "with --set pretrain.arithmetic.precision=bfloat16 --set evaluate.finetune.arithmetic.precision=bfloat16 "
         "--set arithmetic.compile=true"
     )
-    assert "assumed, not measured here) (2078 training, 2718 evaluation, 7.7 detection)." in faster
+    assert "assumed, not measured here): 2074.74 training, 2718 evaluation, 7.7 detection." in faster
     assert "Figures that may move: all, " in faster
     saved = 7 * 180_000 * 16 / 7.7 / 3600
     assert f"{saved:.4g} less, with --set evaluate.detection.schedules.2x=null\n" in shorter
@@ -185,15 +229,16 @@ def test_a_plan_says_what_cheaper_ways_cost_and_what_they_move(capsys, tmp_path)
 
 
 def test_a_plan_by_all_cheaper_ways_rests_on_their_rates_and_names_none(capsys, tmp_path):
-    throughput = load_profile("paper").throughput
-    assert throughput is not None
-    values = [word for way in throughput.cheaper for word in way.arguments.split()]
+    profile = load_profile("paper")
+    assert profile.throughput is not None
+    ways = (way.arguments(profile.model_dump(mode="json")) for way in profile.throughput.cheaper)
+    values = [word for way in ways for word in way.split()]
     (last,) = (it for it in printed_plan(capsys, tmp_path, *values) if "GPU-hours to do." in it)
-    assert "on A100 80 GB in bfloat16, compiled" in last and "(2078 training" in last
+    assert "training 2.29 times as fast" in last and "(2074.74 training" in last
     assert "less, with" not in last
 
 
-def test_beside_what_was_measured_only_what_is_left_out_is_known_to_be_cheaper(capsys, tmp_path):
+def test_beside_what_was_measured_cheaper_ways_are_named_too(capsys, tmp_path):
     profile = load_profile("paper")
     values = profile.model_dump(mode="json")
     measured = Measured(
@@ -207,8 +252,9 @@ def test_beside_what_was_measured_only_what_is_left_out_is_known_to_be_cheaper(c
         batch_size=32,
     )
     (tmp_path / MEASURED_FILE).write_text(measured.model_dump_json())
-    *_, own, shorter = printed_plan(capsys, tmp_path)
+    *_, own, faster, shorter = printed_plan(capsys, tmp_path)
     assert "on mine, measured in" in own
+    assert "on mine, training 2.29 times as fast (" in faster and ": 229 training" in faster
     assert f"{7 * 180_000 * 16 / 3600:.4g} less, with --set evaluate.detection.schedules.2x=null" in shorter
 
 
