@@ -125,12 +125,20 @@ def main(arguments: Sequence[str]) -> int:
         "--steps", type=int, default=MOST_STEPS, metavar="N", help="no more of any subject, to try the command"
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="at every size (default: %(default)s)")
-    parser.add_argument("--picture", type=Path, default=PICTURE, metavar="FILE", help="(default: %(default)s)")
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE", help=f"(default: {PICTURE}, of all subjects at full size)"
+    )
     given = parser.parse_args(arguments)
     subjects = [subject for subject in SUBJECTS if given.only in subject.title]
+    if not subjects:
+        parser.error(f"no subject has {given.only!r} in its title, which are: {', '.join(it.title for it in SUBJECTS)}")
+    if min(given.steps, given.rounds) < 1:
+        parser.error("--steps and --rounds are at least 1")
+    is_whole = subjects == list(SUBJECTS) and given.steps >= MOST_STEPS
     measured = [measure(subject, min(subject.steps, given.steps), given.rounds) for subject in subjects]
     print(tabulate([row(it) for it in measured], headers="keys", tablefmt="github", disable_numparse=True))
-    write_text(given.picture, picture(measured))
+    if given.picture or is_whole:
+        write_text(given.picture or PICTURE, picture(measured))
     return 0
 
 

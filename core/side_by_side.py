@@ -28,7 +28,8 @@ def side_by_side(compute: Callable[[Item], Result], items: Sequence[Item], proce
     Numerical libraries use one thread for an item, so that results are the same to the bit by any number of processes.
 
     Args:
-        compute: a function of an item alone; what it changes beside, only its own process sees.
+        compute: a function of an item alone; what it changes beside, only its own process sees. It computes with NumPy
+            and what builds on it: neither CUDA nor torch's gradients work in a process that was forked.
         items: those that take longest come first, so that none of them runs alone at the end; can be pickled.
         processes: how many, at most; not counting this one, which waits.
 

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.arithmetic import use
+from core.cores import usable_cores
 from core.declarations import Stage
 from core.errors import InputError, sentence_about
 from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
@@ -129,7 +130,7 @@ class Task:
             remove_parts(folder)
         stage = _function_of(job.stage)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
-        compiles, cpus = job.arithmetic.compile, job.resources.cpus
+        compiles, cpus = job.arithmetic.compile, min(job.resources.cpus, usable_cores())
         workspace = Workspace(folder, inputs, reports_progress=leads, compiles=compiles, cpus=cpus)
         if not leads:
             with _threads(job.resources.cpus):

@@ -47,9 +47,10 @@ class Report:
         try:
             yield
         except Exception as error:
-            traceback.print_exc()
             self.failed.append(title)
             what = error.sentence if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            if not isinstance(error, InputError):
+                traceback.print_exc()
             print(f"**Failed.** {' '.join(what.split())}\n")
         release_memory()
         print(f"{time.monotonic() - began:.0f} s\n", flush=True)
