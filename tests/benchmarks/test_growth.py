@@ -42,10 +42,10 @@ def test_growth_is_measured_and_drawn(tmp_path, capsys):
 
 
 @pytest.fixture
-def as_in_a_process_of_its_own(monkeypatch):
+def as_in_a_process_of_its_own(monkeypatch, tmp_path_factory):
     """Whatever a command changes in its process is changed back."""
     monkeypatch.setattr(sys, "argv", sys.argv)
-    monkeypatch.setenv("XDG_CACHE_HOME", "/nowhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     yield
     gc.enable()
 
