@@ -25,7 +25,7 @@ from pretrain.config import PretrainConfig
 from pretrain.loop import STATE_FILE, STATES
 from pretrain.tensor_files import load_tensors
 
-EPOCHS, CHECKPOINT_EVERY, WORKERS = 4, 4, 2
+EPOCHS, CHECKPOINT_EVERY, WORKERS = 8, 4, 2
 SECONDS_BETWEEN_LOOKS = 0.005
 
 
