@@ -1,7 +1,10 @@
 # 'make reproduce' sets the environment up, runs the miniature and prints its tables; 'make test' runs the tests.
-# Both need Python 3.11 and make, and work again on what an earlier call left.
+# Both need Python 3.11, 3.12 or 3.13 and make, and work again on what an earlier call left.
 
-PYTHON ?= $(firstword $(shell command -v python3.11) python3)
+# The newest that runs: a name may be there that leads to no Python.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c $(SERVES) 2>/dev/null && { command -v $$python; break; }; done)
+SERVES := 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
 ENVIRONMENT := .venv
 INSTALLED := $(ENVIRONMENT)/installed-from-lock
 RUN := $(ENVIRONMENT)/bin/python
@@ -28,8 +31,8 @@ environment: $(INSTALLED)
 # lock file, which names every other package, so that no resolver adds to it. pip would compile modules on one core,
 # for most of the time that all this takes; some packages hold files for other Pythons, which don't compile.
 $(INSTALLED): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-		|| { echo 'error: Python 3.11 is needed: make PYTHON=/path/to/python3.11'; exit 2; }
+	@$(or $(PYTHON),false) -c $(SERVES) 2>/dev/null || { \
+		echo 'error: Python 3.11, 3.12 or 3.13 is needed, with its venv: make PYTHON=/path/to/python3.13'; exit 2; }
 	$(PYTHON) -m venv --clear $(ENVIRONMENT)
 	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock torch torchvision
 	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --requirement requirements.lock
