@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.cores import usable_cores
 from core.declarations import Stage
 from core.errors import InputError
 from core.files import PART, sha256_of
@@ -342,10 +343,14 @@ def test_jobs_do_not_outlive_the_command(tmp_path, stage, processes):
 
 
 def test_a_job_uses_the_processors_that_its_resources_give_it_and_is_the_same_job(tmp_path):
-    one, three = (toy("counting", "count_cpus", cpus=cpus) for cpus in (1, 3))
-    assert one.identity == three.identity
-    run([three], tmp_path)
-    assert one.record(tmp_path).metrics["cpus"].value == 3
+    """As many as they give, and no more than are there."""
+    there = usable_cores()
+    one, all_of_them, more = (toy("counting", "count_cpus", cpus=cpus) for cpus in (1, there, there + 7))
+    assert one.identity == all_of_them.identity == more.identity
+    for job, runs in ((one, "one"), (all_of_them, "all"), (more, "more")):
+        run([job], tmp_path / runs)
+    found = [one.record(tmp_path / runs).metrics["cpus"].value for runs in ("one", "all", "more")]
+    assert found == [1, there, there]
 
 
 def wait_for(condition, seconds: float = 30):
