@@ -13,7 +13,7 @@ from benchmarks.gpu.peak import flops_of_an_image, peak_memory
 from benchmarks.gpu.report import release_memory
 from benchmarks.gpu.sizes import Sizes, configuration
 from benchmarks.measuring import Comparison, in_turn, matrix_peak, spread, waited_for
-from benchmarks.step import AuthorsWay, StepSize
+from benchmarks.step import AUTHORS, CROSS_ENTROPY, MOPRO, AuthorsWay, StepSize
 from benchmarks.throughput import Training
 from core.arithmetic import ProcessArithmetic, use
 from core.errors import InputError
@@ -22,7 +22,6 @@ from pretrain.methods.cross_entropy.spec import CrossEntropyConfig
 from pretrain.methods.mopro.model import MoPro
 from pretrain.objective import Batch
 
-AUTHORS, CROSS_ENTROPY, MOPRO = "MoPro, the authors' way", "cross-entropy", "MoPro"
 COMPILED = ", compiled"
 NOT_ON_A_CPU = "not on a CPU"
 GOAL_RATIO, GOAL_RATE, GOAL_SHARE = 1.5, 2400, 0.03

@@ -64,7 +64,7 @@ def differences(name: str, steps: Steps, prototypes: torch.Tensor) -> dict[str, 
     for number, (ours, theirs) in enumerate(zip(steps, measured["steps"], strict=True)):
         kept = ours["kept_labels"] == theirs["kept_labels"]
         found[f"step {number}, kept_labels"] = 0.0 if kept else float("inf")
-        for key in theirs.keys() & {*LOSSES, "proto_sum", "queue_sum", "wq", "wk"}:
+        for key in (*LOSSES, "proto_sum", "queue_sum", "wq", "wk"):
             found[f"step {number}, {key}"] = abs(ours.get(key, 0.0) - theirs[key]) / max(1.0, abs(theirs[key]))
     authors = torch.tensor(measured["prototypes"], dtype=torch.float64)
     found["prototypes"] = float((prototypes.double().cpu() - authors).abs().max())
