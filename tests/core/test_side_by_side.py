@@ -1,5 +1,6 @@
 """What is computed side by side: as one after the other, with nothing copied, through signals and lost processes."""
 
+import multiprocessing
 import os
 import re
 import signal
@@ -30,8 +31,10 @@ def test_results_have_the_order_of_the_items_whoever_ends_first():
 
 @pytest.mark.parametrize(("asked", "items", "expected"), [(1, 3, 0), (2, 1, 0), (2, 4, 2), (3, 2, 2)])
 def test_as_many_processes_as_asked_for_and_no_more_than_items(asked, items, expected):
+    together = multiprocessing.get_context("fork").Barrier(max(1, expected))
+
     def who(_: int) -> int:
-        time.sleep(0.2)  # so that none is done before another has begun
+        together.wait(timeout=60)  # until each process has an item
         return os.getpid()
 
     others = set(side_by_side(who, range(items), asked)) - {os.getpid()}
@@ -81,27 +84,27 @@ def test_arrays_lie_in_memory_once():
         assert private < len(array) / 2
 
 
-def test_a_request_to_stop_disturbs_nothing():
+def test_a_request_to_stop_disturbs_nothing(tmp_path):
     """A scheduler sends it to all processes of a job, and the stage goes by what its own has received."""
     program = """
-import os, signal, time
+import signal, sys, time
+from pathlib import Path
 from core import interruption
 from core.side_by_side import side_by_side
 
 def square(number):
-    time.sleep(1)
+    Path(sys.argv[1], str(number)).touch()
+    while not interruption.received():
+        time.sleep(0.01)
     return number * number
 
 interruption.install_handlers([signal.SIGTERM])
-print("ready", flush=True)
 print(list(side_by_side(square, range(4), 2)), *(it.name for it in interruption.received()))
 """
-    command = subprocess.Popen(
-        [sys.executable, "-c", program], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert command.stdout is not None and command.stdout.readline() == "ready\n"
-    for _ in range(4):
-        time.sleep(0.4)
-        os.killpg(command.pid, signal.SIGTERM)
+    line = [sys.executable, "-c", program, str(tmp_path)]
+    command = subprocess.Popen(line, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    while len(list(tmp_path.iterdir())) < 2:  # both are at work; where they never are, the test's time limit ends it
+        assert command.poll() is None
+    os.killpg(command.pid, signal.SIGTERM)
     assert command.communicate(timeout=60)[0] == "[0, 1, 4, 9] SIGTERM\n"
     assert command.returncode == 0
