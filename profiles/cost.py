@@ -39,9 +39,11 @@ class Cheaper(Config):
     source: str = ""
 
     @model_validator(mode="after")
-    def _says_where_factors_are_from(self) -> "Cheaper":
+    def _saves_something_for_a_reason(self) -> "Cheaper":
         if self.times and not self.source:
             raise ValueError("times needs a source, which says where the factors are from")
+        if not self.times and not self.without:
+            raise ValueError("found neither times nor without, expected one of them, as nothing is saved otherwise")
         return self
 
     def arguments(self, profile: Mapping[str, Any]) -> str:
@@ -92,6 +94,14 @@ class Throughput(Config):
     evaluation: Rate
     others: Named[Rate] = Field(default_factory=dict)
     cheaper: FromList[tuple[Cheaper, ...]] = ()
+
+    @model_validator(mode="after")
+    def _factors_are_of_its_rates(self) -> "Throughput":
+        for number, way in enumerate(self.cheaper):
+            for name in way.times.keys() - self.rates.keys():
+                known = ", ".join(self.rates)
+                raise ValueError(f"cheaper.{number}.times.{name}: there is no such rate, expected some of {known}")
+        return self
 
     @property
     def rates(self) -> dict[str, float]:

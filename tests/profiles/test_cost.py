@@ -140,7 +140,7 @@ def test_a_profile_that_takes_a_cheaper_way_has_its_rates():
 
 def test_a_cheaper_way_is_about_what_the_profile_has():
     """Sections that are left out count for nothing, in what is printed and in what was taken."""
-    way = Cheaper(set={"a.precision": "low", "b.c.precision": "low"}, moves="all")
+    way = Cheaper(set={"a.precision": "low", "b.c.precision": "low"}, moves="all", without=("d",))
     of_both = {"a": {"precision": "high"}, "b": {"c": {"precision": "high"}}}
     of_one = {"a": {"precision": "high"}, "b": None}
     assert way.arguments(of_both) == "--set a.precision=low --set b.c.precision=low"
@@ -153,12 +153,20 @@ def test_a_cheaper_way_is_about_what_the_profile_has():
     ("way", "said"),
     [
         (
-            "{set: {pretrain.arithmetic.precison: low}, moves: all}",
+            "{set: {pretrain.arithmetic.precison: low}, moves: all, without: [x]}",
             "the profile has no key pretrain.arithmetic.precison",
         ),
-        ("{set: {pretrian.arithmetic.precision: low}, moves: all}", "no key pretrian.arithmetic.precision"),
+        (
+            "{set: {pretrian.arithmetic.precision: low}, moves: all, without: [x]}",
+            "no key pretrian.arithmetic.precision",
+        ),
         ("{set: {pretrain.schedule.epochs: 9}, moves: all, times: {training: 2}}", "times needs a source"),
         ("{set: {}, moves: all}", "throughput.cheaper.0.set"),
+        ("{set: {pretrain.schedule.epochs: 9}, moves: all}", "found neither times nor without"),
+        (
+            "{set: {pretrain.schedule.epochs: 9}, moves: all, times: {trainng: 2}, source: me}",
+            "cheaper.0.times.trainng: there is no such rate, expected some of training, evaluation, detection",
+        ),
     ],
 )
 def test_a_cheaper_way_that_leads_nowhere_is_refused(way, said):
