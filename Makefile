@@ -28,15 +28,13 @@ tables: environment
 environment: $(INSTALLED)
 
 # torch and torchvision first, with what their metadata asks for on this platform (CUDA libraries, on Linux); then the
-# lock file, which names every other package, so that no resolver adds to it. pip would compile modules on one core,
-# for most of the time that all this takes; some packages hold files for other Pythons, which don't compile.
+# lock file, which names every other package, so that no resolver adds to it.
 $(INSTALLED): requirements.lock
 	@$(or $(PYTHON),false) -c $(SERVES) 2>/dev/null || { \
 		echo 'error: Python 3.11, 3.12 or 3.13 is needed, with its venv: make PYTHON=/path/to/python3.13'; exit 2; }
 	$(PYTHON) -m venv --clear $(ENVIRONMENT)
-	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check --constraint requirements.lock torch torchvision
-	$(RUN) -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --requirement requirements.lock
-	$(RUN) -m compileall -q -j 0 $(ENVIRONMENT)/lib >/dev/null || true
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock torch torchvision
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
 	@cp requirements.lock $@
 
 clean:
