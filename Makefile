@@ -30,9 +30,9 @@ environment: $(INSTALLED)
 # torch and torchvision first, with what their metadata asks for on this platform (CUDA libraries, on Linux); then the
 # lock file, which names every other package, so that no resolver adds to it.
 $(INSTALLED): requirements.lock
-	@$(or $(PYTHON),false) -c $(SERVES) 2>/dev/null || { \
+	@"$(PYTHON)" -c $(SERVES) 2>/dev/null || { \
 		echo 'error: Python 3.11, 3.12 or 3.13 is needed, with its venv: make PYTHON=/path/to/python3.13'; exit 2; }
-	$(PYTHON) -m venv --clear $(ENVIRONMENT)
+	"$(PYTHON)" -m venv --clear $(ENVIRONMENT)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock torch torchvision
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
 	@cp requirements.lock $@

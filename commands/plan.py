@@ -47,7 +47,7 @@ def print_plan(selection: Selection) -> None:
     total = sum(row["GPU-hours"] for row in kinds)
     print(f"{len(jobs)} jobs; {total:.4g} GPU-hours to do.")
     stated = selection.profile.throughput
-    ways = [way for way in (stated.cheaper if stated else ()) if not way.is_taken_by(values)]
+    ways = [way for way in (stated.cheaper if stated else ()) if way.arguments(values) and not way.is_taken_by(values)]
     for plan in cheaper_plans(ways, throughput, jobs, found.to_do) if throughput else ():
         print(f"\n{plan.hours:.4g} GPU-hours, {total - plan.hours:.4g} less, with {plan.way.arguments(values)}")
         if plan.way.times:

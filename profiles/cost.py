@@ -42,6 +42,8 @@ class Cheaper(Config):
     def _saves_something_for_a_reason(self) -> "Cheaper":
         if self.times and not self.source:
             raise ValueError("times needs a source, which says where the factors are from")
+        if self.times and all(value is None for value in self.set.values()):
+            raise ValueError("times is about values that are set, found null alone")
         if not self.times and not self.without:
             raise ValueError("found neither times nor without, expected one of them, as nothing is saved otherwise")
         return self
@@ -55,15 +57,16 @@ class Cheaper(Config):
         )
 
     def is_taken_by(self, profile: Mapping[str, Any]) -> bool:
-        """Whether a profile has all these values where it has their sections, or none of the sections."""
-        places = ((key, _place_of(key, profile), value) for key, value in self.set.items())
-        return all(place is None or place.get(key.rpartition(".")[2]) == value for key, place, value in places)
+        """Whether a profile has all these values, where it has their sections, of which it needs one."""
+        places = [(key, _place_of(key, profile), value) for key, value in self.set.items()]
+        found = [(place.get(key.rpartition(".")[2]), value) for key, place, value in places if place is not None]
+        return bool(found) and all(json.dumps(own) == json.dumps(value) for own, value in found)  # 0 is not false
 
     def unknown_key(self, profile: Mapping[str, Any]) -> str | None:
         """The first key that a profile cannot have; None where there is none."""
         for key, value in self.set.items():
             place = _place_of(key, profile)
-            if place is not None and value is not None and key.rpartition(".")[2] not in place:
+            if place is not None and (not place or (value is not None and key.rpartition(".")[2] not in place)):
                 return key
         return None
 
@@ -101,6 +104,11 @@ class Throughput(Config):
             for name in way.times.keys() - self.rates.keys():
                 known = ", ".join(self.rates)
                 raise ValueError(f"cheaper.{number}.times.{name}: there is no such rate, expected some of {known}")
+        keys = [key for way in self.cheaper if way.times for key in way.set]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise ValueError(
+                f"two ways of cheaper have times and set {twice}, so that their factors would be multiplied"
+            )
         return self
 
     @property

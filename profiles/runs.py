@@ -12,19 +12,26 @@ from core.config import values
 from core.declarations import Classifier, Evaluation, Run, Source, Stage, Work, misfit_of
 from core.errors import InputError
 from core.user_code import called, error_in, is_reference, load, load_function
+from core.workspace import VERIFICATION_FOLDER
+from execution.frozen import FOLDER as CODE
 from execution.jobs import Job
 from execution.resources import Resources
 from pretrain.config import BuiltFile, ReleasedFile
 from pretrain.methods.method import Method
 from pretrain.methods.registry import job_values
 from profiles.schema import BuiltMethod, Profile, ReleasedMethod, StageResources, slug
-from results.plan import NO_SET
+from results.plan import NO_SET, PLAN_FILE
+from results.writing import FOLDER as TABLES
 
 PRETRAINING = Stage("pretrain", "pretrain.pretraining:run")
 RELEASE = Stage("released", "pretrain.released:run")
 BUILDING = Stage("built", "pretrain.built:run")
 UNTRAINED = Stage("untrained", "pretrain.untrained:run")
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+TAKEN = {  # what lies beside the jobs' folders, each of which lies below one that is called by its kind
+    *(PLAN_FILE, TABLES, CODE, VERIFICATION_FOLDER, "report.html", "miniature", "hard-images"),
+    *(stage.id for stage in (PRETRAINING, RELEASE, BUILDING, UNTRAINED)),
+}
 NO_RESOURCES = ""  # of the profile's: what any machine has
 
 World = Mapping[str, Job]  # the jobs that make the data of a run, by their roles; none where data sets lie on disk
@@ -139,13 +146,13 @@ def work_of_run(run: Run, evaluations: Sequence[Evaluation]) -> dict[str, list[W
     """
     sections = {evaluation.key: section for evaluation, section in run.profile.evaluate.sections}
     found = {it.key: _work_of(it, sections[it.key], run) for it in evaluations if it.can_evaluate(run)}
-    givers = {run.checkpoint.kind: f"stage {run.checkpoint.stage.id}"}
+    givers: dict[str, str] = {}
     for evaluation in evaluations:
         for work in found.get(evaluation.key, ()):
             if work.kind in givers:
-                before = f"which {givers[work.kind]} has given before"
+                before = f"which evaluate.{givers[work.kind]} has given before"
                 raise error_in(evaluation.work, f"it gives work of the kind {work.kind!a}, {before}: choose another")
-            givers[work.kind] = f"evaluate.{evaluation.key}"
+            givers[work.kind] = evaluation.key
     return found
 
 
@@ -211,6 +218,8 @@ def _fault_of(work: Any, before: Sequence[Work]) -> str | None:
         return f"it gives a {type(work).__name__}, expected Work of core.declarations"
     if misfit := misfit_of(work):
         return f"it gives work whose {misfit}"
+    if work.kind.lower() in TAKEN:
+        return f"it gives work of the kind {work.kind!a}, as the suite calls something of its own: choose another"
     if not KIND.fullmatch(work.kind):
         return f"it gives work of the kind {work.kind!a}, expected letters, digits, . _ and -"
     if fault := _fault_of_stage(work.stage):

@@ -34,10 +34,10 @@ def test_make_takes_the_newest_python_that_runs(tmp_path):
         (tmp_path / name).write_text(f"#!/bin/sh\n{content}\n")
         (tmp_path / name).chmod(0o755)
     done = make("--dry-run", PATH=f"{tmp_path}:/usr/bin:/bin")
-    assert f"{tmp_path}/python3.12 -m venv" in done.stdout and "python3.13 -m venv" not in done.stdout
+    assert f'"{tmp_path}/python3.12" -m venv' in done.stdout and 'python3.13" -m venv' not in done.stdout
 
 
-@pytest.mark.parametrize("python", ["/nowhere/python", "/bin/false"])
+@pytest.mark.parametrize("python", ["/nowhere/python", "/bin/false", "", "/no where/python"])
 def test_make_says_which_pythons_serve(python):
     done = make(f"PYTHON={python}", PATH="/usr/bin:/bin")
     assert done.returncode == 2 and "error: Python 3.11, 3.12 or 3.13 is needed" in done.stdout

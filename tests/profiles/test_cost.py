@@ -146,7 +146,8 @@ def test_a_cheaper_way_is_about_what_the_profile_has():
     assert way.arguments(of_both) == "--set a.precision=low --set b.c.precision=low"
     assert way.arguments(of_one) == "--set a.precision=low"
     assert not way.is_taken_by(of_one) and way.is_taken_by({"a": {"precision": "low"}, "b": None})
-    assert way.is_taken_by({"a": None, "b": None})
+    assert not way.is_taken_by({"a": None, "b": None}) and not way.arguments({"a": None, "b": None})
+    assert not Cheaper(set={"a": 0}, moves="all", without=("d",)).is_taken_by({"a": False})
 
 
 @pytest.mark.parametrize(
@@ -163,6 +164,15 @@ def test_a_cheaper_way_is_about_what_the_profile_has():
         ("{set: {pretrain.schedule.epochs: 9}, moves: all, times: {training: 2}}", "times needs a source"),
         ("{set: {}, moves: all}", "throughput.cheaper.0.set"),
         ("{set: {pretrain.schedule.epochs: 9}, moves: all}", "found neither times nor without"),
+        (
+            "{set: {evaluate.detecton.schedules.2x: null}, moves: x, without: [y]}",
+            "no key evaluate.detecton.schedules.2x",
+        ),
+        ("{set: {pretrain.nope: null}, moves: all, times: {training: 2}, source: me}", "found null alone"),
+        (
+            ", ".join(["{set: {arithmetic.compile: true}, moves: all, times: {training: 2}, source: me}"] * 2),
+            "two ways of cheaper have times and set arithmetic.compile",
+        ),
         (
             "{set: {pretrain.schedule.epochs: 9}, moves: all, times: {trainng: 2}, source: me}",
             "cheaper.0.times.trainng: there is no such rate, expected some of training, evaluation, detection",

@@ -150,6 +150,15 @@ def test_the_profile_that_a_plan_holds_can_be_read_again(tmp_path):
             "times: 3",
             "probe.py, line 11: it gives work of the kind 'accuracy-imagenet', which evaluate.accuracy",
         ),
+        (
+            MINIMAL.replace("    yield run", "    for _ in range(2):\n        yield run"),
+            "times: 3",
+            "line 11: it gives work of the kind 'my-answer', which evaluate.mine has given before",
+        ),
+        *(
+            (MINIMAL.replace('"my-answer", Stage', f'"{kind}", Stage'), "times: 3", f"{kind!a}, as the suite calls")
+            for kind in ("pretrain", "released", "plan.json", "Tables", "code", "verification", "miniature")
+        ),
         (MINIMAL.replace('"my-answer", Stage', '"a/b", Stage'), "times: 3", "work of the kind 'a/b'"),
         (MINIMAL.replace("section.times}", "Section}"), "times: 3", "is not made of plain values"),
         (
