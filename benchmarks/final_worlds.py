@@ -1,7 +1,8 @@
 """``python -m benchmarks.final_worlds COMMIT``: the seeds of the final worlds, which nobody has chosen.
 
 They follow from the hash of the commit that froze the rules and the miniature's constants (docs/results.md says which),
-so that whoever froze them could not know the worlds.
+so that whoever froze them could not know the worlds. The first set is that of profiles/claims.yaml, the second that of
+profiles/claims-again.yaml.
 """
 
 import argparse
@@ -13,16 +14,16 @@ from collections.abc import Sequence
 from core.errors import InputError
 from core.exit_status import exit_status_of
 
-WORLDS = 20
+WORLDS = 20  # of a set
+SETS = 2
 FIRST, LAST = 1_000, 999_999  # below lie the worlds of development
 
 
-def seeds_of(commit: str, worlds: int = WORLDS) -> list[int]:
-    """Different seeds from 1,000 to 999,999, in the order in which they are drawn.
+def seeds_of(commit: str) -> list[list[int]]:
+    """Of each set, different seeds from 1,000 to 999,999, in the order in which they are drawn; no two sets share one.
 
     Args:
         commit: its hash, 40 hexadecimal digits.
-        worlds: how many.
 
     Raises:
         InputError: it is no such hash.
@@ -31,22 +32,24 @@ def seeds_of(commit: str, worlds: int = WORLDS) -> list[int]:
         raise InputError(f"{commit!a} is no hash of a commit, expected 40 hexadecimal digits, as git rev-parse prints.")
     seeds: dict[int, None] = {}
     draw = 0
-    while len(seeds) < worlds:
+    while len(seeds) < SETS * WORLDS:
         digest = hashlib.sha256(f"{commit} {draw}".encode()).digest()
         seeds[FIRST + int.from_bytes(digest[:8]) % (LAST - FIRST + 1)] = None
         draw += 1
-    return list(seeds)
+    drawn = list(seeds)
+    return [drawn[start : start + WORLDS] for start in range(0, len(drawn), WORLDS)]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print them as a profile has them; gives the exit status."""
+    """Print each set as a profile has it; gives the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.final_worlds",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("commit", metavar="COMMIT", help="the full hash of the commit that froze the rules")
-    print(f"seeds: [{', '.join(map(str, seeds_of(parser.parse_args(arguments).commit)))}]")
+    for seeds in seeds_of(parser.parse_args(arguments).commit):
+        print(f"seeds: {seeds}")
     return 0
 
 
