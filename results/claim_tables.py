@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tabulate import tabulate
+
+from core.errors import InputError
 from results.claims import CONFIDENCE_IN_EFFECT, FAMILYWISE, WANTED_POWER, WORLDS_FOR_A_VERDICT, Comparison
 from results.claims_section import Claims
 from results.definitions import CLAIMS, GAIN, NOT_RUN, SET, SINGLE_FIGURES
@@ -14,6 +17,7 @@ from results.shipped import Shipped, agrees, read_shipped
 from results.tested import Line, tested
 
 Row = dict[str, str | Outcome]
+VERDICT = "Verdict"
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,27 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
         ClaimTable(GAIN, "What the gain comes from", _rows_of_steps(steps), (in_words(steps), *NOTES_ON_GAIN)),
     ]
     return [table for table in tables if table.rows]
+
+
+def summary(results: Results) -> str:
+    """The claims as Markdown, one a row and one baseline a column, with the words in the baselines' order.
+
+    Raises:
+        InputError: nothing is claimed.
+    """
+    lines = [line for line in tested(results) if line.figure is None]
+    if not lines:
+        raise InputError(f"Profile {results.profile['name']} claims nothing: run one that has a section claims.")
+    several = len({line.training_set for line in lines}) > 1
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    words: dict[tuple[str, str], list[str]] = {}
+    for line in lines:
+        of = line.training_set, line.claim
+        row = rows.setdefault(of, {"Mean of": _mean_of(line), **({SET: line.set_title} if several else {})})
+        row[" − ".join(line.titles)] = _with_interval(line.comparison)
+        words.setdefault(of, []).append(str(line.outcome))
+    cells = [{**row, VERDICT: "; ".join(words[of])} for of, row in rows.items()]
+    return tabulate(cells, headers="keys", tablefmt="github", disable_numparse=True)
 
 
 NOTE_ON_WORLDS = ("All worlds are drawn from the same few pictures: the words are about redraws from these.",)
@@ -116,7 +141,7 @@ def _row_of_mean(line: Line, shipped: Shipped | None, shown: int) -> Row:
         "Interval": _interval(line.comparison.interval),
         "Worlds": str(difference.n if difference else 0),
         **({"Shipped": _shipped(line, shipped, shown)} if shipped else {}),
-        "Verdict": line.outcome,
+        VERDICT: line.outcome,
     }
 
 
@@ -132,9 +157,9 @@ def _rows_of_figures(lines: Sequence[Line], shipped: Shipped | None, shown: int)
         row[versus] = _with_worlds(line.comparison)
         if shipped:
             row[f"{versus}, shipped"] = _shipped(line, shipped, shown)
-        row["Verdict"] = line.outcome
-    headers = dict.fromkeys(header for row in rows.values() for header in row if header != "Verdict")
-    return [{header: row.get(header, "") for header in (*headers, "Verdict")} for row in rows.values()]
+        row[VERDICT] = line.outcome
+    headers = dict.fromkeys(header for row in rows.values() for header in row if header != VERDICT)
+    return [{header: row.get(header, "") for header in (*headers, VERDICT)} for row in rows.values()]
 
 
 def _shipped(line: Line, shipped: Shipped, shown: int) -> str:
@@ -160,15 +185,18 @@ def _rows_of_steps(steps: Sequence[Step]) -> list[Row]:
     return list(rows.values())
 
 
-def _mean_of(step: Step) -> str:
-    return f"{step.claim}, lower is better" if step.lower_is_better else step.claim
+def _mean_of(it: Step | Line) -> str:
+    return f"{it.claim}, lower is better" if it.lower_is_better else it.claim
 
 
 def _with_worlds(comparison: Comparison) -> str:
     difference = comparison.difference
-    if difference is None:
-        return NOT_RUN
-    return f"{difference.mean:+.2f} {_interval(comparison.interval)} ({difference.n})".replace("  ", " ")
+    return f"{_with_interval(comparison)} ({difference.n})" if difference else NOT_RUN
+
+
+def _with_interval(comparison: Comparison) -> str:
+    difference = comparison.difference
+    return f"{difference.mean:+.2f} {_interval(comparison.interval)}".rstrip() if difference else NOT_RUN
 
 
 def _interval(ends: tuple[float, float] | None) -> str:

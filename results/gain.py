@@ -65,8 +65,8 @@ def steps_of_gain(results: Results) -> list[Step]:
             Comparison(
                 before,
                 mean_difference(
-                    figures_of(results, after, training_set, figures),
-                    figures_of(results, before, training_set, figures),
+                    figures_of(results, results.measured, after, training_set, figures),
+                    figures_of(results, results.measured, before, training_set, figures),
                 ),
                 FAMILYWISE / (len(pairs) * len(section.primary) * len(sets)),
             ),

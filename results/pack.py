@@ -4,7 +4,7 @@ import gzip
 import io
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.errors import InputError
@@ -13,10 +13,11 @@ from core.files import read_whole, written_atomically
 from core.workspace import VERIFICATION_FOLDER
 from results.plan import ERROR_FILE, PLAN_FILE, Results, read_results
 from results.records import RECORD_FILE
+from results.unpack import SUFFIX
 from results.writing import FOLDER as TABLES
 
-SUFFIX = ".tar.gz"
-OF_A_JOB = (RECORD_FILE, "config.json", "starts.json", ERROR_FILE, CURVES_FILE)
+OF_A_RECORD = (RECORD_FILE, CURVES_FILE)
+BESIDE_A_RECORD = ("config.json", "starts.json", ERROR_FILE)
 LOGS = re.compile(r"log(\.rank\d+)?\.txt")
 CODE = "code"  # below a profile's runs: copies of the code, and of users' files
 NOTE_OF_CODE = "code.json"  # in a copy of the suite
@@ -25,8 +26,11 @@ DIFFERENCE = ".patch"
 MODE = 0o644
 
 
-def pack(runs: Path, archive: Path) -> str:
+def pack(runs: Path, archive: Path, *, records_alone: bool = False) -> str:
     """Write the archive, atomically; gives a sentence about it.
+
+    Records alone are a small part of it: enough for every table and for the trail behind each figure, but no figure can
+    be computed anew from them.
 
     The same files give the same bytes: names are sorted, times and owners left out. In logs, the paths of the folder
     and of the user's home are replaced; plan and records, which are sealed, keep those of the data.
@@ -39,7 +43,8 @@ def pack(runs: Path, archive: Path) -> str:
             f"The archive is to be {archive}, expected a name that ends in {SUFFIX}, as that is its format."
         )
     results = read_results(runs)
-    files = dict(sorted(_files(results, runs)))
+    choose = _of_the_records if records_alone else _of_everything
+    files = dict(sorted(_there(runs, choose(results, runs))))
     top = runs.resolve().name
     with (
         written_atomically(archive) as file,
@@ -49,25 +54,36 @@ def pack(runs: Path, archive: Path) -> str:
         for name, path in files.items():
             content = read_whole(str(path))
             _add(tar, f"{top}/{name}", _without_places(content, runs) if _is_for_people(path) else content)
-    absent = [name for name in _outputs(results) if name not in files]
+    absent = [] if records_alone else [name for name in _outputs(results) if name not in files]
     lacking = f"; {len(absent)} outputs that records name are not there, such as {absent[0]}" if absent else ""
     return f"{len(files)} files, {archive.stat().st_size / 1e6:.1f} MB{lacking}: {archive}"
 
 
-def _files(results: Results, runs: Path) -> Iterator[tuple[str, Path]]:
-    """What is packed, by its path below the folder."""
-    wanted = [PLAN_FILE, *_outputs(results)]
-    for job in results.jobs:
-        wanted += [f"{job.folder}/{name}" for name in OF_A_JOB]
-        wanted += [
-            f"{job.folder}/{path.name}" for path in (runs / job.folder).glob("log*.txt") if LOGS.fullmatch(path.name)
-        ]
-    for folder, pattern in ((TABLES, "*"), (VERIFICATION_FOLDER, "*.json"), (VERIFICATION_FOLDER, "*.txt")):
-        wanted += [f"{folder}/{path.name}" for path in (runs / folder).glob(pattern)]
-    wanted += [f"{CODE}/{path.relative_to(runs / CODE)}" for path in _about_code(runs / CODE)]
-    for name in wanted:
+def _there(runs: Path, names: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Those of some files that are there, by their paths below the folder."""
+    for name in names:
         if (runs / name).is_file() and not name.rpartition("/")[2].startswith("."):  # those are half written
             yield name, runs / name
+
+
+def _of_the_records(results: Results, runs: Path) -> Iterator[str]:
+    """What tables, report and trail are made from."""
+    yield PLAN_FILE
+    for job in results.jobs:
+        yield from (f"{job.folder}/{name}" for name in OF_A_RECORD)
+    yield from (f"{CODE}/{path.relative_to(runs / CODE)}" for path in _about_code(runs / CODE))
+
+
+def _of_everything(results: Results, runs: Path) -> Iterator[str]:
+    """All but weights and images."""
+    yield from _of_the_records(results, runs)
+    yield from _outputs(results)
+    for job in results.jobs:
+        yield from (f"{job.folder}/{name}" for name in BESIDE_A_RECORD)
+        logs = (runs / job.folder).glob("log*.txt")
+        yield from (f"{job.folder}/{path.name}" for path in logs if LOGS.fullmatch(path.name))
+    for folder, pattern in ((TABLES, "*"), (VERIFICATION_FOLDER, "*.json"), (VERIFICATION_FOLDER, "*.txt")):
+        yield from (f"{folder}/{path.name}" for path in (runs / folder).glob(pattern))
 
 
 def _outputs(results: Results) -> list[str]:

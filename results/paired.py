@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from core.errors import InputError
 from metrics.measures import CONFIDENCE_DEVIATIONS, MEASURES, Measure, resamples
-from results.outputs import AlteredOutputError, read_output
+from results.outputs import AbsentOutputError, AlteredOutputError, read_output
 from results.plan import PlannedJob, Results
 from results.schema import Record
 
@@ -125,6 +125,8 @@ def _differences(runs: Path, *both: Done) -> tuple[Compared, str]:
         return {}, f"needs {' and '.join(measure.missing)}"
     try:
         ours, theirs = (read_output(runs / job.folder, of[name]) for (job, _), of in zip(both, kept, strict=True))
+    except AbsentOutputError:
+        return {}, "output not here"
     except AlteredOutputError:
         return {}, "output altered"
     if not np.array_equal(ours["path"], theirs["path"]):

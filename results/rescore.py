@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metrics.measures import MEASURES, intervals_over_images
-from results.outputs import AlteredOutputError, read_output
+from results.outputs import AlteredOutputError, are_left_out, read_output
 from results.plan import Results
 from results.schema import Metric, Output, Record
 from results.tables import build_tables
@@ -15,6 +15,7 @@ from results.tables import build_tables
 ROUNDING = 1e-9  # by which another machine's sums may differ
 
 NOTHING_KEPT = "nothing is kept of which it could be computed"
+LEFT_OUT = "the outputs that records name are not here: records alone were packed"
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,12 @@ def rescore(results: Results, runs: Path) -> Rescored:
     differences: list[str] = []
     not_recomputed: dict[str, dict[str, int]] = {}
     anew: dict[str, Record] = {}
+    left_out = are_left_out(results, runs)
     for job, record in results.done:
-        found, reasons, altered = _recomputed(record, runs / job.folder)
+        if left_out and record.outputs:
+            found, reasons, altered = Recomputed(), dict.fromkeys(record.metrics, LEFT_OUT), list[str]()
+        else:
+            found, reasons, altered = _recomputed(record, runs / job.folder)
         differences += altered
         metrics = dict(record.metrics)
         for name, metric in record.metrics.items():

@@ -20,7 +20,7 @@ from results.claims import WORLDS_FOR_A_VERDICT
 from results.plan import Results
 from results.schema import Amount, first_fault
 from results.statistics import Summary, students_t
-from results.tested import tested
+from results.tested import tested, worlds_of
 
 SHIPPED_FILE = Path(__file__).with_name("shipped.json")
 CONFIDENCE = 0.95
@@ -110,11 +110,9 @@ def ship(results: Results) -> str:
             f"Profile {name} has claims of {worlds} worlds, and {WORLDS_FOR_A_VERDICT} are needed to ship them: run "
             "more seeds."
         )
-    better = results.claims.tests if results.claims else {}
-    seeds = {int(seed) for (method, *_), by_seed in results.measured.items() if method in better for seed in by_seed}
     shipped = Shipped(
         commits=commits_of(results),
-        worlds=sorted(seeds),
+        worlds=[int(world) for world in worlds_of(results)],
         digest=digest_of(results.profile, results.tables),
         differences={
             key: Difference(mean=it.mean, deviation=it.deviation or 0.0, worlds=it.n) for key, it in measured.items()

@@ -63,6 +63,18 @@ def summarise(values: Sequence[float]) -> Summary:
     return Summary(mean, math.sqrt(squares / (n - 1)), n)
 
 
+def p_of_equal_means(first: Summary, second: Summary) -> float:
+    """Two-sided, of Welch's t test that two independent samples have one mean; 1 where a spread is unknown."""
+    if first.deviation is None or second.deviation is None:
+        return 1.0
+    if first.deviation == second.deviation == 0:
+        return float(first.mean == second.mean)
+    from scipy.stats import ttest_ind_from_stats
+
+    sides = (first.mean, first.deviation, first.n, second.mean, second.deviation, second.n)
+    return float(ttest_ind_from_stats(*sides, equal_var=False).pvalue)
+
+
 def share_interval(share: float, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Wilson's confidence interval of a probability.
 

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from results.claims import FAMILYWISE, Claim, Comparison, SingleFigure, Worlds, decide, explained
-from results.claims_section import Claims
 from results.definitions import NOT_RUN
 from results.outcome import Outcome
-from results.plan import Results
+from results.plan import Measured, Results
 
 SHOWN = 3  # names in a reason
 
@@ -59,8 +58,47 @@ class Line:
 
 def tested(results: Results) -> list[Line]:
     """Every comparison of the claims on each pretraining set of which the plan has the method and a baseline."""
+    return [line for test in decided(results, results.measured) for line in _lines(*test, results)]
+
+
+def decided(results: Results, measured: Measured) -> list[tuple[str, str, Claim]]:
+    """What becomes of every claim, with its pretraining set and the method that is claimed to be better.
+
+    Args:
+        results: whose plan says what is claimed.
+        measured: the figures by which it is decided.
+    """
     section = results.claims
-    return list(_lines(results, section)) if section else []
+    if section is None:
+        return []
+    tests = [
+        (better, baselines, training_set)
+        for better, baselines in section.tests.items()
+        for training_set in sets_with(results, better, baselines)
+    ]
+    return [
+        (
+            training_set,
+            better,
+            decide(
+                name,
+                figures_of(results, measured, better, training_set, figures),
+                {it: figures_of(results, measured, it, training_set, figures) for it in baselines},
+                FAMILYWISE / (len(section.primary) * len(tests)),
+                section.margin,
+                results.columns[figures[0]].lower_is_better,
+            ),
+        )
+        for better, baselines, training_set in tests
+        for name, figures in section.primary.items()
+    ]
+
+
+def worlds_of(results: Results) -> list[str]:
+    """The seeds of which a method was measured that is claimed to be better, in order."""
+    better = results.claims.tests if results.claims else {}
+    seeds = {seed for (method, *_), by_seed in results.measured.items() if method in better for seed in by_seed}
+    return sorted(seeds, key=int)
 
 
 def sets_with(results: Results, method: str, others: Iterable[str]) -> list[str]:
@@ -69,36 +107,19 @@ def sets_with(results: Results, method: str, others: Iterable[str]) -> list[str]
     return [on for on in results.sets_of.get(method, ()) if on in with_another]
 
 
-def figures_of(results: Results, method: str, training_set: str, figures: Sequence[str]) -> dict[str, Worlds]:
-    """A method's figures by world, which is what a seed draws."""
+def figures_of(
+    results: Results, measured: Measured, method: str, training_set: str, figures: Sequence[str]
+) -> dict[str, Worlds]:
+    """Of what was measured, a method's figures by world, which is what a seed draws."""
     found: dict[str, Worlds] = {}
     for figure in figures:
         column = results.columns[figure]
-        of_seeds = results.measured.get((method, training_set, column.evaluation, column.metric), {})
+        of_seeds = measured.get((method, training_set, column.evaluation, column.metric), {})
         found[figure] = {seed: metric.value for seed, metric in of_seeds.items()}
     return found
 
 
-def _lines(results: Results, section: Claims) -> Iterator[Line]:
-    tests = [
-        (better, baselines, training_set)
-        for better, baselines in section.tests.items()
-        for training_set in sets_with(results, better, baselines)
-    ]
-    for better, baselines, training_set in tests:
-        for name, figures in section.primary.items():
-            claim = decide(
-                name,
-                figures_of(results, better, training_set, figures),
-                {it: figures_of(results, it, training_set, figures) for it in baselines},
-                FAMILYWISE / (len(section.primary) * len(tests)),
-                section.margin,
-                results.columns[figures[0]].lower_is_better,
-            )
-            yield from _lines_of(claim, training_set, better, results)
-
-
-def _lines_of(claim: Claim, training_set: str, better: str, results: Results) -> Iterator[Line]:
+def _lines(training_set: str, better: str, claim: Claim, results: Results) -> Iterator[Line]:
     on, lower = (training_set, results.title_of_set(training_set)), claim.lower_is_better
 
     def line(figure: str | None, about: str, comparison: Comparison, outcome: Outcome) -> Line:

@@ -14,6 +14,7 @@ LARGEST_FILE = 1 << 28  # bytes; an evaluation at the paper's scale leaves a ten
 LARGEST_ARCHIVE = 1 << 32  # bytes, unpacked
 MOST_FILES = 100_000
 READ_AT_ONCE = 1 << 20
+SUFFIX = ".tar.gz"
 ADVICE = "take one that python -m results pack has written"
 
 
@@ -51,6 +52,11 @@ class _Forwards:
             if self._place > LARGEST_ARCHIVE:
                 raise _RefusedError("is too large")
         return place
+
+
+def name_of(archive: Path) -> str:
+    """An archive's name without what says that it is one."""
+    return archive.name.removesuffix(SUFFIX)
 
 
 @contextmanager

@@ -23,26 +23,26 @@ FORMS = (".md", ".csv", ".tex")
 LEFT_OUT = "Left out: "  # begins the lines about records that cannot be used
 
 
-def write_results(runs: Path) -> str:
-    """Write tables and report of the records in ``runs``; gives the tables as Markdown, and where all of it lies.
+def write_results(runs: Path, to: Path | None = None) -> str:
+    """Write tables and report of the records in ``runs``, there or into ``to``; gives the tables, and where all lies.
 
     Raises:
-        InputError: there is no plan in the folder.
+        InputError: there is no plan in ``runs``.
     """
     results = read_results(runs)
-    tables = write_tables(results, runs)
-    return f"{tables}\nTables: {runs / FOLDER}\nReport: {write_report(results, runs)}"
+    tables = write_tables(results, to or runs)
+    return f"{tables}\nTables: {(to or runs) / FOLDER}\nReport: {write_report(results, runs, to)}"
 
 
-def write_tables(results: Results, runs: Path) -> str:
-    """Write every table into ``runs/tables``; gives all of them as Markdown.
+def write_tables(results: Results, to: Path) -> str:
+    """Write every table into the folder ``tables`` of ``to``; gives all of them as Markdown.
 
     There are ``<name>.md`` and ``<name>.tex`` as a reader sees them, and ``<name>.csv`` in long form, one row a figure.
     """
     tables, footer = build_tables(results), _footer(results)
-    _remove_others(runs / FOLDER, {table.name for table in tables})
+    _remove_others(to / FOLDER, {table.name for table in tables})
     for name, text in _files(results, tables, footer).items():
-        write_text(runs / FOLDER / name, text)
+        write_text(to / FOLDER / name, text)
     return "\n".join([*(_markdown(table) for table in tables), footer])
 
 

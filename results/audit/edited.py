@@ -5,6 +5,7 @@ from pathlib import Path
 from core.files import sha256_of
 from core.workspace import MODEL_FILE
 from results.audit.case import Case, Verdict
+from results.outputs import are_left_out
 from results.plan import PLAN_FILE, PlannedJob, Results
 from results.schema import Output, Record
 from results.seal import is_as_written, opened
@@ -18,11 +19,14 @@ def nothing_edited(case: Case, results: Results) -> Verdict:
     old = [job for job, record in results.done if record.schema_version == 1]
     if old:
         verdict.unchecked.append(f"{len(old)} records of version 1, which has no seal")
-    outputs = models = absent = 0
+    outputs = [(job, output) for job, record in results.done for output in (record.outputs or {}).values()]
+    if are_left_out(results, case.folder):
+        verdict.unchecked.append(f"{len(outputs)} outputs, none of which is here")
+        outputs = []
+    for job, output in outputs:
+        verdict.breaches += _of_output(case.folder, job, output)
+    models = absent = 0
     for job, record in results.done:
-        for output in (record.outputs or {}).values():
-            outputs += 1
-            verdict.breaches += _of_output(case.folder, job, output)
         if DIGEST in record.provenance:
             has_model = (case.folder / job.folder / MODEL_FILE).is_file()
             models, absent = models + has_model, absent + (not has_model)
@@ -30,7 +34,7 @@ def nothing_edited(case: Case, results: Results) -> Verdict:
     if absent:
         verdict.unchecked.append(f"{absent} models, which are not here")
     verdict.found = (
-        f"plan and {len(results.done)} records, {outputs} outputs and {models} models are as they were written"
+        f"plan and {len(results.done)} records, {len(outputs)} outputs and {models} models are as they were written"
     )
     return verdict
 

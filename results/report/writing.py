@@ -13,13 +13,13 @@ PACKAGE = Path(__file__).parent
 HEAD = 2000  # characters of a report in which its digest lies
 
 
-def write_report(results: Results, runs: Path) -> Path:
-    """Write ``runs/report.html``; gives its path.
+def write_report(results: Results, runs: Path, to: Path | None = None) -> Path:
+    """Write ``report.html`` of the records in ``runs``, there or into ``to``; gives its path.
 
     A report holds a digest of all that it was made from: where that has not changed, the file stays as it is, and
     nothing that draws is imported.
     """
-    path = runs / REPORT_FILE
+    path = (to or runs) / REPORT_FILE
     digest = _digest(results, runs)
     if not _is_written(path, digest):
         write_text(path, _page(results, runs, digest))

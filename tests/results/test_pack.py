@@ -88,6 +88,52 @@ def test_outputs_that_are_not_there_are_named(tmp_path, capsys):
     assert "1 outputs that records name are not there, such as accuracy-" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def records(sound) -> Path:
+    """An archive of the records alone."""
+    archive = sound.with_name("records.tar.gz")
+    assert main(["pack", str(sound), "--to", str(archive), "--records-alone"]) == 0
+    return archive
+
+
+def test_records_alone_give_all_tables_and_pass_an_audit(sound, records, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with tarfile.open(records) as tar:
+        kinds = {Path(name).name for name in tar.getnames()} - {"code.json", Path(DIFFERENCE).name, "requirements.lock"}
+    assert kinds == {"plan.json", "record.json"}
+    assert main([str(records)]) == 0
+    assert f"Tables: {Path('runs/records/tables')}" in capsys.readouterr().out
+    written = {path.name: path.read_text() for path in Path("runs/records/tables").iterdir()}
+    assert written == table_files(read_results(sound)) and Path("runs/records/report.html").is_file()
+    assert main(["audit", str(records)]) == 0
+    answers = capsys.readouterr().out
+    assert "outputs, none of which is here" in answers and "as the outputs that records name are not here" in answers
+
+
+ANSWERED = [["trace", "accuracy/imagenet/mopro/webvision/top1"], ["rescore"], ["compare", "mopro", "ce"], ["summary"]]
+
+
+@pytest.mark.parametrize("command", ANSWERED, ids=lambda it: it[0])
+def test_an_archive_answers_as_its_folder_does(command, sound, archive, capsys):
+    assert main([*command, str(archive)]) == 0
+    of_archive = capsys.readouterr().out
+    assert main([*command, str(sound)]) == 0
+    assert of_archive.replace(str(archive), str(sound)) == capsys.readouterr().out
+
+
+def test_without_outputs_nothing_is_computed_and_nothing_called_altered(records, capsys):
+    assert main(["rescore", str(records)]) == 0
+    assert "0 figures of 0 records are equal" in (said := capsys.readouterr().out) and "Differs" not in said
+    assert main(["compare", "mopro", "ce", str(records)]) == 0
+    assert "output not here" in (said := capsys.readouterr().out) and "altered" not in said
+
+
+def test_a_mistake_about_an_archive_names_the_archive(tmp_path, capsys):
+    archive = written(tmp_path / "none.tar.gz", a_file("mini/record.json"))
+    assert main(["tables", str(archive)]) == 2
+    assert f"error: {archive} holds no plan.json" in capsys.readouterr().err
+
+
 def written(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
     with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as tar:
         for member, content in members:
