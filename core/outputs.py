@@ -15,17 +15,18 @@ Columns = Mapping[str, np.ndarray]
 LARGEST = 1 << 30  # bytes of all columns of a file, which may come from anywhere
 
 
-def encoded(columns: Mapping[str, Any]) -> bytes:
+def encoded(columns: Mapping[str, Any], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     """The file's content.
 
     Args:
         columns: by name; arrays of numbers, truth values or bytes, or what NumPy makes such of.
+        compression: one of :mod:`zipfile`'s; either way there are sums, which :func:`decoded` checks.
 
     Raises:
         TypeError: a column holds anything else.
     """
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", compression) as archive:
         for name, values in columns.items():
             column = np.asarray(values)
             if column.dtype.hasobject:
@@ -41,12 +42,15 @@ def decoded(content: bytes) -> dict[str, np.ndarray]:
     Raises:
         ValueError: it is no such file.
     """
-    unreadable = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+    broken = (zipfile.BadZipFile, zlib.error, RuntimeError)  # the last where it claims to be encrypted, or odder
+    unreadable = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, *broken)
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as columns:
             size = sum(part.file_size for part in columns.zip.infolist())
             if size > LARGEST:
                 raise ValueError(f"{size:,} bytes, more than {LARGEST:,}")
+            if wrong := columns.zip.testzip():  # before a header is taken at its word
+                raise ValueError(f"the sum of {wrong} is wrong")
             return {name: columns[name] for name in columns.files}
     except unreadable as error:
         raise ValueError(f"it is no file of columns ({error})") from None
