@@ -1,7 +1,7 @@
 """What a job computes item by item, kept by part: when it is started again, it computes the items that are missing.
 
-A part is a file with what was computed of some items, whole or not there. It lies in a folder that is named by a digest
-of everything that determines it, so that what was computed of anything else is not even looked at.
+A part is a file with what was computed of some items, named by the digest of its content. It lies in a folder that is
+named by a digest of everything that determines it, so that what was computed of anything else is not even looked at.
 """
 
 import hashlib
@@ -91,13 +91,12 @@ class _Parts:
         remove_unfinished(self.folder)
         found: dict[int, dict[str, np.ndarray]] = {}
         for path in sorted(self.folder.glob("*.npz")):
-            try:
-                columns = decoded(path.read_bytes())
-            except ValueError as error:
-                print(f"warning: The part {path} is damaged ({error}), and is computed anew.")
+            content = path.read_bytes()
+            if path.name != _name(content):
+                print(f"warning: The part {path} is damaged, and is computed anew.")
                 path.unlink()
                 continue
-            for key, column in columns.items():
+            for key, column in decoded(content).items():
                 number, _, name = key.partition("/")
                 found.setdefault(int(number), {})[name] = column
         return dict(found)
@@ -113,12 +112,18 @@ class _Parts:
         """Make a part of what was collected since the last one."""
         if self._collected:
             of_items = {number: _arrays(columns) for number, columns in self._collected.items()}
-            content = {f"{number}/{name}": it for number, columns in of_items.items() for name, it in columns.items()}
-            with written_atomically(self.folder / f"{min(of_items)}.npz") as file:
-                file.write(encoded(content, zipfile.ZIP_STORED))  # numbers of networks hardly shrink
+            named = {f"{number}/{name}": it for number, columns in of_items.items() for name, it in columns.items()}
+            content = encoded(named, zipfile.ZIP_STORED)  # numbers of networks hardly shrink
+            with written_atomically(self.folder / _name(content)) as file:
+                file.write(content)
             self.written |= of_items
             self._collected.clear()
         self._since, self._bytes = time.monotonic(), 0
+
+
+def _name(content: bytes) -> str:
+    """Of the file of a part; the sums within a zip archive don't cover its list of members."""
+    return f"{hashlib.sha256(content).hexdigest()}.npz"
 
 
 def _arrays(columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
