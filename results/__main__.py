@@ -16,7 +16,7 @@ from results.plan import read_results
 from results.unpack import SUFFIX, name_of, unpacked
 
 DEFAULT = Path("runs/mini")
-WRITTEN_TO = Path("runs")  # tables and report of an archive
+WRITTEN_TO = Path("runs/archives")  # tables and report of an archive, apart from everybody's own runs
 PLACE = "[PLACE]"
 PLACES = ("runs", "first", "second")  # arguments that may be archives
 
