@@ -28,6 +28,7 @@ IMAGENET_R = DataSetSpec(
     "data.sets.imagenet_variants.verification:checks_r",
     {"imagenet_r": 30_000},
     title="ImageNet-R",
+    finder="data.sets.imagenet_variants.discovery:FINDER_R",
 )
 IMAGENET_A = DataSetSpec(
     "imagenet_a",
@@ -35,4 +36,5 @@ IMAGENET_A = DataSetSpec(
     "data.sets.imagenet_variants.verification:checks_a",
     {"imagenet_a": 7_500},
     title="ImageNet-A",
+    finder="data.sets.imagenet_variants.discovery:FINDER_A",
 )
