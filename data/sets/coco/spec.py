@@ -18,4 +18,5 @@ SPEC = DataSetSpec(
     {"coco_train": 118_287, "coco_val": 5_000},  # the annotation files of 2017
     title="COCO",
     finder="data.sets.coco.discovery:FINDER",
+    manifest="data/sets/coco/manifest.yaml",
 )

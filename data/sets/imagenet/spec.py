@@ -12,4 +12,5 @@ SPEC = DataSetSpec(
     "the terms at https://image-net.org/download.",
     title="ImageNet",
     finder="data.sets.imagenet.discovery:FINDER",
+    manifest="data/sets/imagenet/manifest.yaml",
 )

@@ -29,6 +29,7 @@ IMAGENET_R = DataSetSpec(
     {"imagenet_r": 30_000},
     title="ImageNet-R",
     finder="data.sets.imagenet_variants.discovery:FINDER_R",
+    manifest="data/sets/imagenet_variants/manifest_r.yaml",
 )
 IMAGENET_A = DataSetSpec(
     "imagenet_a",
@@ -37,4 +38,5 @@ IMAGENET_A = DataSetSpec(
     {"imagenet_a": 7_500},
     title="ImageNet-A",
     finder="data.sets.imagenet_variants.discovery:FINDER_A",
+    manifest="data/sets/imagenet_variants/manifest_a.yaml",
 )

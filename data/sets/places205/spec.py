@@ -18,4 +18,5 @@ SPEC = DataSetSpec(
     {"places205_train": 2_448_873, "places205_val": 20_500},  # its authors; 100 images a class in val
     title="Places205",
     finder="data.sets.places205.discovery:FINDER",
+    manifest="data/sets/places205/manifest.yaml",
 )

@@ -12,4 +12,5 @@ SPEC = DataSetSpec(
     {"voc07_trainval": 5_011, "voc07_test": 4_952},  # the challenge's statistics
     title="VOC07",
     finder="data.sets.voc07.discovery:FINDER",
+    manifest="data/sets/voc07/manifest.yaml",
 )

@@ -103,4 +103,5 @@ SPEC = DataSetSpec(
     "https://data.vision.ee.ethz.ch/cvl/webvision/ (of images of your own, say here what you know).",
     title="WebVision",
     finder="data.sets.webvision.discovery:FINDER",
+    manifest="data/sets/webvision/manifest.yaml",
 )
