@@ -234,9 +234,7 @@ sys.exit("mmengine" in sys.modules)
 """
     run = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith(
-        "Detection needs the package mmdet, which is not installed: install the extra detection"
-    )
+    assert run.stdout.startswith("Detection needs the package mmdet, which is not installed: install the extra")
 
 
 @pytest.mark.parametrize(("asked_for", "serving"), [("plain", "torch"), ("compiled", "torchvision")])
