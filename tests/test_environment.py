@@ -110,6 +110,12 @@ def test_the_sources_of_images_are_called_as_their_packages():
     assert {module: distributions({module}) for module in IMAGES} == {it: {name} for it, name in IMAGES.items()}
 
 
+def test_a_system_may_know_fewer_errors_than_linux():
+    """As macOS does."""
+    program = "import errno; del errno.EREMOTEIO; import core.errors"
+    assert subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY).returncode == 0
+
+
 def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Of the environment, as if nothing were installed; nothing is touched before a Python was found."""
     return subprocess.run(
