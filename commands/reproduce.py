@@ -53,6 +53,9 @@ def _parser() -> CommandParser:
 
 
 def _submit(selection: "Selection", wait: bool, may_change_code: bool) -> int:
+    from core.extras import require_extra
+
+    require_extra("slurm", "--cluster slurm")
     from commands.running import begin, end, status_after
     from execution.display import TerminalDisplay
     from execution.local import Failure

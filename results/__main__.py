@@ -134,7 +134,10 @@ def _summary(given: Namespace) -> _Answer:
 
 
 def _picture(given: Namespace) -> _Answer:
+    from core.extras import require_extra
     from core.files import write_text
+
+    require_extra("report", "The picture")
     from results.report.pictures import standing_alone
 
     write_text(given.file, standing_alone(read_results(given.runs)))
