@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.exit_status import exit_status_of
 
-COMMANDS = ("evaluate", "status", "cancel", "verify", "export")
+COMMANDS = ("evaluate", "status", "cancel", "verify", "export", "data")
 
 
 def main(arguments: Sequence[str]) -> int:
