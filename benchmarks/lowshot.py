@@ -105,7 +105,7 @@ def measure_side_by_side() -> Comparison:
     def scores(processes: int) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
             workspace = Workspace(Path(folder), reports_progress=False, cpus=processes)
-            return over_draws(draws, lambda: Classifiers(PLACES205_SVM), named, workspace)[0]
+            return over_draws(draws, lambda: Classifiers(PLACES205_SVM), named, {}, workspace)[0]
 
     assert np.array_equal(scores(1), scores(PROCESSES))
     return compare(

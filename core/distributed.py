@@ -84,13 +84,18 @@ def copy_from_first_rank(tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
+def largest_over_ranks(number: int) -> int:
+    """The largest of the ranks' numbers; the same answer everywhere, without waiting for a GPU."""
+    if not is_joined():
+        return number
+    largest = torch.tensor(number)
+    dist.all_reduce(largest, dist.ReduceOp.MAX, group=_CONTROL[0])
+    return int(largest)
+
+
 def on_any_rank(flag: bool) -> bool:
     """Whether the flag is set on at least one rank; the same answer everywhere, without waiting for a GPU."""
-    if not is_joined():
-        return flag
-    flags = torch.tensor(int(flag))
-    dist.all_reduce(flags, dist.ReduceOp.MAX, group=_CONTROL[0])
-    return bool(flags)
+    return bool(largest_over_ranks(int(flag)))
 
 
 def wait_for_all() -> None:

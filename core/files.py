@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from core.errors import FULL, NO_LOCKS, InputError
 
-PART = ".part"  # ends the names of files that are not whole yet
+UNFINISHED = ".part"  # ends the names of files that are not whole yet
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def written_atomically(path: Path) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _naming(path):
-        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 try:
@@ -46,10 +46,10 @@ def written_atomically(path: Path) -> Iterator[IO[bytes]]:
             raise
 
 
-def remove_parts(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Remove what processes that were killed had half written; nobody may be writing into the folder."""
-    for part in folder.glob(f".*{PART}"):
-        part.unlink(missing_ok=True)
+    for file in folder.glob(f".*{UNFINISHED}"):
+        file.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -15,17 +15,18 @@ Columns = Mapping[str, np.ndarray]
 LARGEST = 1 << 30  # bytes of all columns of a file, which may come from anywhere
 
 
-def encoded(columns: Mapping[str, Any]) -> bytes:
+def encoded(columns: Mapping[str, Any], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     """The file's content.
 
     Args:
         columns: by name; arrays of numbers, truth values or bytes, or what NumPy makes such of.
+        compression: one of :mod:`zipfile`'s.
 
     Raises:
         TypeError: a column holds anything else.
     """
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", compression) as archive:
         for name, values in columns.items():
             column = np.asarray(values)
             if column.dtype.hasobject:

@@ -16,6 +16,7 @@ PROGRESS_FILE = "progress.json"
 MODEL_FILE = "model.pt"  # what a job that trains leaves to others; its record holds the digest, ``model_sha256``
 VERIFICATION_FOLDER = "verification"  # below a profile's runs: what was found out about its data sets
 OUTPUTS_FOLDER = "outputs"  # of a job's folder: what was computed for every image
+PARTS_FOLDER = "parts"  # of a job's folder, until it has a record: what core.parts goes on from
 NAME_OF_AN_OUTPUT = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 SECONDS_BETWEEN_REPORTS = 1.0
 
@@ -59,9 +60,13 @@ class Workspace:
         reports_progress: whether this process writes the progress file, and outputs (rank 0 of a job does).
         compiles: whether networks are to be compiled.
         cpus: processors that this process may use; no result may depend on it.
+        identity: a text that differs where the job, what it needs or its code do; ``core.parts`` goes by it.
+        keeps_parts: whether what is computed by part is kept, and stops on request. What a training computes in its
+            course is not: its state says where to go on.
         has_compiled: whether one was, which the stage says; it goes into the record.
         outputs: what was kept for every image, by name; it goes into the record.
         output_seconds: CPU time of this process that outputs took.
+        parts: names of the folders of parts that this process has used.
     """
 
     folder: Path
@@ -70,9 +75,12 @@ class Workspace:
     reports_progress: bool = True
     compiles: bool = False
     cpus: int = 1
+    identity: str = ""
+    keeps_parts: bool = True
     has_compiled: bool = False
     outputs: dict[str, WrittenOutput] = field(default_factory=dict)
     output_seconds: float = 0.0
+    parts: set[str] = field(default_factory=set)
     _last_report: float = 0.0
     _first: tuple[float, int] | None = None  # when this process first reported, and what was done by then
 

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -93,8 +94,12 @@ class ImageTable:
     def fingerprint(self) -> dict[str, object]:
         """What identifies the split in a record: its size, a digest of every path and label, in order, its content.
 
-        Of the content, a sample is read (:mod:`data.identity`).
+        Of the content, a sample is read (:mod:`data.identity`), once.
         """
+        return dict(self._fingerprint)
+
+    @cached_property
+    def _fingerprint(self) -> dict[str, object]:
         names = {"images": len(self), "classes": self.classes, "sha256": self.names_sha256 or self._digest_of_names()}
         return names | identity.content_of(len(self), self._opened)
 

@@ -107,17 +107,23 @@ class TrainingBatches(Sampler[list[Key]]):
 
 
 class EvaluationBatches(Sampler[list[Key]]):
-    """Every ``world_size``-th image, from ``rank``: over all ranks each image once, without padding."""
+    """Every ``world_size``-th image, from ``rank``: over all ranks each image once, without padding.
+
+    Attributes:
+        numbers: of the batches that are given, from 0; all of them, unless some are chosen.
+    """
 
     def __init__(self, images: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> None:
         self.indices = range(rank, images, world_size)
         self.batch_size = batch_size
+        self.numbers: Sequence[int] = range(-(-len(self.indices) // batch_size))
 
     def __len__(self) -> int:
-        return -(-len(self.indices) // self.batch_size)
+        return len(self.numbers)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        for start in range(0, len(self.indices), self.batch_size):
+        for number in self.numbers:
+            start = number * self.batch_size
             yield [(0, index) for index in self.indices[start : start + self.batch_size]]
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import InputError
-from core.files import PART, read_whole, write_json, written_atomically
+from core.files import UNFINISHED, read_whole, write_json, written_atomically
 from core.user_code import loaded_files
 from execution.jobs import Job
 from results.schema import Code
@@ -172,7 +172,7 @@ def _digest(files: Mapping[str, bytes]) -> str:
 def _copy(files: Mapping[str, bytes], code: Code, folder: Path) -> None:
     """Write all files, then give the folder its name; another process may do the same at the same time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:8]}.", suffix=PART))
+    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:8]}.", suffix=UNFINISHED))
     try:
         for parent in {(aside / name).parent for name in files}:
             parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import platform
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +20,11 @@ from core.arithmetic import use
 from core.cores import usable_cores
 from core.declarations import Stage
 from core.errors import InputError, sentence_about
-from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_parts, sha256_of, write_json
+from core.files import DEFAULT_PATIENCE, exclusive_lock, remove_unfinished, sha256_of, write_json
 from core.instructions import require
 from core.interruption import Interrupted
 from core.user_code import UserCodeError, error_in, load, load_function, read_copies, sentence_of
-from core.workspace import MODEL_FILE, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
+from core.workspace import MODEL_FILE, PARTS_FOLDER, PROGRESS_FILE, VERIFICATION_FOLDER, Workspace
 from execution.environment import arithmetic, cpu_time, environment, hardware
 from execution.frozen import Snapshot
 from execution.jobs import Job
@@ -96,6 +97,8 @@ class Task:
             with exclusive_lock(folder, self.patience) if leads else contextlib.nullcontext():
                 if self.job.record(self.runs) is None:
                     self._run_stage(folder, leads)
+                if leads:
+                    shutil.rmtree(folder / PARTS_FOLDER, ignore_errors=True)
         except InputError as error:
             if isinstance(error, UserCodeError):
                 traceback.print_exc()
@@ -127,16 +130,23 @@ class Task:
                 raise InputError(f"{job.name} needs {needed.name}, which has no record: give the same command again.")
             _require_own_model(needed.folder(self.runs), record)
         if leads:
-            remove_parts(folder)
+            remove_unfinished(folder)
         stage = _function_of(job.stage)
         inputs = {role: needed.folder(self.runs) for role, needed in job.needs.items()}
         compiles, cpus = job.arithmetic.compile, min(job.resources.cpus, usable_cores())
-        workspace = Workspace(folder, inputs, reports_progress=leads, compiles=compiles, cpus=cpus)
+        code = Code() if self.snapshot is None else self.snapshot.code
+        workspace = Workspace(
+            folder,
+            inputs,
+            reports_progress=leads,
+            compiles=compiles,
+            cpus=cpus,
+            identity=f"{job.identity} {code.snapshot_sha256}",
+        )
         if not leads:
             with _threads(job.resources.cpus):
                 stage(job.configuration, workspace)
             return
-        code = Code() if self.snapshot is None else self.snapshot.code
         with attempt(folder, job.resources, code, platform.node() if self.names_host else None) as start:
             write_json(folder / CONFIG_FILE, job.configuration)
             with _threads(job.resources.cpus):

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.distributed import process_group, sum_over_ranks
+from core.distributed import process_group
 from core.workspace import Workspace
 from data.images import ImageTable
 from data.sets.imagenet_variants.reader import read_published, read_variant
 from metrics import calibration, top_k
 from metrics.measures import keep_and_measure
 from pretrain.config import EvaluationConfig
-from pretrain.evaluation import centred_images, names_of, pretrained_classifier, require_finite_outputs
+from pretrain.evaluation import fill_rows, names_of, pretrained_classifier
 from robustness.config import RobustnessConfig
 
 
@@ -65,23 +65,23 @@ def predict(
         images: ``n`` of them.
         present: ``[m]`` classes that the model may choose from; if there are fewer than five, all are named.
         config: how the images are shown.
-        workspace: receives the progress.
+        workspace: receives progress and parts.
         device: where to compute.
+
+    Raises:
+        InputError: an output of the model is not finite.
+        Interrupted: a process of the job was asked to stop.
     """
     best = min(top_k.TOP, len(present))
-    scores = torch.zeros(len(images), best, dtype=torch.double, device=device)
-    named = torch.zeros(len(images), best, dtype=torch.long, device=device)
-    visits = torch.zeros(len(images), dtype=torch.long, device=device)
     classes = torch.from_numpy(present).to(device)
-    with torch.inference_mode():
-        for view, _, indices in centred_images(images, config, workspace, device):
-            scores[indices], named[indices] = choose_among(model(view), classes)
-            visits[indices] += 1
-    for of_each_image in (scores, named, visits):
-        sum_over_ranks(of_each_image)
-    assert (visits == 1).all(), "an image was skipped or seen twice"
-    require_finite_outputs(int((~scores[:, 0].isfinite()).sum()), images, workspace)
-    return named.cpu().numpy(), scores.cpu().numpy()
+
+    def chosen(view: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        return torch.cat(choose_among(model(view), classes), dim=1)
+
+    rows = torch.zeros(len(images), 2 * best, dtype=torch.double, device=device)  # which holds classes exactly
+    fill_rows(rows, chosen, images, "choices", config, workspace, device)
+    scores, named = np.split(rows.cpu().numpy(), 2, axis=1)
+    return named.astype(np.int64), scores
 
 
 def choose_among(logits: torch.Tensor, classes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -26,8 +26,7 @@ from data.sets.imagenet.reader import read_split
 from metrics import top_k
 from pretrain.checkpoints import exported
 from pretrain.config import MemorisationConfig
-from pretrain.evaluation import answers_on
-from pretrain.features import fill_rows
+from pretrain.evaluation import answers_on, fill_rows
 from pretrain.loop import train
 from pretrain.pretraining import build_method, views_of
 from pretrain.sources import Images
@@ -83,7 +82,7 @@ def _watching(
     device: torch.device,
 ) -> Callable[[int], None]:
     """What is done after every epoch: an evaluation."""
-    silent = replace(workspace, reports_progress=False)  # the progress shown is that of the training
+    silent = replace(workspace, reports_progress=False, keeps_parts=False)  # the progress shown is that of the training
 
     def watch(epoch: int) -> None:
         method.eval()
@@ -108,7 +107,7 @@ def _answers(
     method.eval()
     classify = _classifier_of(method)
     logits = torch.zeros(len(images), config.classes, device=device)
-    fill_rows(logits, lambda view, _: classify(view), images, config, workspace, device)
+    fill_rows(logits, lambda view, _: classify(view), images, "logits", config, workspace, device)
     return logits.argmax(dim=1).cpu().numpy()
 
 

@@ -13,7 +13,8 @@ import torch
 from core.cores import usable_cores
 from core.declarations import Stage
 from core.errors import InputError
-from core.files import PART, sha256_of
+from core.files import UNFINISHED, sha256_of
+from core.workspace import PARTS_FOLDER
 from execution import environment
 from execution.frozen import REPOSITORY
 from execution.jobs import Job, topologically_sorted
@@ -136,7 +137,7 @@ def test_a_killed_job_is_named_and_runs_again(tmp_path):
     assert failure.reason.startswith("ended by SIGKILL: the system probably had no memory left; let fewer jobs run")
     assert read_states([job], tmp_path, {})[0].state is State.FAILED
     assert job.record(tmp_path) is None
-    part = job.folder(tmp_path) / f".state.pt.12345678{PART}"
+    part = job.folder(tmp_path) / f".state.pt.12345678{UNFINISHED}"
     part.touch()
     assert run([job], tmp_path)[0] == []
     assert not part.exists(), "what was half written when it was killed"
@@ -174,6 +175,18 @@ def test_a_start_that_was_stopped_on_request_says_why(tmp_path, hours, end):
     for _ in range(2):
         run([job], tmp_path)
     assert [start.end for start in job.record(tmp_path).cost.starts] == [end, "done"]
+
+
+def test_parts_last_until_there_is_a_record(tmp_path):
+    job = toy("by-part", "stop_between_items")
+    parts = job.folder(tmp_path) / PARTS_FOLDER
+    run([job], tmp_path)
+    assert job.record(tmp_path) is None and list(parts.glob("*/*.npz"))
+    run([job], tmp_path)
+    record = job.record(tmp_path)
+    assert record.metrics["sum"].value == 6 and not parts.exists()
+    assert [start.end for start in record.cost.starts] == ["preempted", "done"]
+    assert (job.folder(tmp_path) / "computed").read_text() == "0\n1\n2\n3\n"
 
 
 @pytest.mark.parametrize(

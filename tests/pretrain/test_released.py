@@ -19,11 +19,13 @@ from pretrain.backbone import Classifier
 from pretrain.checkpoints import load_classifier, load_trunk
 from pretrain.config import BackboneConfig
 from pretrain.conventions import OURS, Convention
-from pretrain.tensor_files import load_tensors
+from pretrain.evaluation import pretrained_trunk
+from pretrain.features import pooled_features
 from pretrain.translation import Translation
 from robustness import evaluation
 from run_all import main
 from tests.support.released_files import FILES, REQUIRED, VIEW, Tensors, config, moco_v2, trunk_of, workspace
+from tests.transfer.test_detection import CPU
 from tests.transfer.test_detection import configuration as detecting
 from transfer.detection.config import DetectionConfig
 from transfer.detection.model import build_detector
@@ -89,7 +91,8 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
     pixels = [images.decode(index) for index in range(4)]
     crops = [centre_view(VIEW)(*image.shape[1::-1], np.random.default_rng()).of(image) for image in pixels]
     expected = as_published(name, whole, torch.stack(crops).numpy())
-    found = load_tensors(lowshot.folder / "features-val.pt")[:4]
+    shown, first = LowShotConfig.model_validate(PLACES205), images.subset(np.arange(4))
+    found = torch.from_numpy(pooled_features(pretrained_trunk(lowshot, CPU), first, "first", shown, lowshot, CPU))
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
     model = load_trunk(place.folder / MODEL_FILE, classes=7)
@@ -98,7 +101,7 @@ def test_a_release_is_evaluated_as_it_was_trained(name, files, whole, miniature,
         assert torch.equal(model.trunk.state_dict()[key], tensor) or "num_batches" in key, key
 
     detection = DetectionConfig.model_validate(detecting())
-    detector = build_detector(detection, place.folder / MODEL_FILE, torch.device("cpu")).backbone.eval()
+    detector = build_detector(detection, place.folder / MODEL_FILE, CPU).backbone.eval()
     with torch.no_grad():
         maps = detector(normalise(torch.stack(crops)))
     torch.testing.assert_close(maps[-1].mean(dim=(2, 3)), expected, rtol=1e-3, atol=1e-4)

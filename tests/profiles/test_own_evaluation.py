@@ -11,7 +11,13 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from core.errors import InputError
+from core.workspace import Workspace
+from data.config import EvaluationView
+from data.sets.imagenet.reader import read_split
 from execution.task import Task
+from pretrain.config import EvaluationConfig
+from pretrain.evaluation import pretrained_trunk
+from pretrain.features import pooled_features
 from profiles.expand import jobs_of
 from profiles.load import load_profile
 from tests.support import REPOSITORY
@@ -77,13 +83,20 @@ def test_the_file_is_named_by_its_digest_and_nothing_is_written_beside_it(probed
     assert {path.name for path in probed.iterdir()} == {"probe.py", "mine.yaml", "runs"}
 
 
-def test_the_linear_probe_is_the_minimum_of_its_loss(probed):
+def test_the_linear_probe_is_the_minimum_of_its_loss(probed, tmp_path):
     """Against scipy's minimum of the same convex loss: sum of cross-entropies plus half the squared weights over C."""
-    record, folder = record_of(probed, "linear-probe")
-    features, of_val = (torch.load(folder / f"features-{name}.pt").double().numpy() for name in ("train", "val"))
-    classes, size = 10, features.shape[1]
+    record, _ = record_of(probed, "linear-probe")
+    _, checkpoint = record_of(probed, "pretrain")
     (world,) = probed.glob("runs/mini/miniature/seed0-*")
-    labels, of_val_labels = (labels_of(world / "imagenet", split) for split in ("train", "val"))
+    train, val = (read_split(world / "imagenet", split, 10) for split in ("train", "val"))
+    shown = EvaluationConfig(view=EvaluationView(resize=32, crop=28), batch_size=50, workers=0)
+    place, cpu = Workspace(tmp_path, {"checkpoint": checkpoint}), torch.device("cpu")
+    trunk = pretrained_trunk(place, cpu)
+    features, of_val = (
+        pooled_features(trunk, images, "all", shown, place, cpu).astype(float) for images in (train, val)
+    )
+    classes, size = 10, features.shape[1]
+    labels, of_val_labels = train.labels, val.labels
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights, bias = flat[:-classes].reshape(size, classes), flat[-classes:]
@@ -98,12 +111,6 @@ def test_the_linear_probe_is_the_minimum_of_its_loss(probed):
     metric = record["metrics"]["top1"]
     assert metric["n"] == len(of_val) == 101
     assert metric["value"] == pytest.approx(100 * right, abs=2)  # an image or two near a boundary
-
-
-def labels_of(root: Path, split: str) -> np.ndarray:
-    from data.sets.imagenet.reader import read_split
-
-    return read_split(root, split, 10).labels
 
 
 def identities(profile: Path, *overrides: str) -> dict[str, str]:

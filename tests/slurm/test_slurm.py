@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError
+from core.workspace import PARTS_FOLDER, read_progress
 from slurm.cluster import SlurmExecutor
 from slurm.config import SlurmConfig
 from slurm.queue import read_queue
@@ -173,6 +174,33 @@ def test_a_preempted_pretraining_goes_on_to_the_same_figures(cluster, runs, undi
     (log,) = runs.glob("mini/pretrain/mopro/*/*/log.txt")
     assert "stopped on request" in log.read_text() and attempts(runs) == 2
     assert records(runs) == undisturbed
+
+
+def test_a_twice_preempted_evaluation_goes_on_to_the_same_figures(cluster, runs, tmp_path):
+    """Many draws of low-shot SVMs; what one start has fitted, no other fits again."""
+    arguments, draws = ("--only", "lowshot-voc07", "--methods", "ce"), {"evaluate__lowshot_voc07__draws": "1000"}
+    local = shutil.copytree(runs, tmp_path / "local")
+    assert run_all(local, *arguments, **draws).returncode == 0
+
+    def is_fitting(start: int) -> bool:
+        """Whether draws are fitted, in that start of the job."""
+        noted = [json.loads(path.read_text())["starts"] for path in runs.glob("mini/lowshot-voc07/*/*/*/starts.json")]
+        if not noted or len(noted[0]) < start:
+            return False
+        (folder,) = runs.glob("mini/lowshot-voc07/*/*/*/")
+        progress = read_progress(folder)
+        assert progress.get("done") != 2000, "it was not interrupted"
+        return progress.get("unit") == "draws"
+
+    submit(runs, *arguments, **draws)
+    for start in (1, 2):
+        wait_until(lambda start=start: is_fitting(start), "draws are fitted", 240)
+        cluster.ask("sbatch", "--partition=urgent", "--nodes=4", "--exclusive", "--output=/dev/null", "--wrap=sleep 3")
+    run = finish(runs, *arguments, **draws)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (log,) = runs.glob("mini/lowshot-voc07/*/*/*/log.txt")
+    assert log.read_text().count("stopped on request") == 2 and not (log.parent / PARTS_FOLDER).exists()
+    assert records(runs) == records(local)
 
 
 def test_a_pretraining_outlasts_its_time_limit(cluster, runs, tmp_path):

@@ -8,10 +8,12 @@ import time
 
 import torch
 
+from core import interruption
 from core.distributed import gather, process_group, rank
 from core.errors import InputError
 from core.files import sha256_of, write_text, written_atomically
 from core.interruption import Interrupted
+from core.parts import by_part
 from core.side_by_side import side_by_side
 from core.workspace import MODEL_FILE
 
@@ -145,6 +147,22 @@ def ask_for_a_pause(config, workspace):
         (workspace.folder / "mark").touch()
         raise Interrupted
     return DONE
+
+
+def stop_between_items(config, workspace):
+    """Computes four items, and is asked to stop after the first two; leaves a mark of each that it computes."""
+
+    def items(numbers):
+        for number in numbers:
+            with (workspace.folder / "computed").open("a") as computed:
+                computed.write(f"{number}\n")
+            if number == 1:
+                os.kill(os.getpid(), signal.SIGUSR2)
+            yield {"item": number}
+
+    interruption.install_handlers([signal.SIGUSR2])
+    found = by_part("items", items, 4, {}, workspace, "items")
+    return {"sum": {"value": sum(int(it["item"]) for it in found), "unit": "", "n": len(found)}}
 
 
 def be_interrupted_three_times(config, workspace):

@@ -229,7 +229,7 @@ def test_places205_figures_are_those_of_the_drawn_images_features(miniature, wor
     model = pretrained_classifier(workspace, torch.device("cpu"))
     features, val_features = (
         unit_rows(pooled_features(model, table, name, config, workspace, torch.device("cpu")))
-        for table, name in ((train, "everything"), (val, "val"))
+        for table, name in ((train, "everything"), (val, "all of val"))
     )
     for k in (1, 2):
         values = [
@@ -267,7 +267,7 @@ def test_every_checkpoint_sees_the_same_draws_and_they_are_recorded(workspace, t
 def test_started_again_no_image_is_read_twice(workspace, decoded, stage, config):
     metrics = stage.run(config, workspace)
     decoded.clear()
-    assert stage.run(config, workspace) == metrics
+    assert stage.run(config, Workspace(workspace.folder, workspace.inputs)) == metrics
     assert not decoded
 
 

@@ -115,11 +115,15 @@ def training_batches(split: COCOSplit, config: DetectionConfig, numbers: range) 
     return _loader(SeededImages(dataset, config.seed), sampler, config.runtime.workers)
 
 
-def test_batches(split: COCOSplit, config: DetectionConfig) -> DataLoader:
+def test_images(split: COCOSplit) -> EvaluationBatches:
     """This rank's share of a split, one image at a time; over all ranks every image comes exactly once."""
+    return EvaluationBatches(split.images, 1, rank=rank(), world_size=world_size())
+
+
+def test_batches(split: COCOSplit, config: DetectionConfig, images: EvaluationBatches) -> DataLoader:
+    """Some images of a split, one at a time."""
     dataset = DATASETS.build(dataset_config(split, config, training=False))
-    sampler = EvaluationBatches(len(dataset), 1, rank=rank(), world_size=world_size())
-    return _loader(SeededImages(dataset, config.seed), sampler, config.runtime.workers)
+    return _loader(SeededImages(dataset, config.seed), images, config.runtime.workers)
 
 
 def _loader(dataset: Dataset, sampler: Sampler, workers: int) -> DataLoader:

@@ -1,6 +1,7 @@
 """What a detector finds on COCO's validation images, and pictures of it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from pycocotools import mask as run_lengths
 
 from core.distributed import world_size
 from core.exhibits import Exhibit
+from core.parts import by_part
 from core.workspace import Workspace
 from data.images import ImageFile
 from data.sets.coco.reader import COCOSplit
 from metrics.detection import Detection, ground_truth
 from transfer.detection.config import DetectionConfig
-from transfer.detection.data import test_batches
+from transfer.detection.data import test_batches, test_images
 
 DRAWN_FROM = 0.3  # score
 
@@ -25,15 +27,25 @@ DRAWN_FROM = 0.3  # score
 def detections_on(
     split: COCOSplit, detector: BaseModel, config: DetectionConfig, workspace: Workspace
 ) -> list[Detection]:
-    """All detections on a split, on every rank, by image; every image is looked at once, over all ranks."""
-    found: list[Detection] = []
-    batches = test_batches(split, config)
+    """All detections on a split, on every rank, by image; every image is looked at once, over all ranks.
+
+    They are computed by part (:mod:`core.parts`), of which the images are the items.
+
+    Raises:
+        Interrupted: a process of the job was asked to stop.
+    """
+    images = test_images(split)
     detector.eval()
-    with torch.no_grad():
-        for done, batch in enumerate(batches, start=1):
-            for sample in detector.test_step(batch):
-                found += _as_results(sample, split)
-            workspace.progress(done, len(batches), "images")
+
+    @torch.no_grad()
+    def of_images(numbers: Sequence[int]) -> Iterator[dict[str, np.ndarray]]:
+        images.numbers = numbers
+        for batch in test_batches(split, config, images):
+            (sample,) = detector.test_step(batch)
+            yield {"detections": np.frombuffer(json.dumps(_as_results(sample, split)).encode(), np.uint8)}
+
+    of_each = by_part("detections", of_images, len(images), split.fingerprint(), workspace, "images")
+    found: list[Detection] = [one for of_image in of_each for one in json.loads(of_image["detections"].tobytes())]
     if world_size() > 1:
         gathered: list[Any] = [None] * world_size()
         dist.all_gather_object(gathered, found)

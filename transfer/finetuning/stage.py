@@ -117,7 +117,7 @@ def _evaluation(
 ) -> Callable[[int], None]:
     """What is done after an epoch: where one is due, an evaluation goes into the answers, the history and its file."""
     # The progress shown is that of the training, and the model that is evaluated is not the one it began with.
-    silent = replace(workspace, reports_progress=False, inputs={})
+    silent = replace(workspace, reports_progress=False, keeps_parts=False, inputs={})
 
     def evaluate(epoch: int) -> None:
         if epoch % config.evaluate_every and epoch != config.schedule.epochs:

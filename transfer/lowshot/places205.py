@@ -32,13 +32,14 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
         model = pretrained_trunk(workspace, device)
         features = unit_rows(pooled_features(model, train.subset(drawn), "drawn", config, workspace, device))
         val_features = unit_rows(pooled_features(model, val, "val", config, workspace, device))
-    workspace.provenance["places205"] = {"train": train.fingerprint(), "val": val.fingerprint()}
+        workspace.provenance["places205"] = {"train": train.fingerprint(), "val": val.fingerprint()}
 
-    def named(rows: np.ndarray, classifiers: Classifiers) -> np.ndarray:
-        of_rows = features[np.searchsorted(drawn, rows)]
-        return smallest(classifiers.fit(of_rows, train.labels[rows]).predict(val_features))
+        def named(rows: np.ndarray, classifiers: Classifiers) -> np.ndarray:
+            of_rows = features[np.searchsorted(drawn, rows)]
+            return smallest(classifiers.fit(of_rows, train.labels[rows]).predict(val_features))
 
-    of_draws, convergence = over_draws(draws, lambda: Classifiers(config.svm), named, workspace)
+        svms = {"svm": config.svm.model_dump(), "of": [features, drawn, train.labels[drawn], val_features]}
+        of_draws, convergence = over_draws(draws, lambda: Classifiers(config.svm), named, svms, workspace)
     columns = {
         "path": names_of(val),
         "label": smallest(val.labels),

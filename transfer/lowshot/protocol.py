@@ -6,7 +6,7 @@ are fitted on the frozen features of their union. A figure is the mean over the 
 
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 from core.distributed import rank
 from core.errors import InputError
 from core.files import write_json
+from core.parts import by_part
 from core.seeds import generator
 from core.side_by_side import side_by_side
 from core.workspace import Workspace
@@ -113,38 +114,46 @@ def over_draws(
     draws: Draws,
     classifiers: Callable[[], Classifiers],
     answer: Callable[[np.ndarray, Classifiers], np.ndarray],
+    determined_by: Mapping[str, Any],
     workspace: Workspace,
 ) -> tuple[np.ndarray, dict[str, dict[str, Any]]]:
     """What the classifiers of every draw say of the evaluated images, ``[draws, ...]``, and their convergence by k.
 
-    The draws are computed side by side by as many processes as the job has processors.
+    The draws are computed side by side by as many processes as the job has processors, and by part
+    (:mod:`core.parts`), of which they are the items.
 
     Args:
         draws: the drawn rows.
         classifiers: makes those of one draw.
         answer: from drawn rows, and with classifiers, to what these say; the answer is all that it leaves.
-        workspace: told about every draw.
+        determined_by: what answers depend on beside the drawn rows, as :func:`core.parts.by_part` takes it.
+        workspace: receives progress and parts.
+
+    Raises:
+        Interrupted: a process of the job was asked to stop.
     """
     largest_first = sorted(draws, key=lambda of_draw: len(draws[of_draw]), reverse=True)
 
-    def answered(of_draw: tuple[int, int]) -> tuple[np.ndarray, Classifiers]:
+    def answered(number: int) -> dict[str, Any]:
         fitted = classifiers()
-        return answer(draws[of_draw], fitted), fitted
+        of_images = answer(draws[largest_first[number]], fitted)
+        return {"answer": of_images, "fitted": fitted.fitted, "not_converged": fitted.not_converged}
 
-    answers: dict[tuple[int, int], np.ndarray] = {}
+    def computed(numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+        return side_by_side(answered, numbers, workspace.cpus)
+
+    determined_by = {**determined_by, "draws": [draws[of_draw] for of_draw in largest_first]}
+    of_draws = by_part("draws", computed, len(draws), determined_by, workspace, "draws")
+    found = dict(zip(largest_first, of_draws, strict=True))
     counts = {f"k{k}": {"fitted": 0, "not_converged": 0} for k, _ in draws}
-    computed = side_by_side(answered, largest_first, workspace.cpus)
-    for of_draw, (of_images, classifiers_of_draw) in zip(largest_first, computed, strict=True):
-        answers[of_draw] = of_images
-        of_k = counts[f"k{of_draw[0]}"]
-        of_k["fitted"] += classifiers_of_draw.fitted
-        of_k["not_converged"] += classifiers_of_draw.not_converged
-        workspace.progress(len(answers), len(draws), "draws")
+    for (k, _), of_draw in found.items():
+        for name in ("fitted", "not_converged"):
+            counts[f"k{k}"][name] += int(of_draw[name])
     fitted, stopped = (sum(of_k[name] for of_k in counts.values()) for name in ("fitted", "not_converged"))
     if stopped:
         print(f"{stopped} of {fitted} SVMs stopped at their limit of iterations before they converged", flush=True)
     convergence = {name: {"convergence": of_k} for name, of_k in counts.items()}
-    return np.stack([answers[of_draw] for of_draw in draws]), convergence
+    return np.stack([found[of_draw]["answer"] for of_draw in draws]), convergence
 
 
 def shots_of(draws: Draws) -> np.ndarray:

@@ -31,12 +31,13 @@ def run(settings: Mapping[str, Any], workspace: Workspace) -> dict[str, dict[str
         model = pretrained_trunk(workspace, device)
         features = unit_rows(pooled_features(model, trainval, "trainval", config, workspace, device))
         test_features = unit_rows(pooled_features(model, test, "test", config, workspace, device))
-    workspace.provenance["voc07"] = {"trainval": trainval.fingerprint(), "test": test.fingerprint()}
+        workspace.provenance["voc07"] = {"trainval": trainval.fingerprint(), "test": test.fingerprint()}
 
-    def ranked(rows: np.ndarray, classifiers: Classifiers) -> np.ndarray:
-        return ranks(decision_scores(features[rows], trainval.labels[rows], test_features, classifiers))
+        def ranked(rows: np.ndarray, classifiers: Classifiers) -> np.ndarray:
+            return ranks(decision_scores(features[rows], trainval.labels[rows], test_features, classifiers))
 
-    of_draws, convergence = over_draws(draws, lambda: one_vs_rest(config.svm), ranked, workspace)
+        svms = {"svm": config.svm.model_dump(), "of": [features, trainval.labels, test_features]}
+        of_draws, convergence = over_draws(draws, lambda: one_vs_rest(config.svm), ranked, svms, workspace)
     columns = {
         "path": names_of(test),
         "present": test.labels == 1,

@@ -21,7 +21,7 @@ from data.miniature.truth import read_hidden_truth
 from metrics.measures import keep_and_measure
 from pretrain.backbone import ProjectingEncoder, compile_networks
 from pretrain.checkpoints import load_encoder
-from pretrain.features import fill_rows
+from pretrain.evaluation import fill_rows
 from pretrain.methods.mopro.config import CleaningConfig
 from pretrain.methods.mopro.correction import Correction
 from pretrain.methods.mopro.gallery import gallery
@@ -83,6 +83,6 @@ def correct_images(
         return torch.stack([column.double() for column in columns], dim=1)
 
     rows = torch.zeros(len(images), 6, dtype=torch.double, device=device)  # which holds labels exactly
-    fill_rows(rows, corrected, images, config, workspace, device)
+    fill_rows(rows, corrected, images, "correction", config, workspace, device)
     pseudo, kept, given_score, highest, prototype, similarity = rows.cpu().numpy().T
     return Correction(pseudo.astype(int), kept.astype(bool), given_score, highest, prototype.astype(int), similarity)
