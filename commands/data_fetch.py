@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 ARCHIVES = "archives"  # below data.root
 SIDE_BY_SIDE = 4
 EPILOG = (
-    "Archives come into --to; checkpoints and lists to where the profile expects them. Interrupted, it goes on when the "
-    "same command is given again."
+    "Archives come into --to; checkpoints and lists to where the profile expects them. The same command, given again, "
+    "goes on."
 )
 
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{it.path} is there.")
         elif it.release is None:
             print(f"{it.path} is not there, and nobody publishes a file of this name: put it there ({it.key}).")
-    are_there = _fetch(files, _source(given.carried), given.jobs)
+    are_there = not files or _fetch(files, _source(given.carried), given.jobs)
     return 0 if are_there and all(it.release for it in missing) else 1
 
 
@@ -96,15 +96,13 @@ def _wanted(missing: Sequence[Needed], folder: Path | None) -> list[Wanted]:
         InputError: there are such, and there is no folder.
     """
     by_path = {}
-    for it in missing:
-        for file in it.files if it.release else ():
-            if it.is_folder and folder is None:
-                raise InputError(
-                    "The profile has no data.root, below which archives would lie: name a folder with --to."
-                )
-            name = Path(it.release.folder) / file.name
-            path = folder.absolute() / name if it.is_folder else it.path.absolute()
-            by_path[path] = Wanted(file, str(name), path, it.release.sign_up)
+    for it, release in ((it, it.release) for it in missing if it.release):
+        if it.is_folder and folder is None:
+            raise InputError("The profile has no data.root, below which archives could lie: name a folder with --to.")
+        for file in it.files:
+            name = str(Path(release.folder, file.name))
+            path = Path(folder, name) if it.is_folder and folder else it.path
+            by_path[path.absolute()] = Wanted(file, name, path.absolute(), release.sign_up)
     return list(by_path.values())
 
 

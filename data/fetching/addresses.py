@@ -13,7 +13,7 @@ from data.fetching.part import Origin, Part
 from data.fetching.wanted import NotThereError, Wanted
 from data.fetching.watch import Watch
 
-PAUSES = (2, 10, 30, 60)  # seconds, between attempts of which none has brought anything
+PAUSES = (2, 10, 30, 60)  # seconds, each before another attempt; all of them again once something has come
 BEYOND_THE_END = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 PASSING_ANSWERS = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)  # and those of a server that fails
 # No connection, half a file, no speed, no handshake, no answer, errors while sending and receiving, and of HTTP/2.
@@ -24,7 +24,7 @@ class Addresses:
     """The addresses at which files are published.
 
     Args:
-        pauses: seconds between attempts at one address; a server that gives nothing more after all of them is left.
+        pauses: seconds, each before another attempt at the same address; all of them again once something has come.
     """
 
     def __init__(self, pauses: Sequence[float] = PAUSES) -> None:

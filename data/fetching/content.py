@@ -91,6 +91,10 @@ def _seen(path: Path, file: PublishedFile) -> str | None:
     return None
 
 
+def _is_tar(path: Path, beginning: bytes) -> bool:
+    return any(beginning) and tarfile.is_tarfile(path)  # which takes zeros for an empty archive
+
+
 def _is_of_torch(path: Path, beginning: bytes) -> bool:
     return beginning.startswith((b"PK\x03\x04", b"\x80"))  # since PyTorch 1.6, and before
 
@@ -100,6 +104,6 @@ KINDS: dict[str, tuple[str, Callable[[Path, bytes], bool]]] = {  # by the ends o
     ".pth.tar": ("checkpoint of PyTorch", _is_of_torch),
     ".pth": ("checkpoint of PyTorch", _is_of_torch),
     ".zip": ("zip archive", lambda path, beginning: zipfile.is_zipfile(path)),
-    ".tar": ("tar archive", lambda path, beginning: tarfile.is_tarfile(path) or _is_of_torch(path, beginning)),
+    ".tar": ("tar archive", lambda path, beginning: _is_tar(path, beginning) or _is_of_torch(path, beginning)),
     ".txt": ("text", lambda path, beginning: b"\0" not in beginning),
 }
