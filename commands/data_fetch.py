@@ -77,16 +77,14 @@ def _asked(needed: Sequence[Needed], names: Sequence[str]) -> list[Needed]:
     """
     known = dict.fromkeys(name for it in needed for name in (it.name, *(file.name for file in it.files)))
     for name in names:
-        if name not in known:
+        if name not in known and not any(it.is_called(name) for it in needed):
             (near,) = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
             raise InputError(f"The profile needs nothing that is called {name!a}; did you mean {near!r}?")
     if not names:
         return list(needed)
-    chosen = [
-        it if it.name in names else it._replace(files=[file for file in it.files if file.name in names])
-        for it in needed
-    ]
-    return [it for it in chosen if it.name in names or it.files]
+    whole = [it for it in needed if any(map(it.is_called, names))]
+    parts = [it._replace(files=[file for file in it.files if file.name in names]) for it in needed if it not in whole]
+    return whole + [it for it in parts if it.files]
 
 
 def _wanted(missing: Sequence[Needed], folder: Path | None) -> list[Wanted]:

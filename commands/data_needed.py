@@ -36,8 +36,12 @@ class Needed(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called in short: the last part of its key that is a name, such as ``coco`` or ``moco-v2``."""
-        return self.key.removesuffix(".folder").removesuffix(".file").rpartition(".")[2]
+        """What it is called in short: the last part of its key that is a name, such as ``imagenet-r`` or ``moco-v2``."""
+        return self.key.removesuffix(".folder").removesuffix(".file").rpartition(".")[2].replace("_", "-")
+
+    def is_called(self, name: str) -> bool:
+        """Whether it is meant by a name, in which ``_`` may stand for ``-``."""
+        return self.name == name.replace("_", "-")
 
 
 def needed_by(profile: Profile) -> list[Needed]:

@@ -206,7 +206,8 @@ def printed(*arguments: str, capsys) -> str:
     ("names", "files"),
     [
         (["voc07"], ["VOCtrainval_06-Nov-2007.tar", "VOCtest_06-Nov-2007.tar"]),
-        (["val2017.zip", "imagenet_r"], ["val2017.zip", "imagenet-r.tar"]),
+        (["val2017.zip", "imagenet-r"], ["imagenet-r.tar", "val2017.zip"]),
+        (["imagenet_a"], ["imagenet-a.tar"]),
         (["info.tar"], ["info.tar", "webvision2.0/info.tar"]),
         (["webvision_train_07.tar"], ["webvision2.0/webvision_train_07.tar"]),
         (["imagenet"], []),
