@@ -36,7 +36,7 @@ class Needed(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called in short: the last part of its key that is a name, such as ``imagenet-r`` or ``moco-v2``."""
+        """What it is called in short, by the last name in its key: ``imagenet-r``, ``moco-v2``."""
         return self.key.removesuffix(".folder").removesuffix(".file").rpartition(".")[2].replace("_", "-")
 
     def is_called(self, name: str) -> bool:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from data.fetching.content import Content, NotTheFileError
 from data.fetching.curl import NO_RANGES, Answer, append
 from data.fetching.part import Origin, Part
-from data.fetching.wanted import NotThereError, Wanted
+from data.fetching.wanted import Brought, NotThereError, Wanted
 from data.fetching.watch import Watch
 
 PAUSES = (2, 10, 30, 60)  # seconds, each before another attempt; all of them again once something has come
@@ -33,13 +33,13 @@ class Addresses:
     def room_for(self, wanted: Wanted) -> int:
         return 0 if wanted.sign_up else max(0, (wanted.file.bytes or 0) - Part(wanted.path).size)
 
-    def bring(self, wanted: Wanted, watch: Watch) -> tuple[str, Content]:
+    def bring(self, wanted: Wanted, watch: Watch) -> Brought:
         if wanted.sign_up:
             raise NotThereError(f"first {wanted.sign_up}; then give the folder that it is in with --from")
         said = []
         for place in wanted.file.addresses:
             try:
-                return place.url, self._from(place.url, wanted, watch)
+                return Brought(Part(wanted.path).path, place.url, self._from(place.url, wanted, watch))
             except NotThereError as error:
                 said.append(f"{place.url} {error}")
             except NotTheFileError as error:

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.files import naming
-from data.fetching.content import Content, NotTheFileError, require_size
+from data.fetching.content import NotTheFileError, require_size
 from data.fetching.part import Part
-from data.fetching.wanted import NotThereError, Wanted
+from data.fetching.wanted import Brought, NotThereError, Wanted
 from data.fetching.watch import Watch
 
-ASIDE = ".carried"
 BYTES_AT_ONCE = 1 << 20
 
 
@@ -29,28 +28,20 @@ class Carried:
         is_elsewhere = path.is_file() and path.stat().st_dev != wanted.path.parent.stat().st_dev
         return path.stat().st_size if is_elsewhere else 0
 
-    def bring(self, wanted: Wanted, watch: Watch) -> tuple[str, Content]:
+    def bring(self, wanted: Wanted, watch: Watch) -> Brought:
         path = self._folder / wanted.name
         if not path.is_file():
             raise NotThereError(f"there is no {path}")
-        aside = wanted.path.with_name(
-            f"{wanted.path.name}{ASIDE}"
-        )  # no part: that is appended to, and this may be linked
+        aside = Part(wanted.path).aside
         try:
             require_size(path, wanted.file)
             aside.unlink(missing_ok=True)
             if not _is_linked(path, aside):
                 _copy(path, aside, lambda done, total: watch.tell(wanted.name, done, total))
-            content = wanted.content_at(aside, watch)
+            return Brought(aside, str(path), wanted.content_at(aside, watch))
         except NotTheFileError as error:
-            raise NotThereError(f"{path} is another file ({error})") from None
-        else:
-            part = Part(wanted.path)
-            part.discard()
-            aside.replace(part.path)
-            return str(path), content
-        finally:
             aside.unlink(missing_ok=True)
+            raise NotThereError(f"{path} is another file ({error})") from None
 
 
 def _is_linked(path: Path, second: Path) -> bool:

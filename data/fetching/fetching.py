@@ -22,11 +22,13 @@ class Outcome(NamedTuple):
         wanted: the file.
         fetched: what is known of it; None where it is not there.
         why_not: as a phrase; empty where it is there.
+        aside: where it lies until it gets its name; None where it has it.
     """
 
     wanted: Wanted
     fetched: Fetched | None
     why_not: str = ""
+    aside: Path | None = None
 
 
 def fetch(
@@ -68,7 +70,8 @@ def _outcome(wanted: Wanted, source: Source, watch: Watch) -> Outcome:
     try:
         if wanted.path.exists():
             return Outcome(wanted, _found(wanted, watch))
-        return Outcome(wanted, _fetched(*source.bring(wanted, watch)))
+        brought = source.bring(wanted, watch)
+        return Outcome(wanted, _fetched(brought.source, brought.content), aside=brought.path)
     except NotThereError as error:
         return Outcome(wanted, None, str(error))
 
@@ -96,5 +99,6 @@ def _keep(outcome: Outcome) -> None:
     """Record what is there, and give what was brought its name, in this order: what has a name has a record."""
     if outcome.fetched is not None:
         record(outcome.wanted.path, outcome.fetched)
-        if not outcome.wanted.path.exists():
-            Part(outcome.wanted.path).take_name(outcome.wanted.path)
+    if outcome.aside is not None:
+        outcome.aside.replace(outcome.wanted.path)
+        Part(outcome.wanted.path).discard()

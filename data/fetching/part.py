@@ -9,6 +9,7 @@ from core.config import Config
 from core.files import PART, write_text
 
 NOTE = f"{PART}.json"
+ASIDE = f"{PART}.whole"
 
 
 class Origin(Config):
@@ -29,10 +30,15 @@ class Part:
 
     Args:
         whole: the path of the file.
+
+    Attributes:
+        path: of what is there, to which more is appended.
+        aside: of a copy, or of a link to somebody's file, to which nothing must be.
     """
 
     def __init__(self, whole: Path) -> None:
         self.path = whole.with_name(whole.name + PART)
+        self.aside = whole.with_name(whole.name + ASIDE)
         self._note = whole.with_name(whole.name + NOTE)
 
     @property
@@ -53,11 +59,6 @@ class Part:
         write_text(self._note, origin.model_dump_json())
 
     def discard(self) -> None:
-        """Remove it, so that it is begun anew."""
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
-
-    def take_name(self, whole: Path) -> None:
-        """Give it the name of the file, which it is known to be."""
-        self.path.replace(whole)
-        self._note.unlink(missing_ok=True)
+        """Remove all of it, so that it is begun anew."""
+        for path in (self.path, self.aside, self._note):
+            path.unlink(missing_ok=True)

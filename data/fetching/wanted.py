@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from data.fetching.content import Content, content_of
 from data.fetching.watch import Watch
@@ -44,6 +44,20 @@ class NotThereError(Exception):
     """A file could not be had; the message is a phrase that says why."""
 
 
+class Brought(NamedTuple):
+    """A file that is right, and has no name yet.
+
+    Attributes:
+        path: where it lies.
+        source: the address or path that it came from.
+        content: what it holds.
+    """
+
+    path: Path
+    source: str
+    content: Content
+
+
 class Source(Protocol):
     """Where files are brought from."""
 
@@ -51,8 +65,8 @@ class Source(Protocol):
         """How many bytes more the disk must have, as far as that is known."""
         ...
 
-    def bring(self, wanted: Wanted, watch: Watch) -> tuple[str, Content]:
-        """Leave a file that is right in its :class:`data.fetching.part.Part`; gives the source and what it holds.
+    def bring(self, wanted: Wanted, watch: Watch) -> Brought:
+        """Leave a file that is right in its :class:`data.fetching.part.Part`.
 
         Raises:
             NotThereError: it cannot be had.

@@ -18,7 +18,7 @@ from commands import data_needed
 from data.fetching.part import Part
 from data.manifest import read_manifest
 from profiles.registry import DATA_SETS
-from tests.data.test_added_data_set import PROFILE
+from tests.data.test_added_data_set import EVALUATION, PROFILE
 from tests.data.test_fetching import no_proxy, server  # noqa: F401 (fixtures)
 from tests.support import REPOSITORY
 from tests.support.commands import environment
@@ -45,6 +45,7 @@ def world(tmp_path, server) -> Path:  # noqa: F811
     server.files["/x.bin"] = Served(CONTENT, etag='"1"')
     write_manifest(tmp_path, server, **STATED)
     (tmp_path / "added.yaml").write_text(PROFILE % (tmp_path / "images"))
+    (tmp_path / "size.py").write_text(EVALUATION)
     return tmp_path
 
 

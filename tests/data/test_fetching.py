@@ -395,6 +395,15 @@ def test_a_download_goes_on_if_what_was_carried_is_wrong(tmp_path, server, carri
     assert file.path.read_bytes() == CONTENT and server.asked("/x")[-1] == HALF
 
 
+def test_nothing_is_appended_to_somebodys_file(tmp_path, server, carried):
+    server.files["/x"] = Served(CONTENT + b"more")
+    file = wanted(tmp_path / "to", f"{server.url}/x")
+    file.path.parent.mkdir()
+    os.link(carried / "x.bin", tmp_path / "to/x.bin.part.whole")  # as after a process that was killed
+    bring(file)
+    assert (carried / "x.bin").read_bytes() == CONTENT and left_in(tmp_path / "to") == {"x.bin"}
+
+
 def test_what_was_not_carried_is_named(tmp_path, carried):
     assert f"there is no {carried}/y.bin" in why_not(wanted(tmp_path / "to", name="y.bin"), source=Carried(carried))
 
