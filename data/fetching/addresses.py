@@ -48,12 +48,11 @@ class Addresses:
 
     def _from(self, url: str, wanted: Wanted, watch: Watch) -> Content:
         """All of a file from one address, or what another one lacks; what is wrong in that is asked for once more."""
-        part, file = Part(wanted.path), wanted.file
+        part = Part(wanted.path)
         while True:
-            if not (file.has_digest or _is_of(part, url)):
-                part.discard()
+            _discard_unknown(part, url, wanted)
             is_continued = part.size > 0
-            if part.size != file.bytes:  # it may have come, and not yet been checked
+            if part.size != wanted.file.bytes:  # it may have come, and not yet been checked
                 self._complete(part, url, wanted, watch)
             if not part.size:
                 raise NotThereError("gives an empty file")
@@ -72,14 +71,14 @@ class Addresses:
         """
         pauses, furthest = iter(self._pauses), part.size
         while True:
+            _discard_unknown(part, url, wanted)
             size, answer = part.size, _attempt(part, url, wanted, watch)
-            if answer.status == BEYOND_THE_END and answer.total == size:
+            is_beyond_the_end = answer.status == BEYOND_THE_END
+            if answer.total == size if is_beyond_the_end else not answer.failure:
                 return
-            if not answer.failure and answer.status != BEYOND_THE_END:
-                return
-            if size and answer.failure == NO_RANGES and answer.is_page:
+            if answer.failure == NO_RANGES and answer.is_page:
                 raise NotThereError("answered with a web page")
-            if size and (answer.failure == NO_RANGES or answer.status == BEYOND_THE_END):
+            if answer.failure == NO_RANGES or (size and is_beyond_the_end):
                 part.discard()
                 continue
             if part.size > furthest:
@@ -107,10 +106,12 @@ def _attempt(part: Part, url: str, wanted: Wanted, watch: Watch) -> Answer:
     return append(url, part.path, size, is_the_same, begin, tell)
 
 
-def _is_of(part: Part, url: str) -> bool:
-    """Whether a part came from an address where it can be asked whether the file is still the same."""
+def _discard_unknown(part: Part, url: str, wanted: Wanted) -> None:
+    """Discard a part that could become one of two files: no digest would tell, nor would the server at its address."""
     origin = part.origin
-    return origin is not None and origin.address == url and origin.validator is not None
+    can_be_asked = origin is not None and origin.address == url and origin.validator is not None
+    if not (wanted.file.has_digest or can_be_asked):
+        part.discard()
 
 
 def _validator(answer: Answer) -> str | None:
