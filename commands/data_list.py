@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from commands.arguments import ProfileParser
 from commands.data_needed import Needed, needed_by
-from core.errors import InputError
 from data.manifest import PublishedFile
 from profiles.data_at_hand import profile_at_hand
 
@@ -18,8 +17,6 @@ def main(arguments: Sequence[str]) -> int:
     parser = ProfileParser("data list", __doc__, "Nothing is fetched; every address and digest has its source.")
     given = parser.parse_args(arguments)
     profile, _ = profile_at_hand(given.profile, given.overrides, given.site)
-    if profile.miniature is not None:
-        raise InputError(f"The profile {profile.name} makes its data: ask for one that reads some, such as paper.")
     needed = needed_by(profile)
     print(_as_text(needed))
     return 0 if all(it.is_there for it in needed) else 1
@@ -58,17 +55,10 @@ def _described(needed: Needed) -> Iterator[str]:
         if not {it.name for it in file.each()} & {it.name for it in needed.files}:
             continue
         yield f"  {file.name}: {file.holds}"
-        yield f"    {_of_content(file)}"
+        yield f"    {file.content}"
         for place in file.addresses:
             alive = f"last known alive on {place.alive}" if place.alive else "not known whether it is alive"
             yield f"    {place.url} ({alive}; {place.said_by})"
-
-
-def _of_content(file: PublishedFile) -> str:
-    digests = [f"{name} {digest}" for name, digest in (("MD5", file.md5), ("SHA-256", file.sha256)) if digest]
-    size = f"{file.bytes:,} bytes" if file.bytes else "size unknown"
-    source = f" (by {file.sure}: {file.stated_by})" if file.sure else ""
-    return f"{size}, {', '.join(digests) or 'digest unknown'}{source}"
 
 
 def _size(files: Sequence[PublishedFile]) -> str:

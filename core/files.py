@@ -26,7 +26,7 @@ def written_atomically(path: Path) -> Iterator[IO[bytes]]:
         OSError: what the system refuses, with the path; also where a library has made another exception of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _naming(path):
+    with naming(path):
         descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -53,7 +53,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Let an error of the block that names no file, or one beside ``path``, name ``path``."""
     try:
         yield

@@ -66,6 +66,19 @@ class PublishedFile(Config):
             raise ValueError("an address appears twice")
         return self
 
+    @property
+    def has_digest(self) -> bool:
+        """Whether a copy can be told from any other content."""
+        return bool(self.md5 or self.sha256)
+
+    @property
+    def content(self) -> str:
+        """Its size and digests in words, and who states them."""
+        digests = [f"{name} {digest}" for name, digest in (("MD5", self.md5), ("SHA-256", self.sha256)) if digest]
+        size = f"{self.bytes:,} bytes" if self.bytes else "size unknown"
+        source = f" (by {self.sure}: {self.stated_by})" if self.sure else ""
+        return f"{size}, {', '.join(digests) or 'digest unknown'}{source}"
+
     def each(self) -> "Iterator[PublishedFile]":
         """The files that it stands for, such as 33 parts; itself, where that is one."""
         found = PARTS.search(self.name)
@@ -87,6 +100,8 @@ class Release(Config):
         classes: how many classes the data set has, where releases of one structure differ in that.
         terms: on which it is given, as far as is known.
         sign_up: what a person has to do before, or instead; empty where the files can simply be fetched.
+        folder: in which its archives lie among those of others, where others have files of the same names; empty
+            where no others have.
         files: all of them.
     """
 
@@ -94,6 +109,7 @@ class Release(Config):
     classes: Classes | None = None
     terms: str = Field(min_length=1)
     sign_up: str = ""
+    folder: Annotated[str, Field(pattern=r"^([A-Za-z0-9][\w.-]*)?$")] = ""
     files: FromList[tuple[PublishedFile, ...]] = Field(min_length=1)
 
     @property

@@ -83,6 +83,11 @@ def run(words: list[str]) -> None:
             status, expected = run_all.main(["status", *options]), {NOTHING_IS_DONE}
         case ["python", "run_all.py", "cancel", *options]:
             status, expected = run_all.main(["cancel", *options]), {0, NOTHING_TO_ANSWER_WITH}
+        case ["python", "run_all.py", "data", "fetch", *options] if "--from" not in options:  # that folder is not there
+            listed = [it for it in options if it != "--print"] + ["--print"]
+            status, expected = run_all.main(["data", "fetch", *listed]), {0}
+        case ["python", "run_all.py", "data", "fetch", *options]:
+            status, expected = run_all.main(["data", "fetch", *options]), {NOTHING_TO_ANSWER_WITH}
         case ["python", "run_all.py", "data", *options]:
             status, expected = run_all.main(["data", *options]), {0, DATA_ARE_MISSING}
         case ["python", "run_all.py", "export", *options]:
