@@ -1,11 +1,11 @@
-"""`run_all.py data list`: the way from an empty disk to a profile's data."""
+"""`run_all.py data list` and `data prepare`: the way from an empty disk to a profile's data."""
 
 import importlib
 from collections.abc import Sequence
 
 from core.errors import InputError
 
-ACTIONS = ("list",)
+ACTIONS = ("list", "prepare")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -115,8 +115,8 @@ def test_checkpoints_are_listed_by_their_files(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "expected list behind it"),
-        (["fetsh"], "expected list behind it"),
+        ([], "expected list or prepare behind it"),
+        (["fetsh"], "expected list or prepare behind it"),
         (["list", "--profile", "mini"], "The profile mini makes its data"),
         (["list", "--profile", "papr"], "There is no profile"),
     ],
