@@ -148,10 +148,10 @@ def _opened(archive: Path) -> IO[bytes]:
 def _inner(raw: IO[bytes], header: int) -> IO[bytes]:
     """A tar file within another one, read where it lies."""
     raw.seek(header)
-    outer = tarfile.open(fileobj=raw, mode="r:")
-    info = outer.next()
-    assert info is not None  # tarfile has read it
-    return _read(outer, info)
+    with tarfile.open(fileobj=raw, mode="r:") as outer:  # closing it leaves the file that it was given open
+        info = outer.next()
+        assert info is not None  # it has read that one
+        return _read(outer, info)
 
 
 def _read(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
@@ -187,7 +187,7 @@ def _kind(info: tarfile.TarInfo) -> str:
 
 
 def _require_end(raw: IO[bytes], position: int) -> None:
-    """A tar file ends with a block of zeros: one that was cut off between two members, or is damaged there, has none."""
+    """A tar file ends with a block of zeros, unless it was cut off between two members, or is damaged there."""
     raw.seek(position)
     if raw.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise EOFError(f"it has no end at byte {position:,}")
