@@ -50,8 +50,8 @@ def archives_in(places: Iterable[Path], files: Iterable[PublishedFile]) -> dict[
             )
         found[file.name] = Archive(path, state.st_size, state.st_mtime_ns, file.sha256)
     if missing:
-        more = f" and {len(missing) - 1} more" * (len(missing) > 1)
+        more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
         raise InputError(
-            f"{shown(missing[0])}{more} is not in {shown(folders[-1])}: run_all.py data list says where it comes from."
+            f"{missing[0]}{more} not in {shown(folders[-1])}: run_all.py data list says where to get what is missing."
         )
     return found

@@ -218,7 +218,7 @@ def test_archives_that_are_missing_are_named_and_the_others_prepared(downloads, 
     lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
     assert lines["imagenet-r"] == f"prepared in {downloads.parent / 'root/imagenet-r'}."
     assert lines["coco"].startswith(f"train2017.zip is not in {downloads}: run_all.py data list says")
-    assert lines["imagenet"].startswith("ILSVRC2012_img_train.tar and 2 more is not in") and len(lines) == 8
+    assert lines["imagenet"].startswith("ILSVRC2012_img_train.tar and 2 more are not in") and len(lines) == 8
     assert run_all.main(["data", "prepare", "imagenet_r", *options]) == 0
     assert "imagenet-r: there already" in capsys.readouterr().out
 
@@ -238,7 +238,7 @@ def test_what_lies_at_its_place_is_never_touched(downloads, capsys):
     (place / SYNSET).rename(place / "mine")
     capsys.readouterr()
     assert prepare(downloads, "imagenet-r") == 1
-    assert f"{place} is there, and is not ImageNet-R: move it away" in capsys.readouterr().out
+    assert f"{place} is there, but not as ImageNet-R that can be read: move what is in it elsewhere" in capsys.readouterr().out
     assert sorted(path.name for path in place.iterdir()) == ["mine", "prepared.json"]
 
 
