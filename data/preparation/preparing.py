@@ -108,7 +108,7 @@ def _require_free(folder: Path, task: Task) -> None:
     """An empty folder is as good as none."""
     if folder.is_mount() or (folder.exists() and not (folder.is_dir() and not os.listdir(folder))):
         raise InputError(
-            f"{shown(folder)} is there, but not as {task.structure.name} that can be read: move what is in it elsewhere "
+            f"{shown(folder)} is there, but not as {task.structure.name} that can be read: move its content elsewhere "
             f"(archives may lie in any folder), or name another place with --set {task.structure.key}."
         )
 

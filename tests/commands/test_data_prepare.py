@@ -90,7 +90,12 @@ def test_images_are_resized_once(downloads, miniature, capsys, form):
     """Those that are larger, to 90 pixels; an image that is broken is left to whoever reads it."""
     large = saved(photograph(), "JPEG", quality=95)
     high = saved(photograph().rotate(90, expand=True), "PNG")
-    images = {"large.jpg": large, "high.jpg": high, "small.jpg": published.tiny_jpeg("small"), "broken.jpg": large[:900]}
+    images = {
+        "large.jpg": large,
+        "high.jpg": high,
+        "small.jpg": published.tiny_jpeg("small"),
+        "broken.jpg": large[:900],
+    }
     write_renditions(downloads, images)
     assert prepare(downloads, "imagenet-r", "--shorter-side", "90", *["--shards"] * (form == "shards")) == 0
     root = downloads.parent / "root/imagenet-r"

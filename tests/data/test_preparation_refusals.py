@@ -3,6 +3,7 @@
 import gzip
 import io
 import stat
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -35,12 +36,23 @@ def downloads(tmp_path) -> Path:
 def prepare(downloads: Path, name: str, *options: str) -> int:
     root = downloads.parent / "root"
     return run_all.main(
-        ["data", "prepare", name, "--profile", "paper", "--set", f"data.root={root}", "--from", str(downloads), *options]
+        [
+            "data",
+            "prepare",
+            name,
+            "--profile",
+            "paper",
+            "--set",
+            f"data.root={root}",
+            "--from",
+            str(downloads),
+            *options,
+        ]
     )
 
 
 def refused(downloads: Path, name: str, capsys, *parts: str) -> str:
-    """Assert that a data set gets one sentence with these parts, and that nothing lies at its place or beside the root."""
+    """Assert that a data set gets one sentence with these parts, and that nothing lies at its place or elsewhere."""
     assert prepare(downloads, name, "--jobs", "1") == 1
     printed = capsys.readouterr()
     assert printed.err == "" and printed.out.startswith(f"{name}: ") and printed.out.count("\n") == 1
@@ -90,15 +102,17 @@ def test_a_member_that_no_published_archive_has(downloads, capsys, stranger, sai
 
 
 WHOLE = tar_with(f"imagenet-r/{SYNSET}/second.jpg")
+SECOND = 2 * tarfile.BLOCKSIZE  # where its header begins: behind that of the first, and one block of content
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (WHOLE[: tarfile.BLOCKSIZE + 100], f"is damaged at imagenet-r/{SYNSET}/art_0.jpg"),
-        (WHOLE[: tarfile.BLOCKSIZE * 2 + 100], "(unexpected end of data)"),
-        (WHOLE[: tarfile.BLOCKSIZE * 3], "it has no end at byte"),
-        (WHOLE[: tarfile.BLOCKSIZE * 3] + b"x" * 512 + WHOLE[tarfile.BLOCKSIZE * 4 :], "it has no end at byte"),
+        (WHOLE[: SECOND - 412], f"is damaged at imagenet-r/{SYNSET}/art_0.jpg"),
+        (WHOLE[:SECOND], "it has no end at byte 1,024"),
+        (WHOLE[: SECOND + 100], "it has no end at byte 1,024"),
+        (WHOLE[:SECOND] + b"x" * 512 + WHOLE[SECOND + 512 :], "it has no end at byte 1,024"),
+        (WHOLE[: SECOND + 600], f"is damaged at imagenet-r/{SYNSET}/second.jpg"),
         (b"", "(empty file)"),
         (b"<html>404</html>", "is damaged"),
         (gzip.compress(WHOLE), "is damaged"),
@@ -190,15 +204,14 @@ def test_no_more_is_unpacked_than_the_disk_has_room_for(downloads, capsys):
     """As it is announced, before a byte of it is read."""
     coco(downloads)
     with zipfile.ZipFile(downloads / "train2017.zip", "w") as archive:
-        for number in range(400):
-            archive.writestr(f"train2017/{number}.jpg", b"content")
-    many = bytearray((downloads / "train2017.zip").read_bytes())
-    at = 0
-    while (at := many.find(b"PK\1\2", at)) >= 0:
-        many[at + 24 : at + 28] = b"\xfe\xff\xff\xff"  # its size
-        at += 4
-    (downloads / "train2017.zip").write_bytes(many)
-    refused(downloads, "coco", capsys, "COCO takes 1,717,986,918,", "are free: make room there")
+        info = zipfile.ZipInfo("train2017/1.jpg")
+        info.extra = struct.pack("<HHQ", 1, 8, 1 << 55)  # where sizes of 64 bits stand
+        archive.writestr(info, b"content")
+    content = bytearray((downloads / "train2017.zip").read_bytes())
+    size = content.index(b"PK\1\2") + 24
+    content[size : size + 4] = b"\xff" * 4  # look there
+    (downloads / "train2017.zip").write_bytes(content)
+    refused(downloads, "coco", capsys, f"COCO takes {(1 << 55) + 24:,} bytes in", "are free: make room there")
 
 
 def test_a_member_of_a_compressed_file_that_claims_to_be_larger_than_the_disk(downloads, capsys):
@@ -238,7 +251,10 @@ def test_what_lies_at_its_place_is_never_touched(downloads, capsys):
     (place / SYNSET).rename(place / "mine")
     capsys.readouterr()
     assert prepare(downloads, "imagenet-r") == 1
-    assert f"{place} is there, but not as ImageNet-R that can be read: move what is in it elsewhere" in capsys.readouterr().out
+    assert (
+        f"{place} is there, but not as ImageNet-R that can be read: move its content elsewhere"
+        in capsys.readouterr().out
+    )
     assert sorted(path.name for path in place.iterdir()) == ["mine", "prepared.json"]
 
 
@@ -263,7 +279,9 @@ def test_other_options_are_not_mixed_with_those_it_was_begun_with(downloads, cap
         ),
         (
             IMAGENET[2],
-            gzip.compress(published.tar_of([*published.kit_of(["n01440764"] * 2)][:2] + [(published.NUMBERS, b"1861")])),
+            gzip.compress(
+                published.tar_of([*list(published.kit_of([]))[:2], (published.NUMBERS, b"1861")])
+            ),
             "has no class 1861 for",
         ),
     ],
