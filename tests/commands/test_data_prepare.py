@@ -20,9 +20,14 @@ from tests.support.image_files import photograph, saved
 SYNSET = synsets.variant("imagenet-r")[0]
 
 
+@pytest.fixture(scope="module")
+def manifests(tmp_path_factory) -> Path:
+    return published.write_manifests(tmp_path_factory.mktemp("manifests"))
+
+
 @pytest.fixture(autouse=True)
-def nothing_is_stated(tmp_path_factory, monkeypatch) -> None:
-    monkeypatch.setattr(manifest, "REPOSITORY", published.write_manifests(tmp_path_factory.mktemp("manifests")))
+def nothing_is_stated(manifests, monkeypatch) -> None:
+    monkeypatch.setattr(manifest, "REPOSITORY", manifests)
 
 
 @pytest.fixture
