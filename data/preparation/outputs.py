@@ -1,6 +1,5 @@
 """Where unpacked files go: each to its place in the folder, or images into shards, as data/shards.py reads them."""
 
-import os
 import tarfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -41,6 +40,7 @@ class FileOutput:
     def __init__(self, folder: Path, whole: int) -> None:
         self.whole = whole
         self._folder = folder
+        self._made: Path | None = None
 
     def __enter__(self) -> "FileOutput":
         return self
@@ -50,12 +50,10 @@ class FileOutput:
 
     def add(self, place: str, size: int, chunks: Iterable[bytes]) -> None:
         path = self._folder / place
-        try:
-            file = open(path, "wb")  # noqa: SIM115 (the next line but two closes it)
-        except FileNotFoundError:  # the first of its folder
+        if path.parent != self._made:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "wb")  # noqa: SIM115
-        with file:
+            self._made = path.parent
+        with open(path, "wb") as file:
             file.writelines(chunks)
         self.whole += 1
 
@@ -69,11 +67,12 @@ class ShardOutput:
 
     def __init__(self, folder: Path, whole: int, piece: str, shard_folders: Sequence[str]) -> None:
         self.whole = whole
-        self._files = FileOutput(folder, whole)
+        self._added = whole
         self._folder, self._piece, self._shard_folders = folder, piece, shard_folders
+        self._files = FileOutput(folder, whole)
         self._shard: IO[bytes] | None = None
-        self._open = ExitStack()
         self._images_in = ""
+        self._open = ExitStack()
 
     def __enter__(self) -> "ShardOutput":
         return self
@@ -89,20 +88,22 @@ class ShardOutput:
         images_in = next((name for name in self._shard_folders if _is_in(place, name)), None)
         if images_in is None or not is_image(place):
             self._files.add(place, size, chunks)
-            return
-        number = self._files.whole
+        else:
+            self._add_image(images_in, place, size, chunks)
+        self._added += 1
+
+    def _add_image(self, images_in: str, place: str, size: int, chunks: Iterable[bytes]) -> None:
         if self._shard is not None and (self._images_in != images_in or self._shard.tell() >= BYTES_OF_A_SHARD):
             self._end()
-            self.whole = number
+            self.whole = self._added
         if self._shard is None:
-            shard = self._folder / images_in / FOLDER / f"{self._piece}-{number:08}.tar"
-            self._shard, self._images_in = self._open.enter_context(written_atomically(shard)), images_in
-        member = tarfile.TarInfo(os.path.relpath(place, images_in) if images_in else place)
+            path = self._folder / images_in / FOLDER / f"{self._piece}-{self._added:08}.tar"
+            self._shard, self._images_in = self._open.enter_context(written_atomically(path)), images_in
+        member = tarfile.TarInfo(place.removeprefix(f"{images_in}/"))
         member.size = size
         self._shard.write(member.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
         self._shard.writelines(chunks)
         self._shard.write(bytes(-size % tarfile.BLOCKSIZE))
-        self._files.whole += 1
 
     def _end(self) -> None:
         if self._shard is not None:

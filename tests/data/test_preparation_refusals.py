@@ -284,9 +284,7 @@ def test_other_options_are_not_mixed_with_those_it_was_begun_with(downloads, cap
         ),
         (
             IMAGENET[2],
-            gzip.compress(
-                published.tar_of([*list(published.kit_of([]))[:2], (published.NUMBERS, b"1861")])
-            ),
+            gzip.compress(published.tar_of([*list(published.kit_of([]))[:2], (published.NUMBERS, b"1861")])),
             "has no class 1861 for",
         ),
     ],
