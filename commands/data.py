@@ -1,11 +1,11 @@
-"""`run_all.py data list` and `fetch`: the way from an empty disk to a profile's data."""
+"""`run_all.py data list`, `fetch` and `prepare`: the way from an empty disk to a profile's data."""
 
 import importlib
 from collections.abc import Sequence
 
 from core.errors import InputError
 
-ACTIONS = ("list", "fetch")
+ACTIONS = ("list", "fetch", "prepare")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -15,5 +15,6 @@ def main(arguments: Sequence[str]) -> int:
         InputError: there is no such action, or it cannot be done.
     """
     if not arguments or arguments[0] not in ACTIONS:
-        raise InputError(f"run_all.py data: expected {' or '.join(ACTIONS)} behind it, as in run_all.py data list.")
+        expected = f"{', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}"
+        raise InputError(f"run_all.py data: expected {expected} behind it, as in run_all.py data list.")
     return importlib.import_module(f"commands.data_{arguments[0]}").main(arguments[1:])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.arguments import ProfileParser, positive
-from commands.data_needed import Needed, needed_by
+from commands.data_needed import Needed, archives_folder, needed_by
 from core.errors import InputError
 from data.fetching.addresses import Addresses
 from data.fetching.carried import Carried
@@ -22,7 +22,6 @@ from profiles.load import profile_values, root_of
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-ARCHIVES = "archives"  # below data.root
 SIDE_BY_SIDE = 4
 EPILOG = (
     "Archives come into --to; checkpoints and lists to where the profile expects them. The same command, given again, "
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     root = root_of(profile_values(given.profile, given.overrides, given.site)[1])
     asked = _asked(needed_by(profile), given.names)
     missing = [it for it in asked if not it.is_there]
-    files = _wanted(missing, given.to or (root / ARCHIVES if root else None))
+    files = _wanted(missing, archives_folder(given.to, root))
     if given.print:
         print(script_of(it for it in files if not it.path.exists()))
         return 0

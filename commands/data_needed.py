@@ -13,6 +13,7 @@ from profiles.registry import DATA_SETS
 from profiles.schema import Profile
 
 RELEASES = "pretrain/releases.yaml"  # of checkpoints and lists
+ARCHIVES = "archives"  # below data.root
 
 
 class Needed(NamedTuple):
@@ -53,6 +54,11 @@ def needed_by(profile: Profile) -> list[Needed]:
     if profile.miniature is not None:
         raise InputError(f"The profile {profile.name} makes its data: ask for one that reads some, such as paper.")
     return [*_data_sets(profile), *_files(profile)]
+
+
+def archives_folder(named: Path | None, root: Path | None) -> Path | None:
+    """Where the archives of data sets lie: the folder that was named, or one below ``data.root``, if there is either."""
+    return named or (root / ARCHIVES if root else None)
 
 
 def _data_sets(profile: Profile) -> Iterator[Needed]:

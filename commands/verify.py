@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from commands.arguments import ProfileParser, positive
+from commands.bars import Bars
 from core.cores import usable_cores
 from core.errors import InputError
 from core.files import exclusive_lock
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = given.runs.absolute() / profile.name
     data_sets = data_sets_of(profile, runs)
     folder = runs / VERIFICATION_FOLDER
-    with exclusive_lock(folder, SECONDS_FOR_THE_KILLED), _Bars() as bars:
+    with exclusive_lock(folder, SECONDS_FOR_THE_KILLED), Bars("images") as bars:
         verifier = Verifier(folder, None if given.full else given.sample, given.jobs, bars.progress)
         reports = [verifier.verify(data_set) for data_set in data_sets]
     print(_as_text(reports, verifier))
@@ -85,39 +86,6 @@ def _data_sets_in(profile: Profile, root: Path, chosen: Path | None) -> list[Dat
     """Those of one world; relative folders lie in ``root``, that of ImageNet-A in ``chosen``, None if not there yet."""
     sections, counts = dict(profile.data), dict(profile.data.counts)
     return DataLocation(sections, counts, root, chosen, profile.imagenet_classes).data_sets(DATA_SETS)
-
-
-class _Bars:
-    """A bar for the split that is decoded, on a terminal; a context manager."""
-
-    def __enter__(self) -> "_Bars":
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-        console = Console()
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("images"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            auto_refresh=False,  # no thread beside this one, which forks
-            disable=not console.is_terminal,
-        )
-        self._of_split: dict[str, TaskID] = {}
-        self._bars.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bars.stop()
-
-    def progress(self, what: str, done: int, total: int) -> None:
-        """Move the bar of a split."""
-        if what not in self._of_split:
-            self._of_split[what] = self._bars.add_task(what, total=total)
-        self._bars.update(self._of_split[what], completed=done, refresh=True)
 
 
 COLUMNS = ("left", "left", *["right"] * 5, "left")  # how they are aligned

@@ -55,6 +55,8 @@ class DataSetSpec:
             lies there by its name alone.
         manifest: of the files as which it is published (:mod:`data.manifest`), by its path below the repository; empty
             where it is not.
+        preparation: ``module:name`` of the :class:`data.preparation.declaration.Preparation` that makes its folder of
+            these files; empty where nobody knows how.
     """
 
     key: str
@@ -66,6 +68,7 @@ class DataSetSpec:
     title: str = ""
     finder: str = ""
     manifest: str = ""
+    preparation: str = ""
 
     def images(self, profile: Any, *parts: str) -> int:
         """How many images some parts have, named as below ``data.counts``: as the profile says, or as published."""

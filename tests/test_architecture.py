@@ -52,6 +52,7 @@ LIGHT = (
     "commands.status",
     "commands.cancel",
     "commands.verify",
+    "commands.data_prepare",
     "commands.export",
     "commands.audit",
     "commands.data_fetch",

@@ -88,6 +88,8 @@ def run(words: list[str]) -> None:
             status, expected = run_all.main(["data", "fetch", *listed]), {0}
         case ["python", "run_all.py", "data", "fetch", *options]:
             status, expected = run_all.main(["data", "fetch", *options]), {NOTHING_TO_ANSWER_WITH}
+        case ["python", "run_all.py", "data", "prepare", *options]:  # of archives that are not there
+            status, expected = run_all.main(["data", "prepare", *options]), {NOTHING_TO_ANSWER_WITH}
         case ["python", "run_all.py", "data", *options]:
             status, expected = run_all.main(["data", *options]), {0, DATA_ARE_MISSING}
         case ["python", "run_all.py", "export", *options]:

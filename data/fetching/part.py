@@ -9,7 +9,7 @@ from core.config import Config
 from core.files import UNFINISHED, write_text
 
 NOTE = f"{UNFINISHED}.json"
-ASIDE = f"{PART}.whole"
+ASIDE = f"{UNFINISHED}.whole"
 
 
 class Origin(Config):

@@ -115,8 +115,8 @@ def test_checkpoints_are_listed_by_their_files(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "expected list or fetch behind it"),
-        (["fetsh"], "expected list or fetch behind it"),
+        ([], "expected list, fetch or prepare behind it"),
+        (["fetsh"], "expected list, fetch or prepare behind it"),
         (["list", "--profile", "mini"], "The profile mini makes its data"),
         (["list", "--profile", "papr"], "There is no profile"),
     ],

@@ -19,4 +19,5 @@ SPEC = DataSetSpec(
     title="COCO",
     finder="data.sets.coco.discovery:FINDER",
     manifest="data/sets/coco/manifest.yaml",
+    preparation="data.sets.coco.preparation:PREPARATION",
 )

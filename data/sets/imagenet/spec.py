@@ -13,4 +13,5 @@ SPEC = DataSetSpec(
     title="ImageNet",
     finder="data.sets.imagenet.discovery:FINDER",
     manifest="data/sets/imagenet/manifest.yaml",
+    preparation="data.sets.imagenet.preparation:PREPARATION",
 )

@@ -30,6 +30,7 @@ IMAGENET_R = DataSetSpec(
     title="ImageNet-R",
     finder="data.sets.imagenet_variants.discovery:FINDER_R",
     manifest="data/sets/imagenet_variants/manifest_r.yaml",
+    preparation="data.sets.imagenet_variants.preparation:PREPARATION_R",
 )
 IMAGENET_A = DataSetSpec(
     "imagenet_a",
@@ -39,4 +40,5 @@ IMAGENET_A = DataSetSpec(
     title="ImageNet-A",
     finder="data.sets.imagenet_variants.discovery:FINDER_A",
     manifest="data/sets/imagenet_variants/manifest_a.yaml",
+    preparation="data.sets.imagenet_variants.preparation:PREPARATION_A",
 )

@@ -19,4 +19,5 @@ SPEC = DataSetSpec(
     title="Places205",
     finder="data.sets.places205.discovery:FINDER",
     manifest="data/sets/places205/manifest.yaml",
+    preparation="data.sets.places205.preparation:PREPARATION",
 )

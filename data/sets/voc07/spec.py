@@ -13,4 +13,5 @@ SPEC = DataSetSpec(
     title="VOC07",
     finder="data.sets.voc07.discovery:FINDER",
     manifest="data/sets/voc07/manifest.yaml",
+    preparation="data.sets.voc07.preparation:PREPARATION",
 )

@@ -104,4 +104,5 @@ SPEC = DataSetSpec(
     title="WebVision",
     finder="data.sets.webvision.discovery:FINDER",
     manifest="data/sets/webvision/manifest.yaml",
+    preparation="data.sets.webvision.preparation:PREPARATION",
 )
