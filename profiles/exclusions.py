@@ -76,7 +76,7 @@ def _as_it_is(key: str, listed: Exclusions, drawn: bool) -> tuple[Exclusions, Le
             "correct sha256."
         )
     said = f"the {images:,} images that {listed.file} names are left out{', where they are drawn' if drawn else ''}"
-    return Exclusions(file=listed.file, sha256=digest), LeftOut(said)
+    return Exclusions(file=str(Path(listed.file).absolute()), sha256=digest), LeftOut(said)
 
 
 class _Train(BaseModel):

@@ -20,7 +20,7 @@ from tests.support.commands import REDUCED
 TRAINING = [
     part
     for key, value in REDUCED.items()
-    if key.startswith(("pretrain.", "seeds"))
+    if key.startswith(("pretrain.", "methods.", "seeds"))
     for part in ("--set", f"{key}={value}")
 ]
 EXCLUSIONS = "webvision__webvision__exclusions"
