@@ -42,7 +42,8 @@ def with_lists(profile: Profile, runs: Path) -> tuple[Profile, dict[str, LeftOut
     Raises:
         InputError: there was no full verification, what it left cannot be used, or a list is not the one of its digest.
     """
-    sets, left_out = dict(profile.data.webvision), {}
+    sets: dict[str, Any] = dict(profile.data.webvision)
+    left_out: dict[str, LeftOut] = {}
     for name, section in sets.items():
         key, listed = f"data.webvision.{name}.exclusions", section.exclusions
         if listed is None:

@@ -1,4 +1,4 @@
-"""A disk that holds a part of the data: what it allows is planned, and of the rest tables say that there are no data."""
+"""A disk that holds a part of the data: what it allows is planned; of the rest, tables say that there are no data."""
 
 import re
 
