@@ -54,7 +54,7 @@ def test_under_its_own_name_no_published_figure_stands_beside_it(tmp_path):
     assert {row["Figure"].split()[0] for row in places} == {"Places365"}
     assert {row["Paper"] for row in tables["finetune"] if row["Figure"] != "all"} == {"unknown"}
     of_voc = [row["Paper"] for row in tables["lowshot"] if row["Figure"] == "VOC07 k=1" and row["Method"] == "CE"]
-    assert of_voc and "unknown" not in of_voc
+    assert any(paper != "unknown" for paper in of_voc)
 
 
 def test_beside_places205_it_has_columns_of_its_own(tmp_path):
