@@ -37,6 +37,8 @@ def print_plan(selection: Selection) -> None:
     print(tabulate(rows, headers="keys", floatfmt=".4g"))
     for data_set in selection.at_hand:
         print(f"{data_set.key}: {data_set.folder or 'not found below data.root'}")
+    for name, left_out in selection.left_out.items():
+        print(f"data.webvision.{name}.exclusions: {left_out.said}")
     for job, reason in found.held_back:
         print(f"\n{job.name} is held back: {reason}")
     entries = read_queue_if_there() if was_ever_submitted(runs) else []

@@ -1,9 +1,11 @@
 """The plan that is written down: what is asked for now, and what was measured before and would be the same."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from commands.requirements import lacking_data
 from commands.selection import Selection
 from core.declarations import Table
 from core.errors import InputError
@@ -23,18 +25,20 @@ class PlanToWrite(NamedTuple):
         profile: its values, with the seeds and methods of those jobs.
         tables: what there is to show.
         possible: method, pretraining set and evaluation of all that the profile could measure.
+        lacking: data that are not there, by the names of the jobs that are not done for want of them.
     """
 
     jobs: list[Job]
     profile: dict[str, Any]
     tables: list[Table]
     possible: list[tuple[str, str, str]]
+    lacking: Mapping[str, Sequence[str]]
 
 
 def write_plan_of(selection: Selection) -> None:
     """Write it into the profile's folder."""
     plan = plan_to_write(selection)
-    write_plan(plan.jobs, plan.profile, plan.tables, selection.runs, selection.described, plan.possible)
+    write_plan(plan.jobs, plan.profile, plan.tables, selection.runs, selection.described, plan.possible, plan.lacking)
 
 
 def plan_to_write(selection: Selection) -> PlanToWrite:
@@ -50,7 +54,8 @@ def plan_to_write(selection: Selection) -> PlanToWrite:
     asked = {job.identity for job in selection.planned}
     every = jobs_of(wider)
     jobs = [job for job in every if job.identity in asked or _has_record(job, selection)]
-    return PlanToWrite(jobs, _with_what_is_in(jobs, wider), wider.tables, _figures_of(every))
+    lacking = lacking_data([job for job in jobs if not _has_record(job, selection)])
+    return PlanToWrite(jobs, _with_what_is_in(jobs, wider), wider.tables, _figures_of(every), lacking)
 
 
 def _figures_of(jobs: list[Job]) -> list[tuple[str, str, str]]:

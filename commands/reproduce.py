@@ -18,6 +18,10 @@ def main(arguments: Sequence[str]) -> int:
     from commands.selection import selection_of
 
     selection = selection_of(given)
+    if selection.left_out:
+        from commands.verified_copies import require_verified_copies
+
+        require_verified_copies(selection)
     if given.partial or not given.dry_run:
         from commands.running import runnable
 

@@ -33,6 +33,21 @@ def missing_requirements(jobs: Sequence[Job], profile: Profile, gpus: int | None
     return lacks
 
 
+def lacking_data(jobs: Sequence[Job]) -> dict[str, list[str]]:
+    """What data are not there, as keys of the profile, by the names of the jobs that need them or what they come from.
+
+    Args:
+        jobs: those that are not done, topologically sorted.
+    """
+    lacking: dict[str, list[str]] = {}
+    for job in jobs:
+        own = [source.key for source in job.reads if source.kind != "checkpoint" and not _is_there(source, job)]
+        of_needs = [key for need in job.needs.values() for key in lacking.get(need.name, ())]
+        if own or of_needs:
+            lacking[job.name] = list(dict.fromkeys([*of_needs, *own]))
+    return lacking
+
+
 def require(lacks: Missing) -> None:
     """Nothing may be missing.
 

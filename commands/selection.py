@@ -1,13 +1,14 @@
 """What a command is about: a profile, its jobs, and those of them that were asked for."""
 
 import argparse
-from collections.abc import Collection, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import InputError
 from execution.jobs import Job, topologically_sorted
 from profiles.data_at_hand import AtHand, profile_at_hand
+from profiles.exclusions import LeftOut, with_lists
 from profiles.expand import jobs_of
 from profiles.schema import Profile
 
@@ -24,6 +25,7 @@ class Selection:
         runs: the profile's folder, where everything about it is written.
         described: the arguments that give the profile.
         at_hand: its data sets that were looked for below ``data.root``.
+        left_out: of its training sets, by their names, the images that are not trained on.
     """
 
     profile: Profile
@@ -33,6 +35,7 @@ class Selection:
     runs: Path
     described: list[str]
     at_hand: list[AtHand]
+    left_out: Mapping[str, LeftOut] = field(default_factory=dict)
 
 
 def selection_of(arguments: argparse.Namespace) -> Selection:
@@ -42,13 +45,16 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     seed, whatever seeds were asked for.
 
     Raises:
-        InputError: the profile is not valid, or has no such method, seed or kind of jobs.
+        InputError: the profile is not valid, or has no such method, seed or kind of jobs; it leaves out the images that
+            a verification has found broken, and there was none.
     """
     seeds, methods = arguments.seeds or (), arguments.methods or ()
     twice = next((seed for seed in seeds if list(seeds).count(seed) > 1), None)
     if twice is not None:
         raise InputError(f"--seeds names {twice} twice: name each seed once.")
-    profile, at_hand = profile_at_hand(arguments.profile, arguments.overrides, arguments.site, seeds)
+    found, at_hand = profile_at_hand(arguments.profile, arguments.overrides, arguments.site, seeds)
+    runs = arguments.runs.absolute() / found.name
+    profile, left_out = with_lists(found, runs)
     jobs = jobs_of(profile)
     known = list(dict.fromkeys(job.tags["method"] for job in jobs if "method" in job.tags))
     unknown = [name for name in methods if name not in known]
@@ -59,8 +65,8 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     wanted = {job.name for job in topologically_sorted(of_these)}
     planned = [job for job in jobs if job.name in wanted]
     asked = of_kinds(planned, arguments.only)
-    runs = arguments.runs.absolute() / profile.name
-    return Selection(profile, planned, topologically_sorted(asked), asked, runs, _described(arguments), at_hand)
+    selected, described = topologically_sorted(asked), _described(arguments)
+    return Selection(profile, planned, selected, asked, runs, described, at_hand, left_out)
 
 
 def _described(arguments: argparse.Namespace) -> list[str]:

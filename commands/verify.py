@@ -10,7 +10,7 @@ from commands.bars import Bars
 from core.cores import usable_cores
 from core.errors import InputError
 from core.files import exclusive_lock
-from core.workspace import VERIFICATION_FOLDER
+from core.workspace import FULL_VERIFICATION_FOLDER, VERIFICATION_FOLDER
 from data.declaration import DataLocation
 from data.verification.inspection import DataSet
 from data.verification.report import Verifier
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     profile, _ = profile_at_hand(given.profile, given.overrides, given.site)
     runs = given.runs.absolute() / profile.name
     data_sets = data_sets_of(profile, runs)
-    folder = runs / VERIFICATION_FOLDER
+    folder = runs / (FULL_VERIFICATION_FOLDER if given.full else VERIFICATION_FOLDER)
     with exclusive_lock(folder, SECONDS_FOR_THE_KILLED), Bars("images") as bars:
         verifier = Verifier(folder, None if given.full else given.sample, given.jobs, bars.progress)
         reports = [verifier.verify(data_set) for data_set in data_sets]
@@ -117,6 +117,7 @@ def _as_text(reports: Sequence[dict[str, Any]], verifier: Verifier) -> str:
         for data_set, name, split in splits
         if verifier.sample is None and "full_sha256" in split
     ]
+    leaving_out = f"data.webvision.<set>.exclusions{'=verified' if verifier.sample is None else ''}"
     for report in reports:
         faults, file = report["faults"], verifier.folder / f"{report['set']}.json"
         lines += [f"{report['set']}: {fault}" for fault in faults[:FAULTS_SHOWN]]
@@ -125,7 +126,7 @@ def _as_text(reports: Sequence[dict[str, Any]], verifier: Verifier) -> str:
         if verifier.broken_list(report["set"]).exists():
             lines.append(
                 f"{report['set']}: the broken training images are listed in {verifier.broken_list(report['set'])}: "
-                "fetch them again, or, of a WebVision set, leave them out with data.webvision.<set>.exclusions."
+                f"fetch them again, or, of a WebVision set, leave them out with {leaving_out}."
             )
     count = sum(len(report["faults"]) for report in reports)
     hint = "" if verifier.sample is None else " With --full, every image is decoded."

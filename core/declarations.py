@@ -160,7 +160,8 @@ class Column:
         evaluation: the kind of the jobs that measure it; empty where that is the id of the :class:`Evaluation`.
         metric: its name in their records.
         published: its name among the published figures; None where there are none.
-        published_for: names of the published rows whose figure it is; None for all others than ``not_published_for``.
+        published_for: names of the published rows whose figure it is, none where it is measured on another data set;
+            None for all others than ``not_published_for``.
         not_published_for: names of the published rows whose figure is another column's.
         lower_is_better: as with errors.
         on: the data set that it is measured on, as pictures name it; empty where no picture does.

@@ -15,6 +15,9 @@ from core.files import write_json, written_atomically
 PROGRESS_FILE = "progress.json"
 MODEL_FILE = "model.pt"  # what a job that trains leaves to others; its record holds the digest, ``model_sha256``
 VERIFICATION_FOLDER = "verification"  # below a profile's runs: what was found out about its data sets
+FULL_VERIFICATION_FOLDER = (
+    f"{VERIFICATION_FOLDER}/full"  # the same where every image was decoded; no sample replaces it
+)
 OUTPUTS_FOLDER = "outputs"  # of a job's folder: what was computed for every image
 PARTS_FOLDER = "parts"  # of a job's folder, until it has a record: what core.parts goes on from
 NAME_OF_AN_OUTPUT = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

@@ -6,8 +6,8 @@ finds nothing of its data set asks here before it says that something is missing
 
 import re
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import InputError
@@ -30,22 +30,33 @@ class FolderStructure:
         name: of the data set, for sentences.
         key: of the profile that names the folder.
         marks: patterns of paths; where one of them is there, the folder is the right one.
+        others: such patterns of other data sets that people take in its place, by their names.
     """
 
     name: str
     key: str
     marks: tuple[str, ...]
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def is_at(self, folder: Path) -> bool:
         """Whether a folder is that of the data set."""
-        return any(next(folder.glob(mark), None) is not None for mark in self.marks)
+        return _has_one(folder, self.marks)
+
+    def other_at(self, folder: Path) -> str | None:
+        """Which other data set lies in a folder, if one does."""
+        return next((name for name, marks in self.others.items() if _has_one(folder, marks)), None)
+
+
+def _has_one(folder: Path, marks: tuple[str, ...]) -> bool:
+    return any(next(folder.glob(mark), None) is not None for mark in marks)
 
 
 def require_structure(root: Path, structure: FolderStructure) -> Path:
     """``root`` itself, unless it is plain that the data set is somewhere else, or still packed.
 
     Raises:
-        InputError: the folder does not exist, the data set is above or below it, or it holds archives alone.
+        InputError: the folder does not exist, the data set is above or below it, or it holds another one, or archives
+            alone.
     """
     require_folder(root, structure.name)
     if structure.is_at(root):
@@ -56,6 +67,11 @@ def require_structure(root: Path, structure: FolderStructure) -> Path:
                 f"{structure.name} is not in {shown(root)} but in {shown(folder)}: name that folder, with --on or "
                 f"--set {structure.key}={quoted(folder)}."
             )
+    if other := structure.other_at(root):
+        raise InputError(
+            f"{shown(root)} holds {other}, which is another data set than {structure.name}: name the folder of "
+            f"{structure.name}, or give {other} a column of its own (docs/data.md)."
+        )
     packed = unpacking(root)
     if packed is not None:
         raise InputError(f"{shown(root)} holds {structure.name} as it was packed: unpack it with `{packed}`.")

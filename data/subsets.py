@@ -70,7 +70,7 @@ def chosen_images(images: ImageTable, subset: DrawnSubset | None, exclusions: Pa
     The draw comes first: leaving a broken image out changes nothing else.
 
     Raises:
-        InputError: there are fewer images than are to be drawn, or the list cannot be read or doesn't fit.
+        InputError: there are fewer images than are to be drawn, or the list cannot be read, doesn't fit or names all.
     """
     chosen = np.ones(len(images), dtype=bool)
     if subset is not None:
@@ -78,6 +78,10 @@ def chosen_images(images: ImageTable, subset: DrawnSubset | None, exclusions: Pa
         chosen[drawn_rows(images, subset.images, subset.seed)] = True
     if exclusions is not None:
         chosen &= ~images_named_in(images, exclusions)
+        if not chosen.any():
+            raise InputError(
+                f"{exclusions} leaves out every image of {images.source}: correct the list, or complete the data set."
+            )
     return images if chosen.all() else images.subset(np.flatnonzero(chosen))
 
 

@@ -1,8 +1,9 @@
 """The plan on disk: which jobs a reproduction consists of. Whoever reads results starts here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from core.declarations import Table
@@ -19,6 +20,7 @@ def write_plan(
     runs: Path,
     arguments: Sequence[str] = (),
     possible: Iterable[tuple[str, str, str]] = (),
+    lacking: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> None:
     """Write the plan into ``runs``, sealed.
 
@@ -29,6 +31,7 @@ def write_plan(
         runs: the profile's folder.
         arguments: of the command, that gave the profile.
         possible: method, pretraining set and evaluation of what the profile could measure, asked for or not.
+        lacking: keys of the data that are not there, by the names of the jobs that cannot be run without.
     """
     entries = [
         {
@@ -38,6 +41,7 @@ def write_plan(
             "folder": str(job.folder(Path())),
             "tags": dict(job.tags),
             "needs": {role: needed.name for role, needed in job.needs.items()},
+            "lacks": list(lacking.get(job.name, ())),
         }
         for job in jobs
     ]

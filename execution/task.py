@@ -252,7 +252,9 @@ def _own_file(stage: Stage) -> dict[str, Any]:
 
 def _verification(runs: Path) -> dict[str, Any]:
     """The digests of what ``verify`` wrote about the data sets, where it was run."""
-    digests = {path.stem: sha256_of(path) for path in sorted((runs / VERIFICATION_FOLDER).glob("*.json"))}
+    folder = runs / VERIFICATION_FOLDER
+    reports = {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.json"))}
+    digests = {name: sha256_of(path) for name, path in reports.items()}
     return {"verification": digests} if digests else {}
 
 

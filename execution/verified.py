@@ -22,6 +22,11 @@ def with_full_digests(said: Mapping[str, Any], runs: Path) -> dict[str, Any]:
     return _completed(said, _verified(runs))
 
 
+def is_same_copy(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two fingerprints are of one copy of the same images."""
+    return _key(one) == _key(other)
+
+
 def _completed(said: Mapping[str, Any], verified: Mapping[tuple[Any, ...], str]) -> dict[str, Any]:
     completed: dict[str, Any] = {}
     for name, value in said.items():
@@ -38,7 +43,7 @@ def _completed(said: Mapping[str, Any], verified: Mapping[tuple[Any, ...], str])
 def _verified(runs: Path) -> dict[tuple[Any, ...], str]:
     """The digests over all images by what a fingerprint has to agree in."""
     found: dict[tuple[Any, ...], str] = {}
-    for path in sorted((runs / VERIFICATION_FOLDER).glob("*.json")):
+    for path in sorted((runs / VERIFICATION_FOLDER).rglob("*.json")):
         try:
             splits = json.loads(path.read_text())["splits"].values()
             found |= {_key(split["fingerprint"]): split[FULL] for split in splits if FULL in split}

@@ -145,6 +145,7 @@ class TrainingSetConfig(Config):
         sources: whose images are trained on.
         subset: how many of the images, drawn with which seed; None for all.
         exclusions: a list of relative paths, one a line, of images to leave out; None to leave out none.
+        exclusions_sha256: of the list, by which it is identified in place of its path; None where its path is.
     """
 
     webvision: OnDisk
@@ -153,6 +154,7 @@ class TrainingSetConfig(Config):
     sources: FromList[tuple[Name, ...]] = SOURCES
     subset: DrawnSubset | None = None
     exclusions: OnDisk | None = None
+    exclusions_sha256: str | None = None
 
 
 class PretrainConfig(TrainingConfig, TrainingSetConfig):

@@ -19,7 +19,7 @@ class DataSection(Config):
     ``counts`` says how many images each part of a data set must have, for ``verify``; None where that is not checked. A
     relative ``imagenet_a`` is relative to what the reference model of ``hard_images`` chose, where there is one.
     ``titles`` says what headings of tables call data sets of one's own, by the key of the data set whose folder
-    structure they have; None for that one's name.
+    structure they have; None for that one's name. Published figures stand beside none of those.
     """
 
     if TYPE_CHECKING:  # which data sets there are is not known there
@@ -41,7 +41,11 @@ def section_of(declared: Iterable[DataSetSpec]) -> type[DataSection]:
 
 
 def with_own_titles(table: Table, titles: Mapping[str, str]) -> Table:
-    """The table, in whose headings data sets have names of one's own, by those that they have otherwise."""
+    """The table, in whose headings data sets have names of one's own, by those that they have otherwise.
+
+    Such columns are of other data sets than those of the published figures, which stand beside none of them. Where no
+    column names its data set, the table's title does.
+    """
     if not titles:
         return table
     one_of_them = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, titles))})(?![\w-])")
@@ -49,8 +53,12 @@ def with_own_titles(table: Table, titles: Mapping[str, str]) -> Table:
     def named(text: str) -> str:
         return one_of_them.sub(lambda found: titles[found[0]], text)
 
-    columns = tuple(replace(it, title=named(it.title), on=named(it.on)) for it in table.columns)
-    return replace(table, title=named(table.title), columns=columns)
+    title, columns = named(table.title), [replace(it, title=named(it.title), on=named(it.on)) for it in table.columns]
+    own = [column != before for column, before in zip(columns, table.columns, strict=True)]
+    if title != table.title and not any(own):
+        own = [True] * len(columns)
+    unpublished = [replace(it, published_for=()) if of_own else it for it, of_own in zip(columns, own, strict=True)]
+    return replace(table, title=title, columns=tuple(unpublished))
 
 
 if TYPE_CHECKING:

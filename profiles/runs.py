@@ -47,10 +47,12 @@ def pretrained(profile: Profile, set_name: str, method_name: str, seed: int, wor
     trained_on, folder = part.trained_on, Source(f"{key}.folder", part.folder)
     reads = [folder]
     if part.exclusions is not None:
-        reads.append(Source(f"{key}.exclusions", part.exclusions, "list"))
+        reads.append(Source(f"{key}.exclusions", part.exclusions.file, "list"))
     shared = values(profile.pretrain)
     of_method, options = job_values(method)
     options["runtime"] = shared.pop("runtime")
+    if part.exclusions is not None and part.exclusions.sha256:
+        options["exclusions"] = part.exclusions.file
     images, epochs = part.images_to_train_on, profile.pretrain.schedule.epochs
     corrects_from = method.corrects_labels_from
     checkpoint = Work(

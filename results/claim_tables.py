@@ -95,8 +95,8 @@ def summary(results: Results) -> str:
 THIS_IS_SHIPPED = "This is the result that comes with the code, beside which others are set."
 NOTE_ON_WORLDS = ("All worlds are drawn from the same few pictures: the words are about redraws from these.",)
 NOTE_ON_UNMEASURED = (
-    "What the profile does not measure decides no claim, however many seeds are run: claims.primary names the figures "
-    "of each.",
+    "What the profile does not measure, or has no data for, decides no claim, however many seeds are run: "
+    "claims.primary names the figures of each.",
 )
 NOTES_ON_FIGURES = (
     "Difference: mean over worlds (their number), in points. A figure is tested once its claim was rejected against "

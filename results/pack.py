@@ -83,7 +83,7 @@ def _of_everything(results: Results, runs: Path) -> Iterator[str]:
         logs = (runs / job.folder).glob("log*.txt")
         yield from (f"{job.folder}/{path.name}" for path in logs if LOGS.fullmatch(path.name))
     for folder, pattern in ((TABLES, "*"), (VERIFICATION_FOLDER, "*.json"), (VERIFICATION_FOLDER, "*.txt")):
-        yield from (f"{folder}/{path.name}" for path in (runs / folder).glob(pattern))
+        yield from (str(path.relative_to(runs)) for path in (runs / folder).rglob(pattern))
 
 
 def _outputs(results: Results) -> list[str]:

@@ -44,6 +44,8 @@ class PlannedJob(BaseModel):
         folder: relative to the plan's.
         tags: what tables group by.
         needs: names of the jobs it needs, by role.
+        lacks: keys of the profile that name data which it needs, itself or through other jobs, and which were not
+            there when the plan was written.
     """
 
     name: str
@@ -52,6 +54,7 @@ class PlannedJob(BaseModel):
     folder: str
     tags: dict[str, str]
     needs: dict[str, str] = {}
+    lacks: list[str] = []
 
     @cached_property
     def figure(self) -> tuple[str, ...] | None:
@@ -215,9 +218,10 @@ def _is_amount(number: object) -> bool:
 
 
 def _check_job(job: PlannedJob, before: set[str]) -> None:
-    if not all(text and text.isprintable() for text in (job.name, job.identity, job.folder, *job.tags.values())):
+    texts = (job.name, job.identity, job.folder, *job.tags.values(), *job.lacks)
+    if not all(text and text.isprintable() for text in texts):
         raise ValueError(
-            f"a name, folder, identity or tag of the job {in_a_sentence(job.name)!r} is empty or cannot be printed"
+            f"a name, folder, identity, tag or key of the job {in_a_sentence(job.name)!r} is empty or cannot be printed"
         )
     if job.folder.startswith("/") or not {"", ".", ".."}.isdisjoint(job.folder.split("/")):
         raise ValueError(f"the folder {job.folder} of {job.name} is not one below the plan's")
@@ -325,6 +329,12 @@ class Results:
     def evaluated(self) -> set[tuple[str, ...]]:
         """(method, set, evaluation) of the finished jobs of figures."""
         return {job.figure[:3] for job, _ in self.done if job.figure}
+
+    @cached_property
+    def lacking(self) -> dict[tuple[str, ...], list[str]]:
+        """What data there were none of, by (method, set, evaluation) of the figures that were not measured."""
+        jobs = [job for job in self.jobs if job.figure and job.lacks]
+        return {job.figure[:3]: job.lacks for job in jobs if job.figure and job.figure[:3] not in self.evaluated}
 
     @cached_property
     def sets_of(self) -> dict[str, list[str]]:

@@ -50,7 +50,8 @@ def outcomes(compared: Sequence[Compared]) -> list[Outcome]:
     """What became of the figures of one table, in their order.
 
     The words are ``reproduced``, ``better``, ``worse`` or ``undecided``, with the seeds that would decide; of one seed
-    ``within tolerance`` or ``outside``; ``not run``, ``paper's figure unknown``, ``paper's figure disputed``.
+    ``within tolerance`` or ``outside``; ``not run``, ``no data``, ``paper's figure unknown``, ``paper's figure
+    disputed``.
     """
     tested = [one for one in compared if one.difference is not None and one.difference.n > 1]
     beyond = holm([_p_outside(one) for one in tested], 1 - CONFIDENCE)

@@ -1,13 +1,13 @@
 """Tables as a pure function of records: ours alone, or beside the paper's, and those of the claims."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.declarations import Column, Table
 from core.errors import InputError
 from results import reproduced
 from results.claim_tables import tables_of_claims
-from results.definitions import METHOD, NOT_APPLICABLE, NOT_MEASURED, NOT_RUN, PUBLISHED_ONLY, SET
+from results.definitions import METHOD, NO_DATA, NOT_APPLICABLE, NOT_MEASURED, NOT_RUN, PUBLISHED_ONLY, SET
 from results.outcome import Outcome
 from results.plan import Measured, Results
 from results.published import TABLES_OF, UNKNOWN, Figures, Published, combined, read_published
@@ -123,8 +123,11 @@ def _convergence(metrics: Iterable[Metric]) -> Convergence | None:
 
 
 def _absent(results: Results, row: tuple[str, str], column: Column) -> str:
-    """Why there is no figure: nothing was run, or what was run does not measure it."""
-    return NOT_MEASURED if (*row, column.evaluation) in results.evaluated else NOT_RUN
+    """Why there is no figure: what was run does not measure it, there are no data for it, or nothing was run."""
+    what = (*row, column.evaluation)
+    if what in results.evaluated:
+        return NOT_MEASURED
+    return NO_DATA if what in results.lacking else NOT_RUN
 
 
 def unplanned(results: Results, row: tuple[str, str], columns: Iterable[Column]) -> str:
@@ -156,8 +159,18 @@ def _interval_over_images(metrics: Sequence[Metric]) -> tuple[float, float] | No
     return metrics[0].interval if len(metrics) == 1 else None
 
 
-def marks(table: Table, rows: Iterable[tuple[str, str]], results: Results) -> tuple[str, ...]:
-    """What the marks in a table's cells mean, figure by figure."""
+def marks(table: Table, rows: Collection[tuple[str, str]], results: Results) -> tuple[str, ...]:
+    """What the marks in a table's cells mean, figure by figure, and which data were not there."""
+    return _not_converged(table, rows, results) + _lacking(table, rows, results)
+
+
+def _lacking(table: Table, rows: Collection[tuple[str, str]], results: Results) -> tuple[str, ...]:
+    shown = [(*row, column.evaluation) for row in rows for column in table.columns]
+    keys = dict.fromkeys(key for what in shown for key in results.lacking.get(what, ()))
+    return (f"No data: what the profile names as {', '.join(keys)} was not there.",) if keys else ()
+
+
+def _not_converged(table: Table, rows: Collection[tuple[str, str]], results: Results) -> tuple[str, ...]:
     found = []
     for row, column in ((row, column) for row in rows for column in table.columns):
         convergence = _convergence(results.measured.get((*row, column.evaluation, column.metric), {}).values())
@@ -294,7 +307,7 @@ def _difference(ours: Summary | None, published: Published) -> str:
 
 def _published_only(table: Table, reproduced: set[tuple[str, str]], figures: Figures) -> list[dict[str, str]]:
     """The figures, where they are known, of published rows that are none of ours."""
-    titles = {column.published: column.title for column in reversed(table.columns)}
+    titles = {column.published: column.title for column in reversed(table.columns) if column.published_for != ()}
     return [
         _line({METHOD: method, SET: trained_on}, titles[metric], published, NOT_RUN, "", PUBLISHED_ONLY)
         for (name, method, trained_on, metric), published in figures.items()

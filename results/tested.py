@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from results.claims import FAMILYWISE, Claim, Comparison, SingleFigure, Worlds, decide, explained
-from results.definitions import NOT_RUN
+from results.definitions import NO_DATA, NOT_RUN
 from results.outcome import Outcome
 from results.plan import Measured, Results
 
@@ -126,37 +126,44 @@ def _lines(training_set: str, better: str, claim: Claim, results: Results) -> It
         titles = results.title_of(better), results.title_of(comparison.baseline)
         return Line(claim.name, figure, about, *on, better, lower, comparison, titles, outcome)
 
-    def unmeasured(figures: Iterable[SingleFigure], comparisons: Sequence[Comparison]) -> list[str]:
+    def reasons(figures: Iterable[SingleFigure], comparisons: Sequence[Comparison]) -> list[str]:
         methods = (better, *(comparison.baseline for comparison in comparisons))
-        return _unmeasured(results, methods, training_set, [figure.name for figure in figures])
+        return _reasons(results, methods, training_set, [figure.name for figure in figures])
 
     for comparison in claim.comparisons:
         outcome = explained(comparison.outcome or Outcome(NOT_RUN), [comparison])
-        yield line(None, claim.name, comparison, _why(outcome, unmeasured(claim.figures, [comparison])))
+        yield line(None, claim.name, comparison, _why(outcome, reasons(claim.figures, [comparison])))
     for figure in claim.figures:
         outcome = explained(figure.outcome, figure.comparisons)
-        outcome, title = _why(outcome, unmeasured([figure], figure.comparisons)), results.title_of_figure(figure.name)
+        outcome, title = _why(outcome, reasons([figure], figure.comparisons)), results.title_of_figure(figure.name)
         for comparison in figure.comparisons:
             yield line(figure.name, title, comparison, outcome)
 
 
-def _unmeasured(results: Results, methods: Iterable[str], training_set: str, figures: Iterable[str]) -> list[str]:
-    """The evaluations that the profile does not have for one of the methods, and the figures that they do not give."""
-    found: dict[str, None] = {}
+def _reasons(results: Results, methods: Iterable[str], training_set: str, figures: Sequence[str]) -> list[str]:
+    """Why there are no figures of the methods, where more seeds would not help.
+
+    The profile does not have an evaluation for one of them, or it does not give the figure; or its data are not there.
+    """
+    unmeasured: dict[str, None] = {}
+    lacking: dict[str, None] = {}
     for method in methods:
         for figure in figures:
             column = results.columns[figure]
             of_method = (method, training_set, column.evaluation)
             if results.possible and of_method not in results.possible:
-                found[column.evaluation] = None
+                unmeasured[column.evaluation] = None
             elif of_method in results.evaluated and (*of_method, column.metric) not in results.measured:
-                found[figure] = None
-    return list(found)
+                unmeasured[figure] = None
+            lacking |= dict.fromkeys(results.lacking.get(of_method, ()))
+    reasons = {"the profile does not measure": list(unmeasured), f"{NO_DATA}:": list(lacking)}
+    return [f"{reason} {_some(names)}" for reason, names in reasons.items() if names]
 
 
-def _why(outcome: Outcome, unmeasured: Sequence[str]) -> Outcome:
-    """What was not run, with the reason where more seeds would not help."""
-    if outcome.word != NOT_RUN or not unmeasured:
-        return outcome
-    more = f" and {len(unmeasured) - SHOWN} more" if len(unmeasured) > SHOWN else ""
-    return Outcome(NOT_RUN, f"the profile does not measure {', '.join(unmeasured[:SHOWN])}{more}")
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _why(outcome: Outcome, reasons: Sequence[str]) -> Outcome:
+    """What was not run, with the reasons, if there are any."""
+    return Outcome(NOT_RUN, "; ".join(reasons)) if outcome.word == NOT_RUN and reasons else outcome

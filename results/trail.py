@@ -96,6 +96,8 @@ def not_run_because(results: Results, runs: Path, job: PlannedJob) -> str:
     """Why a job has no record, in a sentence."""
     if job.name in results.left_out:
         return results.left_out[job.name]
+    if job.lacks:
+        return f"left out for want of data: {', '.join(job.lacks)} was not there"
     failure = read_failure(runs, job)
     if failure:
         return f"failed: {failure}"

@@ -1,5 +1,6 @@
 """The verification of one data set: inspected, decoded, written down; goes on where an interrupted one stopped."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -39,7 +40,8 @@ class Verifier:
 
         It holds for each split how many images were found, expected and decoded, the bytes of the decoded ones, and the
         fingerprint that records carry; where all were decoded, the digest of all; every fault in a sentence; every
-        broken image with its split and path.
+        broken image with its split and path; name, length and SHA-256 of the list of broken training images, None where
+        there is none.
         """
         path = self.folder / f"{data_set.name}.json"
         report: dict[str, Any] = {"set": data_set.name, "full": self.sample is None, "splits": {}}
@@ -61,8 +63,8 @@ class Verifier:
                 faults += [one["reason"] for one in of_split]
                 broken += [{"split": split.name, **one} for one in of_split]
             report["splits"][split.name] = entry
-        report |= {"faults": faults, "broken": broken}
-        self._list_broken(data_set, [one["path"] for one in broken if one["split"] == "train"])
+        listed = self._list_broken(data_set, [one["path"] for one in broken if one["split"] == "train"])
+        report |= {"faults": faults, "broken": broken, "broken_list": listed}
         write_json(path, report)
         for split in data_set.splits:
             self._partial(data_set, split).unlink(missing_ok=True)
@@ -72,12 +74,15 @@ class Verifier:
         """The list of a set's broken training images, as a list of exclusions has it; not there if there are none."""
         return self.folder / f"{name}.broken.txt"
 
-    def _list_broken(self, data_set: DataSet, paths: list[str]) -> None:
-        if paths:
-            with written_atomically(self.broken_list(data_set.name)) as file:  # paths are bytes, of any encoding
-                file.write(b"".join(f"{path}\n".encode(errors="surrogateescape") for path in paths))
-        else:
-            self.broken_list(data_set.name).unlink(missing_ok=True)
+    def _list_broken(self, data_set: DataSet, paths: list[str]) -> dict[str, Any] | None:
+        listed = self.broken_list(data_set.name)
+        if not paths:
+            listed.unlink(missing_ok=True)
+            return None
+        content = b"".join(f"{path}\n".encode(errors="surrogateescape") for path in paths)  # bytes, of any encoding
+        with written_atomically(listed) as file:
+            file.write(content)
+        return {"file": listed.name, "images": len(paths), "sha256": hashlib.sha256(content).hexdigest()}
 
     def _partial(self, data_set: DataSet, split: Split) -> Path:
         return self.folder / f"{data_set.name}.{split.name}.partial"

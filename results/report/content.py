@@ -14,7 +14,7 @@ from core.exhibits import CURVES_FILE
 from results.claim_tables import ClaimTable, tables_of_claims
 from results.claims import NO_DIFFERENCE, NO_VERDICT, NOT_TESTED, UNDECIDED
 from results.copies import differing_copies
-from results.definitions import CLAIMS, GAIN, NOT_MEASURED, NOT_RUN, SET, SINGLE_FIGURES
+from results.definitions import CLAIMS, GAIN, NO_DATA, NOT_MEASURED, NOT_RUN, SET, SINGLE_FIGURES
 from results.gain import steps_of_gain
 from results.outcome import Outcome
 from results.plan import NO_SET, Results
@@ -43,6 +43,7 @@ MARKS = {
     "paper's figure disputed": ("?", "unsure"),
     "paper's figure unknown": ("?", "none"),
     NOT_RUN: ("–", "none"),
+    NO_DATA: ("–", "none"),
     NOT_MEASURED: ("–", "none"),
 }
 

@@ -183,7 +183,8 @@ def test_partial_says_what_it_leaves_out_and_plans_all_the_same(disk, capsys):
     assert "0 jobs; 0 GPU-hours" in said and not runs.exists()
     assert main(arguments) == 0
     said = capsys.readouterr().out
-    assert "Left out" in said and "| CE " in said and "not run" in said
+    assert "Left out" in said and "| CE " in said and "| no data" in said
+    assert "- No data: what the profile names as data.webvision.webvision-v05.folder" in said
     assert (runs / "paper/tables/lowshot.md").exists()
 
 

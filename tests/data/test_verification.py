@@ -86,7 +86,7 @@ def test_sound_data_pass(world, capsys):
 def test_a_full_check_gives_totals_and_the_digest_of_all_images(world, capsys):
     assert verify(world, "--full") == 0
     printed = capsys.readouterr().out
-    folder = world.parent / "runs/mini/verification"
+    folder = world.parent / "runs/mini/verification/full"
     reports = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     splits = {f"{it['set']} {name}": split for it in reports for name, split in it["splits"].items()}
     images = read_train(world / "webvision", 10)
@@ -291,6 +291,16 @@ def test_the_list_of_broken_images_serves_as_exclusions(world, capsys):
     kept = shutil.copy(listed, world / "broken.txt")
     assert verify(world, webvision__webvision__exclusions=kept) == 0
     assert not listed.exists()
+
+
+def test_a_sample_leaves_alone_what_the_full_check_has_found(world):
+    full = world.parent / "runs/mini/verification/full"
+    truncate_image(world)
+    assert verify(world, "--full", webvision__webvision__exclusions="verified") == 1
+    before = {path.name: path.read_bytes() for path in full.iterdir()}
+    assert "webvision.broken.txt" in before
+    assert verify(world, "--sample", "3", webvision__webvision__exclusions="verified") in (0, 1)
+    assert {path.name: path.read_bytes() for path in full.iterdir()} == before
 
 
 def test_a_sample_is_decoded_unless_all_is_asked_for(world, capsys):

@@ -22,7 +22,7 @@ def runs(miniature, tmp_path) -> Path:
 
 def test_fingerprints_get_the_digest_of_their_images(miniature, runs, tmp_path):
     images = read_train(miniature / "webvision", 10)
-    report = json.loads((runs / "verification/webvision.json").read_text())
+    report = json.loads((runs / "verification/full/webvision.json").read_text())
     full = report["splits"]["train"]["full_sha256"]
     fingerprint = images.fingerprint() | {"present_classes": 8}
     said = {"webvision": fingerprint, "coco": {"train": images.fingerprint()}, "list": {"sha256": "ab"}, "note": "a"}
@@ -39,7 +39,7 @@ def test_fingerprints_get_the_digest_of_their_images(miniature, runs, tmp_path):
 
 @pytest.mark.parametrize("content", ["", "[]", '{"splits": 3}', '{"splits": {"train": {"full_sha256": "ab"}}}'])
 def test_a_damaged_report_costs_no_record(content, runs, capsys):
-    for path in (runs / "verification").glob("*.json"):
+    for path in (runs / "verification/full").glob("*.json"):
         path.write_text(content)
     said = {"webvision": {"images": 3, "classes": 2, "sha256": "ab"}}
     assert with_full_digests(said, runs) == said

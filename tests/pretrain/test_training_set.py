@@ -41,8 +41,29 @@ def test_a_run_on_a_draw_lists_it(miniature, tmp_path):
     assert labels.tolist() == [label_of[path] for path in paths]
     provenance = workspace.provenance
     assert provenance["subset_sha256"] == sha256_of(workspace.folder / pretraining.IMAGES_FILE)
-    assert provenance["exclusions"] == {"sha256": sha256_of(excluded)}
+    assert provenance["exclusions"] == {"sha256": sha256_of(excluded), "images": 100 - len(paths)}
     assert provenance["webvision"]["images"] == len(paths)
+
+
+def test_a_list_that_was_changed_after_the_plan_is_refused(miniature, tmp_path):
+    images, listed = read_train(miniature / "webvision", 10), tmp_path / "broken.txt"
+    listed.write_bytes(images.paths[3] + b"\n")
+    config = TrainingSetConfig.model_validate(
+        {**PART, "exclusions": str(listed), "exclusions_sha256": sha256_of(listed)}
+    )
+    workspace = Workspace(tmp_path, {"data": miniature})
+    assert len(training_images(config, workspace)) == 199 and workspace.provenance["exclusions"]["images"] == 1
+    listed.write_bytes(images.paths[4] + b"\n")
+    with pytest.raises(InputError, match=r"The list .*broken\.txt was changed after the job was planned"):
+        training_images(config, workspace)
+
+
+def test_a_list_of_all_images_is_refused(miniature, tmp_path):
+    images, listed = read_train(miniature / "webvision", 10), tmp_path / "broken.txt"
+    listed.write_bytes(b"".join(path + b"\n" for path in images.paths))
+    config = TrainingSetConfig.model_validate({**PART, "exclusions": str(listed)})
+    with pytest.raises(InputError, match="leaves out every image"):
+        training_images(config, Workspace(tmp_path, {"data": miniature}))
 
 
 def test_a_broken_image_stops_the_run_with_the_remedy(miniature, tmp_path):

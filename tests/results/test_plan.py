@@ -87,7 +87,7 @@ JOB = {"name": "a/b", "identity": "1", "folder": "a/b-1", "tags": {}}
         (plan_of(JOB, JOB | {"name": "c"}), "c or its folder a/b-1 appears twice"),
         (plan_of(JOB | {"folder": "../elsewhere"}), "the folder ../elsewhere of a/b is not one below the plan's"),
         (plan_of(JOB | {"folder": "/etc"}), "the folder /etc of a/b is not one below"),
-        (plan_of(JOB | {"folder": "a\0b"}), "a name, folder, identity or tag of the job 'a/b' is empty or can"),
+        (plan_of(JOB | {"folder": "a\0b"}), "a name, folder, identity, tag or key of the job 'a/b' is empty or can"),
         (plan_of(JOB | {"tags": {"evaluation": "cleaning"}}), "the tags of a/b do not say of which method"),
         (plan_of(JOB | {"tags": {"seed": "one"}}), "the seed one of a/b is no number"),
         (plan_of(JOB | {"needs": {"x": "a/b"}}), "a/b needs a/b, which does not come before it"),

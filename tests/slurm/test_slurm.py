@@ -498,6 +498,7 @@ def papers_graph_in_small(world: Path) -> dict[str, str]:
         "data.imagenet": str(world / "imagenet"),
         "data.voc07": str(world / "VOCdevkit"),
         "data.places205": f"{{folder: {world / 'places205'}, classes: 12}}",
+        "data.titles.places205": "Places of 12 kinds",
         "data.imagenet_r": f"{{folder: {world / 'imagenet-r'}, classes: 8}}",
         "data.imagenet_a": f"{{folder: {world / 'imagenet-r'}, classes: 8}}",
         "data.coco": f"{{folder: {world / 'coco'}, classes: 10}}",

@@ -1,9 +1,11 @@
 """What the low-shot evaluation takes on either data set, and its table."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from core.config import values
 from core.declarations import Column, Evaluation, Run, Source, Stage, Table, Work
+from data.sets.places205.spec import CLASSES as PLACES205_CLASSES
 from data.sets.places205.spec import SPEC as PLACES205_SET
 from data.sets.voc07.spec import CLASSES
 from data.sets.voc07.spec import SPEC as VOC07_SET
@@ -28,6 +30,17 @@ def on_places205(section: Protocol, run: Run) -> Iterable[Work]:
     tested = PLACES205_SET.images(run.profile, "places205_val")
     images = tested + section.draws * places205.classes * sum(section.shots)
     yield run.evaluation("lowshot-places205", stage, config, source, images=images)
+
+
+def check_places205(section: Protocol, profile: Any) -> None:
+    """What stands beside published figures of Places205 is Places205, or is called otherwise."""
+    classes = profile.data.places205.classes
+    if profile.compares_with == "paper" and classes != PLACES205_CLASSES and not profile.data.titles.places205:
+        raise ValueError(
+            f"data.places205.classes is {classes}, but Places205, whose published figures stand beside those of "
+            f"evaluate.lowshot_places205, has {PLACES205_CLASSES}: name the folder of Places205, or say in "
+            "data.titles.places205 what the other data set is called"
+        )
 
 
 def _table(title: str, kind: str, published: str) -> Table:
@@ -61,5 +74,6 @@ PLACES205 = Evaluation(
     section=Protocol,
     work=on_places205,
     data_sets=(PLACES205_SET.key,),
+    check=check_places205,
     tables=(_table("Places205", "lowshot-places205", "Places205_acc"),),
 )

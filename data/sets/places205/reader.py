@@ -15,7 +15,10 @@ from data.shards import open_shards
 LISTS = "trainvalsplit_places205"
 IMAGES = "data/vision/torralba/deeplearning/images256"
 STRUCTURE = FolderStructure(
-    "Places205", "data.places205.folder", (f"{LISTS}/train_places205.csv", f"{LISTS}/val_places205.csv")
+    "Places205",
+    "data.places205.folder",
+    (f"{LISTS}/train_places205.csv", f"{LISTS}/val_places205.csv"),
+    others={"Places365": ("*places365*", "*/*places365*")},
 )
 
 

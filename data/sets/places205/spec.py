@@ -3,6 +3,8 @@
 from core.config import Classes, Config, OnDisk
 from data.declaration import DataSetSpec
 
+CLASSES = 205
+
 
 class Places205Set(Config):
     """A data set in Places205's folder structure: where it lies, and how many classes it has."""

@@ -27,7 +27,10 @@ TRAIN_LISTS = tuple(map(list_of, SOURCES))
 VALIDATION_LIST = "info/val_filelist.txt"
 VALIDATION_IMAGES = "val_images_256"
 STRUCTURE = FolderStructure("WebVision", "data.webvision.<set>.folder", (list_of("*"), VALIDATION_LIST))
-REMEDY = "fetch it again, or leave it out: data.webvision.<set>.exclusions in the profile names a list of such images"
+REMEDY = (
+    "fetch it again, or leave it out: data.webvision.<set>.exclusions in the profile names a list of such images; "
+    "verified stands for all that run_all.py verify --full finds"
+)
 
 
 def read_train(root: Path, classes: int, part: ClassPart | None = None, sources: Sequence[str] = SOURCES) -> ImageTable:

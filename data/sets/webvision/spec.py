@@ -9,6 +9,31 @@ from data.config import ClassPart, DrawnSubset
 from data.declaration import DataSetSpec
 
 SOURCES = ("google", "flickr")
+VERIFIED = "verified"
+
+
+class Exclusions(Config):
+    """A list of training images to leave out, such as broken ones; in a profile also its path alone.
+
+    Attributes:
+        file: names them by relative paths, one a line; absolute, or relative to what the profile's miniature builds.
+            ``verified``: the list of what ``run_all.py verify --full`` found broken (a file of that name is
+            ``./verified``).
+        sha256: of the list, which identifies it in place of its path; None until the list is looked at.
+    """
+
+    file: OnDisk
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_a_path_alone(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What of it determines a training, as its configuration has it."""
+        return {"exclusions_sha256": self.sha256} if self.sha256 else {"exclusions": self.file}
 
 
 class WebVisionSet(Config):
@@ -26,8 +51,7 @@ class WebVisionSet(Config):
             ImageNet too.
         subset: trains on a draw of the images alone. The paper's V0.5 is one of ImageNet's size (1,281,167) from V1.0;
             the authors' list is not published, so ours is another draw.
-        exclusions: a list of relative paths, one a line, of training images to leave out, such as broken ones;
-            absolute, or relative to what the profile's miniature builds.
+        exclusions: training images to leave out.
         train_lines, validation_lines: how many images its lists must name, for ``verify``; None where that is not
             checked. The lists of V1.0 name 2,439,574 and 50,000; of V2.0 only rounded numbers are published, 16 million
             and 290,000 (its authors' slides).
@@ -42,7 +66,7 @@ class WebVisionSet(Config):
     threshold: Fraction | None = None
     shares_imagenet_classes: bool = True
     subset: DrawnSubset | None = None
-    exclusions: OnDisk | None = None
+    exclusions: Exclusions | None = None
     train_lines: Positive | None = None
     validation_lines: Positive | None = None
     estimated_images: Positive | None = None
@@ -67,9 +91,10 @@ class WebVisionSet(Config):
     @property
     def trained_on(self) -> dict[str, Any]:
         """What of it determines a training, as JSON has it; what it does not have is not named."""
-        chosen = self.model_dump(mode="json", include={"part", "subset", "exclusions"}, exclude_none=True)
+        chosen = self.model_dump(mode="json", include={"part", "subset"}, exclude_none=True)
+        left_out = self.exclusions.identity if self.exclusions else {}
         named = {"sources": list(self.sources)} if self.sources != SOURCES else {}
-        return {"webvision": self.folder, "classes": self.classes, **chosen, **named}
+        return {"webvision": self.folder, "classes": self.classes, **chosen, **left_out, **named}
 
     @property
     def images_to_train_on(self) -> int | None:

@@ -7,7 +7,7 @@ from core.errors import InputError
 from data.declaration import DataLocation
 from data.images import ImageTable
 from data.sets.webvision import reader
-from data.sets.webvision.spec import WebVisionSet
+from data.sets.webvision.spec import VERIFIED, WebVisionSet
 from data.subsets import chosen_images, select_classes
 from data.verification.inspection import DataSet, Inspection, Split
 from data.verification.lists import inspect_lists
@@ -20,9 +20,9 @@ def checks(sets: Mapping[str, WebVisionSet], location: DataLocation) -> Iterator
 
 
 def _train(section: WebVisionSet, location: DataLocation) -> Split:
-    """The training lists; of the images, those that are trained on."""
-    root = location.root / section.folder
-    exclusions = None if section.exclusions is None else location.root / section.exclusions
+    """The training lists; of the images, those that are trained on, and those that only a verification leaves out."""
+    root, listed = location.root / section.folder, section.exclusions
+    exclusions = None if listed is None or listed.file == VERIFIED else location.root / listed.file
 
     def inspect() -> Inspection:
         lists = [root / reader.list_of(source) for source in section.sources]

@@ -1,6 +1,7 @@
 """What noise cleaning and the re-training of the classifier take, and their columns in the tables."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
 from core.config import Config, require_divisible, values
@@ -11,7 +12,15 @@ from pretrain.methods.mopro.spec import MoProConfig
 
 CLEANING = Stage("cleaning", "pretrain.methods.mopro.cleaning:run")
 RETRAINING = Stage("retraining", "pretrain.methods.mopro.retraining:run")
-TRAINED_ON = ("webvision", "classes", "part", "sources", "subset", "exclusions")  # of a pretraining's configuration
+TRAINED_ON = (  # of a pretraining's configuration
+    "webvision",
+    "classes",
+    "part",
+    "sources",
+    "subset",
+    "exclusions",
+    "exclusions_sha256",
+)
 
 
 class Section(Config):
@@ -43,7 +52,9 @@ def work(section: Section, run: Run) -> Iterable[Work]:
     if not run.has_corrected_labels:
         return
     pretraining, profile = run.checkpoint, run.profile
-    trained_on = {key: pretraining.config[key] for key in TRAINED_ON if key in pretraining.config}
+    trained_on, options = (
+        {key: it[key] for key in TRAINED_ON if key in it} for it in (pretraining.config, pretraining.options)
+    )
     centre = values(profile.evaluate.accuracy.view)
     cleaning = run.evaluation(
         "cleaning",
@@ -52,6 +63,7 @@ def work(section: Section, run: Run) -> Iterable[Work]:
         *pretraining.reads,
         images=run.training_images,
     )
+    cleaning = replace(cleaning, options={**cleaning.options, **options})
     passes = 1 if section.view == "centre" else section.schedule.epochs  # of the centre, features are computed once
     retraining = Work(
         "retraining",
