@@ -40,7 +40,7 @@ def _parser() -> CommandParser:
         "",
         __doc__,
         "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
-        "run_all.py evaluate, status, cancel, verify, export; each has its own --help.",
+        "run_all.py evaluate, status, cancel, verify, export, doctor; each has its own --help.",
     )
     add_run_options(parser)
     parser.add_argument(

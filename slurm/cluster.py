@@ -101,6 +101,22 @@ class SlurmExecutor:
             return Submitted(ids, frozenset(job.name for job in to_submit if job.name not in ids), str(error))
         return Submitted(ids)
 
+    def submit_probe(self, probe: Callable[[], None], resources: Resources, jobs: Sequence[Job]) -> str:
+        """Submit what looks at the nodes as jobs of these resources will see them; gives the scheduler's number.
+
+        Args:
+            probe: what each process calls.
+            resources: theirs.
+            jobs: those whose code it has.
+
+        Raises:
+            InputError: there is no SLURM, it does not answer, or it refuses the job.
+        """
+        _require_plain(self.runs, self.config.python)
+        self._snapshot = self._snapshot or freeze(self.runs, jobs)
+        executor = self._executor("doctor", resources, "afterok", [], {}, self._snapshot)
+        return self._submit_tasks(executor, [probe], "the job")
+
     def _of_other_code(self, codes: Mapping[str, str], jobs: Sequence[Job]) -> set[str]:
         """Identities of the queued jobs that are to run with other code than is submitted now."""
         if not codes:

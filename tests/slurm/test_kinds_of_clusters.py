@@ -197,13 +197,13 @@ def test_a_cluster_without_accounting(runs, expected, tmp_path):
 @pytest.mark.parametrize(
     ("words", "state", "detail"),
     [
-        ("error: *** JOB 7 ON node1 CANCELLED AT 2026-01-01T00:00:00 ***", State.CANCELLED, ""),
+        ("error: *** JOB 7 ON n CANCELLED AT 2026-01-01T00:00:00 ***", State.CANCELLED, ""),
         (
             "error: *** STEP 7.0 ON node1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***",
             State.FAILED,
             "TIMEOUT",
         ),
-        ("error: *** JOB 7 ON node1 CANCELLED AT 2026-01-01T00:00:00 DUE TO PREEMPTION ***", State.INTERRUPTED, "goes"),
+        ("error: *** JOB 7 ON n CANCELLED AT 2026-01-01T00:00:00 DUE TO PREEMPTION ***", State.INTERRUPTED, "goes"),
         ("error: Detected 1 oom_kill event in StepId=7.0.", State.FAILED, "OUT_OF_MEMORY"),
         ("error: *** JOB 7 ON n CANCELLED AT x DUE TO JOB REQUEUE ***\nroom", State.FAILED, "ended without a record"),
     ],
