@@ -54,6 +54,7 @@ LIGHT = (
     "commands.verify",
     "commands.export",
     "commands.audit",
+    "commands.doctor",
     "slurm.watching",
     "profiles.expand",
     "profiles.load",

@@ -83,6 +83,8 @@ def run(words: list[str]) -> None:
             status, expected = run_all.main(["status", *options]), {NOTHING_IS_DONE}
         case ["python", "run_all.py", "cancel", *options]:
             status, expected = run_all.main(["cancel", *options]), {0, NOTHING_TO_ANSWER_WITH}
+        case ["python", "run_all.py", "doctor", *options]:
+            status, expected = run_all.main(["doctor", *options]), {NOTHING_TO_ANSWER_WITH}
         case ["python", "run_all.py", "export", *options]:
             status, expected = run_all.main(["export", *options]), {NOTHING_TO_ANSWER_WITH}
         case ["python", "run_all.py", "evaluate", checkpoint, *options]:
