@@ -1,6 +1,5 @@
 """`run_all.py doctor`: asks the cluster of a site, by short jobs, whether the profile's jobs will run there."""
 
-import sys
 from collections.abc import Iterator, Sequence
 
 from commands.arguments import CommandParser, positive
@@ -14,7 +13,9 @@ MINUTES = 10
 
 def main(arguments: Sequence[str]) -> int:
     """Print a line for each question; gives the exit status: 0 if all is well, 1 otherwise."""
-    parser = CommandParser("doctor", __doc__, "Changes nothing; each job ends within a minute of its start.")
+    parser = CommandParser(
+        "doctor", __doc__, "Each job ends within a minute of its start, and leaves its log in the folder of runs."
+    )
     parser.add_argument(
         "--minutes",
         type=positive,
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     for answer in examine(executor, list(_kinds(selection)), 60 * given.minutes, selection.selected):
         faults += answer.is_fault
         print(f"{'FAULT' if answer.is_fault else 'ok   '} {answer.about}: {answer.text}", flush=True)
-    print(f"{faults} faults." if faults else "No faults.", file=sys.stdout)
+    print(f"{faults} faults." if faults else "No faults.")
     return 1 if faults else 0
 
 

@@ -80,6 +80,9 @@ def _status_after_submission(submitted: "Submitted", status: int) -> int:
     """Say what the scheduler has not taken, if anything; gives the exit status."""
     if not submitted.why:
         return status
+    if not submitted.left:
+        print(f"{submitted.why} No job writes the tables: python -m results does, when all have ended.")
+        return status
     print(
         f"{submitted.why} {len(submitted.left)} jobs are left: give the same command again when others have ended, or "
         "with --wait, which does so by itself."

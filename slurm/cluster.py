@@ -135,7 +135,8 @@ class SlurmExecutor:
         for group in _groups(jobs):
             if all(need.name in ids or need.name not in unfinished for need in group[0].needs.values()):
                 self._submit_what_fits(group, ids, snapshot)
-        self._submit_tables(sorted({identity.split("_")[0] for identity in ids.values()}), snapshot)
+        if ids:
+            self._submit_tables(sorted({identity.split("_")[0] for identity in ids.values()}), snapshot)
 
     def _submit_what_fits(self, jobs: Sequence[Job], ids: dict[str, str], snapshot: Snapshot) -> None:
         """Submit a group; where the scheduler does not take as many at once, half of it, and so on.

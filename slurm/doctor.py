@@ -6,6 +6,7 @@ Every probe is submitted as the jobs of its kind will be, with their resources a
 import json
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from core.files import exclusive_lock
 from execution.frozen import LOCK_FILE, REPOSITORY
 from execution.jobs import Job
 from execution.resources import Resources
-from slurm.cluster import SlurmExecutor
+from slurm.cluster import QueueLimitError, SlurmExecutor
 from slurm.probe import Probe
 from slurm.scheduler import Entry
 from slurm.submissions import FOLDER as LOGS
@@ -28,6 +29,7 @@ FOLDER = "doctor"
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_APPEAR = 10.0  # files of another machine, after its job has left the queue
 FOR_EVER = re.compile(r"Partition\w+|BadConstraints|Invalid\w+|\w*NotAllowed|\w*WallDuration\w*|\w*PerJob\w*")
+POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"  # whatever it was
 SETTINGS = (  # words of the scheduler's refusals, and what they are about; the first that fits
     (r"time ?limit|WallDuration", "{key}.hours"),
     (r"account", "slurm.sbatch.account"),
@@ -93,7 +95,9 @@ def examine(executor: SlurmExecutor, kinds: Sequence[Kind], patience: float, job
         InputError: there is no SLURM; or the folder of runs has no locks on this machine.
     """
     scheduler = executor.scheduler
-    yield Answer("scheduler", f"partitions {', '.join(scheduler.ask('sinfo', '--noheader', '--format=%P').split())}")
+    lines = scheduler.ask("sinfo", "--noheader", "--format=%P").splitlines()
+    partitions = [line.strip() for line in lines if line.strip() and ":" not in line]  # one may name the cluster
+    yield Answer("scheduler", f"answers, with the partitions {', '.join(partitions)}")
     try:
         scheduler.ask("sacct", "--noheader", "--format=JobID", "--starttime=now")
         yield Answer("accounting", "answers")
@@ -104,13 +108,16 @@ def examine(executor: SlurmExecutor, kinds: Sequence[Kind], patience: float, job
         )
     packages = _installed()
     with ExitStack() as held:
+        place = executor.runs / FOLDER / secrets.token_hex(4)
         probes: dict[str, tuple[Kind, Path]] = {}
         for kind in kinds:
-            folder = executor.runs / FOLDER / secrets.token_hex(4)
+            folder = place / kind.key
             held.enter_context(exclusive_lock(folder))
             try:
                 number = executor.submit_probe(Probe(folder, packages, kind.sources), kind.resources, jobs)
                 probes[number] = (kind, folder)
+            except QueueLimitError as error:
+                yield Answer(kind.key, f"not examined: {error.sentence}", True)
             except InputError as error:
                 yield Answer(kind.key, f"{error.sentence.split(': change')[0]}: {_advice(error.sentence, kind)}", True)
         try:
@@ -131,6 +138,7 @@ def examine(executor: SlurmExecutor, kinds: Sequence[Kind], patience: float, job
         finally:
             left = {entry.id for entry in scheduler.queue()}
             scheduler.cancel(number for number in probes if number in left)
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _installed() -> dict[str, str]:
@@ -141,6 +149,7 @@ def _installed() -> dict[str, str]:
 
 
 def _advice(reason: str, kind: Kind) -> str:
+    reason = reason.replace(POLICY, "")
     setting = next(setting for words, setting in SETTINGS if re.search(words, reason, re.IGNORECASE))
     return f"change {setting.format(key=kind.key)}"
 
@@ -227,9 +236,9 @@ def _about_gpus(about: str, gpus: Sequence[str], kind: Kind) -> Iterator[Answer]
         yield Answer(about, f"{len(gpus)} GPUs ({', '.join(sorted(set(gpus)))})")
 
 
-def _about_data(about: str, key: str, rate: Mapping[str, float] | None, kind: Kind) -> Answer:
-    if rate is None:
-        return Answer(about, f"{key}: {kind.sources[key]} is not there: change {key}", True)
+def _about_data(about: str, key: str, rate: Mapping[str, float] | str, kind: Kind) -> Answer:
+    if isinstance(rate, str):
+        return Answer(about, f"{key}: {kind.sources[key]} cannot be read there ({rate}): change {key}", True)
     need = "" if kind.images is None else f"; its GPUs take {kind.images:,.0f} images a second"
     read = f"{rate['files']:,.0f} files and {rate['bytes'] / 1e6:,.0f} MB a second by one process"
     return Answer(about, f"{key}: {read}{need}")
