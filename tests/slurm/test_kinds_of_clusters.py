@@ -30,6 +30,7 @@ def first() -> Iterator[Cluster]:
     with running(Cluster(short_folder(), settings="AccountingStorageEnforce=associations,limits,qos")) as cluster:
         cluster.ask("sacctmgr", "--immediate", "add", "account", "few")
         cluster.ask("sacctmgr", "--immediate", "add", "user", USER, "account=few", f"maxsubmitjobs={FEW}")
+        cluster.ask("sacctmgr", "--immediate", "modify", "user", USER, "set", "defaultaccount=few")
         yield cluster
 
 
@@ -169,7 +170,7 @@ def test_gpus_are_asked_for_by_the_name_that_the_site_gives(first, tmp_path):
 
 
 def test_a_stages_own_options_win_over_what_the_resources_give(first, tmp_path):
-    of_stage = toy("shown", "show_environment", gpus=1, sbatch={"gpus-per-node": "gpu:4"})
+    of_stage = toy("shown", "show_environment", gpus=1, sbatch={"gpus-per-node": 4})
     SlurmExecutor(tmp_path, SlurmConfig()).submit([of_stage])
     wait_until(lambda: list(tmp_path.glob("shown-*/record.json")), "the job is done", 120)
     (shown,) = tmp_path.glob("shown-*/environment.json")

@@ -21,7 +21,18 @@ NODES, GPUS = 4, 8
 ADDRESS = "127.0.0.1"
 USER = getpass.getuser()
 SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-PROGRAMS = ("slurmctld", "slurmd", "slurmstepd", "slurmdbd", "mariadbd", "sbatch", "srun", "squeue", "sacct")
+PROGRAMS = (
+    "slurmctld",
+    "slurmd",
+    "slurmstepd",
+    "slurmdbd",
+    "mariadbd",
+    "sbatch",
+    "srun",
+    "squeue",
+    "sacct",
+    "sacctmgr",
+)
 
 
 def missing_programs() -> list[str]:
@@ -69,6 +80,8 @@ class Cluster:
         self._configure()
         if self.has_daemon_of_accounting:
             self._start_accounting()
+        if self.port_of_accounting:
+            self.ask("sacctmgr", "--immediate", "add", "cluster", self.name)
         self.start_controller()
         for node in range(1, NODES + 1):
             self.start_node(node)
@@ -97,6 +110,7 @@ class Cluster:
     def start_node(self, number: int, *around: str) -> None:
         """Start its daemon, through another program if one is named."""
         self._start(f"node{number}", *around, "slurmd", "-D", "-N", f"127.0.0.{number}")
+        wait_until(lambda: _listens(self.port + 1 + number), f"slurmd of node {number} listens")
 
     def lose_node(self, number: int) -> None:
         """What a power failure does: the daemon and every process of jobs on that node are gone at once."""
