@@ -1,5 +1,6 @@
 """The state of every job, read from disk and from the scheduler, never remembered."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,15 +15,9 @@ from slurm.scheduler import Entry, Scheduler
 from slurm.submissions import FOLDER, last_ids
 
 SAID_BY_SCRIPT = "error: "  # what a job's script says, before there is a process that could note it
-LAST_WORDS = {  # of the scheduler in a job's log, and what they mean
-    "CANCELLED AT": "CANCELLED",
-    "DUE TO TIME LIMIT": "TIMEOUT",
-    "DUE TO PREEMPTION": "PREEMPTED",
-    "DUE TO NODE FAILURE": "NODE_FAIL",
-    "oom_kill": "OUT_OF_MEMORY",
-    "oom-kill": "OUT_OF_MEMORY",
-    "DUE TO JOB REQUEUE": "",  # it went on after that
-}
+# Of the scheduler in a job's log. A step, other than a job, is also cancelled when one of its processes fails.
+LAST_WORDS = re.compile(r"\*\*\* JOB \S+ ON \S+ CANCELLED AT \S+(?: DUE TO ([A-Z ]+))? \*\*\*|oom[-_]kill")
+CAUSES = {"TIME LIMIT": "TIMEOUT", "PREEMPTION": "PREEMPTED", "NODE FAILURE": "NODE_FAIL", "JOB REQUEUE": ""}
 HINTS = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
 
 
@@ -130,8 +125,12 @@ def _said_by_scheduler(runs: Path, identity: str | None) -> str:
     """How a job ended, of which the scheduler knows nothing any more, by what it wrote into the job's log."""
     log = _log_of_scheduler(runs, identity)
     text = log.read_text(errors="replace") if log.exists() else ""
-    found = [(text.rfind(words), state) for words, state in LAST_WORDS.items() if words in text]
-    return max(found, default=(0, ""))[1]
+    *_, last = [None, *LAST_WORDS.finditer(text)]
+    if last is None:
+        return ""
+    if "oom" in last[0]:
+        return "OUT_OF_MEMORY"
+    return CAUSES.get(last[1] or "", "CANCELLED")
 
 
 def _said_by_script(runs: Path, identity: str | None) -> str | None:

@@ -198,15 +198,16 @@ def test_a_cluster_without_accounting(runs, expected, tmp_path):
 @pytest.mark.parametrize(
     ("words", "state", "detail"),
     [
-        ("error: *** JOB 7 ON n CANCELLED AT 2026-01-01T00:00:00 ***", State.CANCELLED, ""),
+        ("*** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***", State.CANCELLED, ""),
+        ("*** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***", State.FAILED, "TIMEOUT"),
+        ("*** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO PREEMPTION ***", State.INTERRUPTED, "goes on"),
         (
-            "error: *** STEP 7.0 ON node1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***",
+            "*** JOB 7 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO JOB REQUEUE ***\nroom",
             State.FAILED,
-            "TIMEOUT",
+            "ended without",
         ),
-        ("error: *** JOB 7 ON n CANCELLED AT 2026-01-01T00:00:00 DUE TO PREEMPTION ***", State.INTERRUPTED, "goes"),
-        ("error: Detected 1 oom_kill event in StepId=7.0.", State.FAILED, "OUT_OF_MEMORY"),
-        ("error: *** JOB 7 ON n CANCELLED AT x DUE TO JOB REQUEUE ***\nroom", State.FAILED, "ended without a record"),
+        ("*** STEP 7.0 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***", State.FAILED, "ended without a record"),
+        ("Detected 1 oom_kill event in StepId=7.0.", State.FAILED, "OUT_OF_MEMORY"),
     ],
 )
 def test_how_a_job_ended_that_the_scheduler_has_forgotten(tmp_path, monkeypatch, words, state, detail):
@@ -216,6 +217,6 @@ def test_how_a_job_ended_that_the_scheduler_has_forgotten(tmp_path, monkeypatch,
     (tmp_path / "slurm").mkdir()
     note = {"token": "t", "identities": [job.identity], "id": "7", "code": None}
     (tmp_path / "slurm/submission-t.json").write_text(json.dumps(note))
-    (tmp_path / "slurm/7_0_log.err").write_text(f"slurmstepd: {words}\n")
+    (tmp_path / "slurm/7_0_log.err").write_text(f"slurmstepd: error: {words}\n")
     (found,) = read_states([job], tmp_path, {}, Scheduler(None))
     assert found.state is state and found.detail.startswith(detail)
