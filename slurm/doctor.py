@@ -35,7 +35,7 @@ SETTINGS = (  # words of the scheduler's refusals, and what they are about; the 
     (r"account", "slurm.sbatch.account"),
     (r"qos", "slurm.sbatch.qos"),
     (r"node count|NodeLimit", "{key}.nodes"),
-    (r"configuration|cpu|gres|memory|BadConstraints", "{key} (nodes, tasks, cpus, gpus, memory)"),
+    (r"config|cpu|gres|memory|BadConstraints", "{key} (nodes, tasks, cpus, gpus, memory)"),
     (r"partition", "slurm.sbatch.partition"),
     (r"", "slurm.sbatch, or {key}"),
 )

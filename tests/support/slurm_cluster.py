@@ -89,13 +89,16 @@ class Cluster:
 
     def _start_accounting(self) -> None:
         database = self.folder / "database.sock"
-        self._start(
-            "mariadbd",
+        server = (
             *("mariadbd", "--no-defaults", f"--datadir={self.folder}/database", f"--socket={database}"),
             *(f"--user={USER}", "--skip-networking", "--skip-grant-tables", f"--pid-file={self.folder}/mariadbd.pid"),
             *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0"),
             *("--innodb-lock-wait-timeout=900", "--performance-schema=OFF"),
         )
+        # Without its own tables a database keeps no procedures, and what an account inherits reads as zero.
+        tables = Path("/usr/share/mysql/mysql_system_tables.sql").read_text()
+        self.ask(*server, "--bootstrap", text=f"CREATE DATABASE mysql;\nUSE mysql;\n{tables}")
+        self._start("mariadbd", *server)
         wait_until(database.is_socket, "the database answers")
         self._start("slurmdbd", "slurmdbd", "-D")
         wait_until(lambda: _listens(self.port + 1), "slurmdbd listens")
@@ -121,8 +124,9 @@ class Cluster:
                 if of_node in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
                     os.kill(process, signal.SIGKILL)
 
-    def ask(self, *command: str) -> str:
-        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True)
+    def ask(self, *command: str, text: str = "") -> str:
+        """What a program says, of this cluster or to a text."""
+        done = subprocess.run(command, env=self.environment(), input=text, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
