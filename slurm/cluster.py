@@ -190,8 +190,10 @@ class SlurmExecutor:
             with outside_allocations(), contextlib.redirect_stderr(messages), executor.batch():
                 jobs = [executor.submit(task) for task in tasks]
         except submitit.core.utils.FailedJobError as error:
-            for leftover in (self.runs / FOLDER).glob("?" * 32 + ".pkl"):
-                leftover.unlink()
+            for pattern in (f"{'?' * 32}.pkl", ".submission_file_*"):
+                for path in (self.runs / FOLDER).glob(pattern):
+                    if not path.is_symlink():  # which the scripts of what was taken have become
+                        path.unlink()
             reason = reason_in(str(error))
             if LIMIT_OF_QUEUE.search(reason):
                 raise QueueLimitError(f"SLURM takes no more jobs for now ({reason}).") from None

@@ -28,6 +28,8 @@ from slurm.submissions import FOLDER as LOGS
 FOLDER = "doctor"
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_TO_APPEAR = 10.0  # files of another machine, after its job has left the queue
+SECONDS_TO_BE_EXACT = 15.0  # the scheduler says NOT_YET_EXACT at first, and on its next round what it means
+NOT_YET_EXACT = "PartitionConfig"
 FOR_EVER = re.compile(r"Partition\w+|BadConstraints|Invalid\w+|\w*NotAllowed|\w*WallDuration\w*|\w*PerJob\w*")
 POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"  # whatever it was
 SETTINGS = (  # words of the scheduler's refusals, and what they are about; the first that fits
@@ -35,7 +37,8 @@ SETTINGS = (  # words of the scheduler's refusals, and what they are about; the 
     (r"account", "slurm.sbatch.account"),
     (r"qos", "slurm.sbatch.qos"),
     (r"node count|NodeLimit", "{key}.nodes"),
-    (r"config|cpu|gres|memory|BadConstraints", "{key} (nodes, tasks, cpus, gpus, memory)"),
+    (NOT_YET_EXACT, "{key} (hours, nodes, tasks, cpus, gpus, memory)"),
+    (r"configuration|cpu|gres|memory|BadConstraints", "{key} (nodes, tasks, cpus, gpus, memory)"),
     (r"partition", "slurm.sbatch.partition"),
     (r"", "slurm.sbatch, or {key}"),
 )
@@ -156,9 +159,12 @@ def _advice(reason: str, kind: Kind) -> str:
 
 def _wait(executor: SlurmExecutor, number: str, end: float) -> Entry | None:
     """Until a probe has left the queue, which gives None; else why it is still there."""
+    exact = time.monotonic() + SECONDS_TO_BE_EXACT
     while True:
         entry = next((entry for entry in executor.scheduler.queue() if entry.id == number), None)
-        if entry is None or time.monotonic() > end or FOR_EVER.fullmatch(entry.reason):
+        if entry is None or time.monotonic() > end:
+            return entry
+        if FOR_EVER.fullmatch(entry.reason) and (entry.reason != NOT_YET_EXACT or time.monotonic() > exact):
             return entry
         time.sleep(SECONDS_BETWEEN_LOOKS)
 

@@ -77,7 +77,7 @@ def test_a_site_where_all_is_well(cluster, tmp_path):
         ({"sbatch": {"qos": "nothing"}}, {}, "change slurm.sbatch.qos"),
         ({"sbatch": {"partition": "short"}}, {"hours": 2}, "change resources.pretrain.hours"),
         ({}, {"tasks": 5, "nodes": 5}, "change resources.pretrain.nodes"),
-        ({}, {"cpus": 64}, "change resources.pretrain (nodes, tasks, cpus, gpus, memory)"),
+        ({}, {"cpus": 64}, "change resources.pretrain (hours, nodes, tasks, cpus, gpus, memory)"),
         ({"sbatch": {"gpus-per-node": 9}}, {"gpus": 1}, "change resources.pretrain (nodes, tasks, cpus, gpus, memory)"),
     ],
 )

@@ -281,7 +281,7 @@ def test_a_refused_job_leaves_no_trace(cluster, runs):
     assert run.returncode == 2
     (line,) = run.stderr.strip().splitlines()
     assert "SLURM refuses pretrain/mopro" in line and "partition" in line
-    assert not list(runs.glob("mini/slurm/submission-*"))
+    assert not list(runs.glob("mini/slurm/*"))
 
 
 def test_status_without_accounting(cluster, runs, monkeypatch, tmp_path):
