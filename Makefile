@@ -9,7 +9,7 @@ ENVIRONMENT := .venv
 INSTALLED := $(ENVIRONMENT)/installed-from-lock
 RUN := $(ENVIRONMENT)/bin/python
 
-.PHONY: reproduce test lint tables environment clean
+.PHONY: reproduce test lint tables environment lock clean
 
 reproduce: environment
 	$(RUN) run_all.py
@@ -36,6 +36,14 @@ $(INSTALLED): requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock torch torchvision
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
 	@cp requirements.lock $@
+
+# Resolves pyproject.toml anew, for all Pythons together, and says what changed. Pins that still fit stay: take out the
+# lines of those that are to be renewed, or all of them.
+lock: environment
+	@cp requirements.lock $(ENVIRONMENT)/lock-before
+	$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --all-extras --fork-strategy fewest \
+		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+	@diff $(ENVIRONMENT)/lock-before requirements.lock && echo 'Nothing has changed.' || test $$? -eq 1
 
 clean:
 	rm -rf $(ENVIRONMENT)

@@ -1,7 +1,7 @@
 """``python -m benchmarks.regime runs/regime``: what a reproduction shows of the method's mechanism, world by world.
 
-From plan and records alone: the criteria by which the miniature's constants were chosen (docs/miniature.md), what each
-part of the method is worth, and the spread between worlds beside what sampling of images or draws adds to it.
+From plan, records and kept outputs: the criteria by which the miniature's constants were chosen (docs/miniature.md),
+what each part of the method is worth, and the spread between worlds beside what sampling of images or draws adds to it.
 """
 
 import argparse
@@ -11,13 +11,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from tabulate import tabulate
 
 from core.errors import InputError
 from core.exit_status import exit_status_of
+from results.paired import paired
 from results.plan import NO_SET, PlannedJob, Results, read_results
 from results.schema import Metric, Record
 from results.statistics import Summary, summarise
@@ -41,8 +42,9 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m benchmarks.regime", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", metavar="FOLDER", type=Path, help="of a reproduction, such as runs/regime")
-    results = read_results(parser.parse_args(arguments).runs)
-    study = Study(results)
+    runs = parser.parse_args(arguments).runs
+    results = read_results(runs)
+    study = Study(results, runs)
     for title, rows in (
         ("Criteria", study.verdicts()),
         ("What they rest on, over the worlds", [part.row() for part in study.parts()]),
@@ -107,19 +109,20 @@ class Part:
 
 
 class Study:
-    """The records of a reproduction, by what they measure.
+    """The records of a reproduction, by what they measure, and what its jobs kept for every image.
 
     Raises:
         InputError: they are of several training sets, whose figures are not to be mixed.
     """
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, runs: Path) -> None:
         sets = sorted({job.tags["set"] for job in results.jobs if job.figure} - {NO_SET})
         if len(sets) > 1:
             raise InputError(
                 f"The plan has figures of several training sets ({', '.join(sets)}), expected one: run the study with "
                 "a profile that has one."
             )
+        self._results, self._runs = results, runs
         self._measured: dict[tuple[str, str, int], Record] = {
             (job.tags["method"], job.tags["evaluation"], int(job.tags["seed"])): record
             for job, record in results.done
@@ -279,6 +282,16 @@ class Study:
             if (row := self._sampling(claim, other, [_figure(named) for named in figures]))
         ]
 
+    @cached_property
+    def _over_images(self) -> dict[tuple[str, Figure], dict[int, float]]:
+        """The deviation that sampling of images gives to MoPro's lead over another method, by figure and world."""
+        found: dict[tuple[str, Figure], dict[int, float]] = {}
+        for other in (BASELINE, FAIR_BASELINE):
+            for pair in paired(self._results, self._runs, METHOD, other):
+                if pair.deviation is not None:
+                    found.setdefault((other, pair.key), {})[int(pair.seed)] = pair.deviation
+        return found
+
     def _sampling(self, title: str, other: str, figures: Sequence[Figure]) -> Row | None:
         """Of MoPro's lead in the mean of some figures, in the worlds that have all of them; None of less than two.
 
@@ -291,8 +304,12 @@ class Study:
             return None
         spread = statistics.stdev(statistics.fmean(_lead(pairs[world]) for pairs in pairs_of) for world in worlds)
         of_figures = [
-            sampling_of_a_difference([pairs[world] for world in worlds], name)
-            for pairs, (_, name) in zip(pairs_of, figures, strict=True)
+            sampling_of_a_difference(
+                [pairs[world] for world in worlds],
+                figure[1],
+                [self._over_images.get((other, figure), {}).get(world) for world in worlds],
+            )
+            for pairs, figure in zip(pairs_of, figures, strict=True)
         ]
         known = _there(added for added, _ in of_figures)
         added = math.hypot(*known) / len(figures) if len(known) == len(figures) else None
@@ -343,31 +360,39 @@ def mean_curve(curves: Iterable[Curve]) -> Curve:
     return {epoch: statistics.fmean(curve[epoch] for curve in curves) for epoch in curves[0]} if curves else {}
 
 
-def sampling_of_a_difference(pairs: Sequence[tuple[Metric, Metric]], name: str) -> tuple[float | None, str]:
+def sampling_of_a_difference(
+    pairs: Sequence[Pair], name: str, over_images: Sequence[float | None]
+) -> tuple[float | None, str]:
     """The standard deviation, in points, that sampling gives to the difference of two methods' figures in one world.
 
-    It comes from the sum of both variances. Where the methods see the same images and tend to fail on the same ones,
-    that is the most that it can be.
+    That of images is measured, where it is known in every world: over resamples of them, the same for both methods. If
+    not, it is for shares of images the root of the sum of both binomial variances, which is the most that it can be
+    where both see the same images and tend to fail on the same ones. Where a figure is a mean over draws of training
+    images, the variances of both means over the draws are added, the most too, as both methods have the same draws.
 
     Args:
         pairs: both figures, by world, at least one; the variances are averaged over worlds.
         name: of the metric.
+        over_images: the deviation of their difference over images, by world; None where it was not measured.
 
     Returns:
-        The deviation, and what was sampled: ``images, at most`` for shares of images; ``draws alone`` for means over
-        draws of training images, where the evaluated images, a sample too, are left out; ``not known`` for the rest.
+        The deviation, and what was sampled; None and ``not known`` where neither is known.
     """
-    of_metric = [_sampling_variance(figure, name) for pair in pairs for figure in pair]
-    variances = _there(of_metric)
-    if len(variances) < len(of_metric):
+    measured, figures = _there(over_images), [figure for pair in pairs for figure in pair]
+    variances, sampled = list[float](), list[str]()
+    if len(measured) == len(pairs):
+        variances += [deviation**2 for deviation in measured]
+        sampled.append("images")
+    elif name in SHARES:
+        variances += [figure.value * (100 - figure.value) / figure.n for figure in figures]
+        sampled.append("images, at most")
+    spreads = _there(figure.spread for figure in figures)
+    if spreads and len(spreads) == len(figures):
+        variances += [figure.spread**2 / figure.n for figure in figures if figure.spread is not None]
+        sampled.append("draws, at most" if sampled else "draws alone, at most")
+    if not sampled:
         return None, "not known"
-    return math.sqrt(math.fsum(variances) / len(pairs)), "images, at most" if name in SHARES else "draws alone"
-
-
-def _sampling_variance(figure: Metric, name: str) -> float | None:
-    if name in SHARES:
-        return figure.value * (100 - figure.value) / figure.n
-    return None if figure.spread is None else figure.spread**2 / figure.n
+    return math.sqrt(math.fsum(variances) / len(pairs)), " and ".join(sampled)
 
 
 def missing(results: Results) -> list[Row]:

@@ -142,7 +142,9 @@ def _selection(found: "CheckpointProfile", keys: Iterable[str], given: argparse.
         )
     asked = of_kinds(planned, given.only)
     described = ["--profile", str(runs / PROFILE_FILE)]
-    return Selection(found.profile, topologically_sorted(planned), topologically_sorted(asked), asked, runs, described)
+    return Selection(
+        found.profile, topologically_sorted(planned), topologically_sorted(asked), asked, runs, described, []
+    )
 
 
 def _evaluations_of(profile: "Profile") -> dict[str, str]:

@@ -35,6 +35,8 @@ def print_plan(selection: Selection) -> None:
         for job in jobs
     ]
     print(tabulate(rows, headers="keys", floatfmt=".4g"))
+    for data_set in selection.at_hand:
+        print(f"{data_set.key}: {data_set.folder or 'not found below data.root'}")
     for job, reason in found.held_back:
         print(f"\n{job.name} is held back: {reason}")
     scheduler = Scheduler(selection.profile.slurm.cluster)

@@ -40,7 +40,7 @@ def _parser() -> CommandParser:
         "",
         __doc__,
         "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
-        "run_all.py evaluate, status, cancel, verify, export, doctor; each has its own --help.",
+        "run_all.py evaluate, status, cancel, verify, data list, export, doctor; each has its own --help.",
     )
     add_run_options(parser)
     parser.add_argument(
@@ -54,6 +54,9 @@ def _parser() -> CommandParser:
 
 
 def _submit(selection: "Selection", wait: bool, may_change_code: bool) -> int:
+    from core.extras import require_extra
+
+    require_extra("slurm", "--cluster slurm")
     from commands.running import begin, end, status_after
     from execution.display import TerminalDisplay
     from execution.local import Failure

@@ -1,12 +1,12 @@
 """What the jobs that are still to do read and use, and whether it is there: data, checkpoints, packages, GPUs."""
 
-import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.declarations import Source
 from core.errors import InputError
+from core.extras import missing_packages
 from execution.jobs import Job
 from execution.resources import Resources
 from profiles.schema import Profile, StageResources
@@ -25,11 +25,7 @@ def missing_requirements(jobs: Sequence[Job], profile: Profile, gpus: int | None
     lacks: dict[str, list[Job]] = {}
     for job in jobs:
         missing = [_described(source) for source in job.reads if not _is_there(source, job)]
-        missing += [
-            f"the Python package {name} is not installed (install requirements.lock)"
-            for name in job.packages
-            if importlib.util.find_spec(name) is None
-        ]
+        missing += missing_packages(job.packages)
         if gpus is not None and job.resources.all_gpus > gpus:
             missing.append(_without_gpus(job, profile, gpus))
         for what in missing:

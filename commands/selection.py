@@ -7,8 +7,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from execution.jobs import Job, topologically_sorted
+from profiles.data_at_hand import AtHand, profile_at_hand
 from profiles.expand import jobs_of
-from profiles.load import load_profile
 from profiles.schema import Profile
 
 
@@ -23,6 +23,7 @@ class Selection:
         asked: the same without what they need.
         runs: the profile's folder, where everything about it is written.
         described: the arguments that give the profile.
+        at_hand: its data sets that were looked for below ``data.root``.
     """
 
     profile: Profile
@@ -31,6 +32,7 @@ class Selection:
     asked: list[Job]
     runs: Path
     described: list[str]
+    at_hand: list[AtHand]
 
 
 def selection_of(arguments: argparse.Namespace) -> Selection:
@@ -46,7 +48,7 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     twice = next((seed for seed in seeds if list(seeds).count(seed) > 1), None)
     if twice is not None:
         raise InputError(f"--seeds names {twice} twice: name each seed once.")
-    profile = load_profile(arguments.profile, arguments.overrides, arguments.site, seeds)
+    profile, at_hand = profile_at_hand(arguments.profile, arguments.overrides, arguments.site, seeds)
     jobs = jobs_of(profile)
     known = list(dict.fromkeys(job.tags["method"] for job in jobs if "method" in job.tags))
     unknown = [name for name in methods if name not in known]
@@ -58,7 +60,7 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     planned = [job for job in jobs if job.name in wanted]
     asked = of_kinds(planned, arguments.only)
     runs = arguments.runs.absolute() / profile.name
-    return Selection(profile, planned, topologically_sorted(asked), asked, runs, _described(arguments))
+    return Selection(profile, planned, topologically_sorted(asked), asked, runs, _described(arguments), at_hand)
 
 
 def _described(arguments: argparse.Namespace) -> list[str]:

@@ -13,8 +13,8 @@ from core.workspace import VERIFICATION_FOLDER
 from data.declaration import DataLocation
 from data.verification.inspection import DataSet
 from data.verification.report import Verifier
+from profiles.data_at_hand import profile_at_hand
 from profiles.expand import HARD_IMAGES, MINIATURE, jobs_of
-from profiles.load import load_profile
 from profiles.registry import DATA_SETS
 from profiles.schema import Profile
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         help="processes that decode side by side (default: %(default)s)",
     )
     given = parser.parse_args(arguments)
-    profile = load_profile(given.profile, given.overrides, given.site)
+    profile, _ = profile_at_hand(given.profile, given.overrides, given.site)
     runs = given.runs.absolute() / profile.name
     data_sets = data_sets_of(profile, runs)
     folder = runs / VERIFICATION_FOLDER

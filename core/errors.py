@@ -19,6 +19,7 @@ class InputError(Exception):
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)  # some mounts of Lustre and NFS
+REMOTE = getattr(errno, "EREMOTEIO", errno.EIO)  # Linux alone has it
 
 _MAKE_ROOM = "make room there, then give the same command again"
 _NAME_ANOTHER = "name another place"
@@ -30,7 +31,7 @@ _TO_DO = {
     **dict.fromkeys((errno.EACCES, errno.EPERM), "have it permitted, or name another place"),
     **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG), _NAME_ANOTHER),
     **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV, errno.ENOTCONN), _TRY_AGAIN),
-    **dict.fromkeys((errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EREMOTEIO), _TRY_AGAIN),
+    **dict.fromkeys((errno.ETIMEDOUT, errno.EHOSTDOWN, REMOTE), _TRY_AGAIN),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM), _LET_FEWER_RUN),
     errno.ENOENT: "put it back, or name the right place",
 }

@@ -51,6 +51,10 @@ class DataSetSpec:
         licence: what is known of the terms on which its images are given, in a sentence, for the card of a model that
             was trained on them; empty where nothing is.
         title: what headings of tables call it, unless a profile has another name for it; empty where none names it.
+        finder: ``module:name`` of the :class:`data.discovery.Finder` that finds it below ``data.root``; empty where it
+            lies there by its name alone.
+        manifest: of the files as which it is published (:mod:`data.manifest`), by its path below the repository; empty
+            where it is not.
     """
 
     key: str
@@ -60,6 +64,8 @@ class DataSetSpec:
     required: bool = False
     licence: str = ""
     title: str = ""
+    finder: str = ""
+    manifest: str = ""
 
     def images(self, profile: Any, *parts: str) -> int:
         """How many images some parts have, named as below ``data.counts``: as the profile says, or as published."""

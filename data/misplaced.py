@@ -50,7 +50,7 @@ def require_structure(root: Path, structure: FolderStructure) -> Path:
     require_folder(root, structure.name)
     if structure.is_at(root):
         return root
-    for folder in (*list(root.absolute().parents)[:LEVELS_UP], *_below(root)):
+    for folder in (*list(root.absolute().parents)[:LEVELS_UP], *folders_below(root, LEVELS_DOWN)):
         if structure.is_at(folder):
             raise InputError(
                 f"{structure.name} is not in {shown(root)} but in {shown(folder)}: name that folder, with --on or "
@@ -84,10 +84,10 @@ def quoted(path: str | Path) -> str:
     return shlex.quote(shown(path))
 
 
-def _below(root: Path) -> Iterator[Path]:
-    """The folders below a folder, the nearest first, as far as is reasonable."""
+def folders_below(root: Path, levels: int) -> Iterator[Path]:
+    """The folders below a folder, so many levels deep and no more than is reasonable, the nearest first."""
     level, seen = [root], 0
-    for _ in range(LEVELS_DOWN):
+    for _ in range(levels):
         following = []
         for folder in level:
             try:

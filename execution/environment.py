@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import resource
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ PACKAGES = (
     *("mmengine", "mmcv", "mmcv-lite", "mmdet", "pycocotools", "faster-coco-eval"),
 )
 DRIVER_FILE = Path("/proc/driver/nvidia/version")
-KIBIBYTE = 1024
+OF_MEMORY = 1 if sys.platform == "darwin" else 1024  # bytes in which the system tells the most memory held
 NONE = "none"  # what is known not to be there
 
 
@@ -84,7 +85,7 @@ def hardware(resources: Resources) -> Hardware:
 
 def peak_memory() -> int:
     """The most bytes that this process has held at once."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * OF_MEMORY
 
 
 def peak_gpu_memory() -> int:

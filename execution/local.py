@@ -25,7 +25,7 @@ from execution.task import EXIT_UNWRITABLE, LOG_FILE, Task, forget_last_attempt,
 from results.plan import ERROR_FILE
 
 SECONDS_BETWEEN_POLLS = 0.2
-LONGEST_SOCKET_FOLDER = 70  # bytes; the system allows for 107, names and a folder between take 37 of them at most
+LONGEST_SOCKET_FOLDER = 66  # bytes; macOS allows for 103, Linux for 107; names and a folder between take 37 at most
 LIKELY_CAUSES = {
     signal.SIGKILL: ": the system probably had no memory left; let fewer jobs run side by side (--jobs), or use a "
     "machine with more",

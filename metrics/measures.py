@@ -3,13 +3,13 @@
 A record names the measure of each of its outputs. A measure is a pure function of the output's columns.
 """
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from core.extras import is_installed
 from core.outputs import Columns
 from core.seeds import generator
 from core.workspace import Workspace
@@ -44,7 +44,7 @@ class Measure:
     @property
     def missing(self) -> list[str]:
         """Modules that it needs and that are not installed."""
-        return [name for name in self.packages if importlib.util.find_spec(name) is None]
+        return [name for name in self.packages if not is_installed(name)]
 
 
 def _first_is_right(of_images: Columns) -> np.ndarray:

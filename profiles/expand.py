@@ -9,6 +9,7 @@ from itertools import chain
 
 from core.config import values
 from core.declarations import Evaluation, Run, Source, Stage, required_metrics
+from core.extras import IMAGES
 from data.miniature.classes import IMAGENET_CLASSES
 from execution.jobs import Job
 from profiles.runs import (
@@ -91,7 +92,9 @@ def _miniature(profile: Profile, seed: int) -> dict[str, Job]:
         return {}
     config, resources = {"seed": seed, **values(profile.miniature)}, profile.resources.miniature
     tags = {"seed": str(seed)}
-    return {"data": Job(f"{MINIATURE}/seed{seed}", BUILD, config, resources=resources, tags=tags)}
+    return {
+        "data": Job(f"{MINIATURE}/seed{seed}", BUILD, config, resources=resources, tags=tags, packages=tuple(IMAGES))
+    }
 
 
 def _hard_images(profile: Profile, seed: int, data: dict[str, Job]) -> dict[str, Job]:

@@ -2,10 +2,11 @@
 
 import difflib
 import itertools
+import os
 import reprlib
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from profiles.schema import Profile, profile_for
 
 FOLDER = Path(__file__).parent
 SITE_KEYS = ("data", "resources", "slurm")
+ROOT_VARIABLE = "MOPRO_DATA"  # takes the place of a profile's own data.root
 YAML_SUFFIXES = (".yaml", ".yml")
 COMPARISON_KEYS = ("better", "baselines", "comparisons", "steps")  # keys of a section of claims
 QUOTE = "'"  # in which pydantic names a union's key
@@ -32,20 +34,86 @@ def load_profile(
 
     A profile with ``extends: mini`` holds only what differs from that one; ``extends: ../lab.yaml`` names a file, from
     the folder of the one that extends it. A site's file holds what differs on its machines: folders of data sets,
-    resources, settings of the cluster; it changes no science. ``seeds`` come on top of the profile's own.
+    resources, settings of the cluster; it changes no science. ``seeds`` come on top of the profile's own. Below
+    ``data.root``, data sets lie in the folders that the profile names; :mod:`profiles.data_at_hand` looks for others.
 
     Raises:
         InputError: there is no such profile or site file, it is no YAML, or a key or value is not valid.
     """
+    path, values = profile_values(name_or_path, overrides, site, seeds)
+    return validated(below_root(values), f"The profile {path}")
+
+
+def profile_values(
+    name_or_path: str, overrides: Sequence[str] = (), site: Path | None = None, seeds: Iterable[int] = ()
+) -> tuple[Path, dict[str, Any]]:
+    """The file of a profile, and its values as :func:`load_profile` takes them, before they are validated."""
     path, values = _read(name_or_path)
+    own_data = values.get("data")
+    if os.environ.get(ROOT_VARIABLE) and isinstance(own_data, dict) and "root" in own_data:
+        own_data["root"] = os.environ[ROOT_VARIABLE]
     if site is not None:
-        values = _merged(values, _site_values(site))
+        of_site = _site_values(site)
+        if values.get("miniature") is not None and isinstance(of_site.get("data"), dict):
+            of_site["data"].pop("root", None)  # it is nothing to a profile that makes its data
+        values = _merged(values, of_site)
     for override in overrides:
         _apply(values, override)
     own = values.get("seeds")
     if isinstance(own, list):
         values["seeds"] = own + [seed for seed in seeds if seed not in own]
-    return validated(values, f"The profile {path}")
+    return path, values
+
+
+def below_root(values: dict[str, Any]) -> dict[str, Any]:
+    """The values without ``data.root``, to which the folders of its data sets were relative.
+
+    Raises:
+        InputError: it is no path, or the profile's data are made.
+    """
+    root = root_of(values)
+    if root is None:
+        return values
+    data = {key: part for key, part in values["data"].items() if key != "root"}
+    placed = {key: with_folders(key, part, lambda _, name: str(root / name)) for key, part in data.items()}
+    return {**values, "data": placed}
+
+
+def root_of(values: Mapping[str, Any]) -> Path | None:
+    """What the folders of a profile's data sets are relative to; None where it does not say.
+
+    Raises:
+        InputError: it is no path, or the profile's data are made.
+    """
+    data = values.get("data")
+    root = data.get("root") if isinstance(data, dict) else None
+    if root is None:
+        return None
+    if values.get("miniature") is not None:
+        raise InputError(
+            f"data.root is {root!r}, but the profile makes its data (miniature): leave data.root out, or set "
+            "miniature to null."
+        )
+    if not isinstance(root, str) or not root.strip() or not root.isprintable():
+        raise InputError(f"data.root is {root!r}, expected the folder that holds the data sets.")
+    return Path(root).expanduser().absolute()
+
+
+def with_folders(key: str, part: Any, place: Callable[[str, str], str]) -> Any:
+    """What a profile says of a data set, with other folders: it is a folder, has one, or names parts that have one.
+
+    Args:
+        key: of the data set in the profile.
+        part: what is said there.
+        place: from the key of a folder and what it is, to what it is to be.
+    """
+    if isinstance(part, str):
+        return place(key, part)
+    if not isinstance(part, dict):
+        return part
+    if isinstance(folder := part.get("folder"), str):
+        return {**part, "folder": place(f"{key}.folder", folder)}
+    return {name: with_folders(f"{key}.{name}", it, place) if isinstance(it, dict) else it for name, it in part.items()}
 
 
 def validated(values: dict[str, Any], what: str) -> Profile:

@@ -16,7 +16,7 @@ from results.plan import read_results
 from results.unpack import SUFFIX, name_of, unpacked
 
 DEFAULT = Path("runs/mini")
-WRITTEN_TO = Path("runs")  # tables and report of an archive
+WRITTEN_TO = Path("runs/archives")  # tables and report of an archive, apart from everybody's own runs
 PLACE = "[PLACE]"
 PLACES = ("runs", "first", "second")  # arguments that may be archives
 
@@ -134,7 +134,10 @@ def _summary(given: Namespace) -> _Answer:
 
 
 def _picture(given: Namespace) -> _Answer:
+    from core.extras import require_extra
     from core.files import write_text
+
+    require_extra("report", "The picture")
     from results.report.pictures import standing_alone
 
     write_text(given.file, standing_alone(read_results(given.runs)))

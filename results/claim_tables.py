@@ -14,7 +14,7 @@ from results.outcome import Outcome
 from results.plan import Results
 from results.rendered import Rendered
 from results.shipped import Shipped, agrees, read_shipped
-from results.tested import Line, tested
+from results.tested import Line, tested, worlds_of
 
 Row = dict[str, str | Outcome]
 VERDICT = "Verdict"
@@ -40,7 +40,9 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
     """All of them; none where the profile claims nothing, or the plan has nothing to compare."""
     if results.claims is None:
         return []
-    lines, steps, shipped = tested(results), steps_of_gain(results), read_shipped(results)
+    lines, steps, known = tested(results), steps_of_gain(results), read_shipped(results)
+    is_shipped = known is not None and list(map(str, known.worlds)) == worlds_of(results)
+    shipped = None if is_shipped else known  # nothing stands beside itself
     means, figures = ([line for line in lines if (line.figure is not None) is single] for single in (False, True))
     tables = [
         ClaimTable(
@@ -48,7 +50,8 @@ def tables_of_claims(results: Results) -> list[ClaimTable]:
             "The claims, tested",
             [_row_of_mean(line, shipped, len(lines)) for line in means],
             (
-                *_notes_on_claims(results.claims, shipped),
+                *_notes_on_claims(results.claims),
+                THIS_IS_SHIPPED if is_shipped else _note_on_shipped(shipped),
                 *(NOTE_ON_WORLDS if results.profile.get("miniature") else ()),
                 *(
                     NOTE_ON_UNMEASURED
@@ -89,6 +92,7 @@ def summary(results: Results) -> str:
     return tabulate(cells, headers="keys", tablefmt="github", disable_numparse=True)
 
 
+THIS_IS_SHIPPED = "This is the result that comes with the code, beside which others are set."
 NOTE_ON_WORLDS = ("All worlds are drawn from the same few pictures: the words are about redraws from these.",)
 NOTE_ON_UNMEASURED = (
     "What the profile does not measure decides no claim, however many seeds are run: claims.primary names the figures "
@@ -109,7 +113,7 @@ NOTES_ON_GAIN = (
 )
 
 
-def _notes_on_claims(section: Claims, shipped: Shipped | None) -> tuple[str, ...]:
+def _notes_on_claims(section: Claims) -> tuple[str, ...]:
     return (
         "Each claim is about the unweighted mean of its figures. Difference: mean over worlds, paired by world, in "
         "points. A world is what a seed draws.",
@@ -120,11 +124,16 @@ def _notes_on_claims(section: Claims, shipped: Shipped | None) -> tuple[str, ...
         f"{section.margin:g} of 0. Undecided: with the worlds needed for {100 * WANTED_POWER:g}% power, and the "
         f"{100 * CONFIDENCE_IN_EFFECT:g}% range of that number. Fewer than {WORLDS_FOR_A_VERDICT} worlds have no "
         "verdict.",
+    )
+
+
+def _note_on_shipped(shipped: Shipped | None) -> str:
+    if shipped is None:
+        return "No result is shipped of this profile as it is, so that there is none to agree with."
+    return (
         f"Shipped: the result of worlds {_list(shipped.worlds)} that comes with the code, of commit "
         f"{', '.join(commit[:10] for commit in shipped.commits)}. A run of fewer than {WORLDS_FOR_A_VERDICT} worlds "
         f"agrees if its mean lies where one of so many worlds would ({100 * FAMILYWISE:g}% over all that is shown)."
-        if shipped
-        else "No result is shipped of this profile as it is, so that there is none to agree with.",
     )
 
 

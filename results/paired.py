@@ -23,23 +23,33 @@ class Pair:
 
     Attributes:
         training_set: of both, as printed.
+        key: the figure by evaluation and metric.
         figure: as printed.
         seed: of both.
         ours, theirs: of the first and the second method, in percent.
-        interval: of ours minus theirs, 95% over images; None where ``reason`` says why there is none.
+        deviation: that sampling of images gives to ours minus theirs; None where ``reason`` says why it isn't known.
         p_value: McNemar's exact test that both are right equally often; None of a figure that does not count right
             images.
         reason: why the methods cannot be compared image by image; empty where they can.
     """
 
     training_set: str
+    key: tuple[str, str]
     figure: str
     seed: str
     ours: float
     theirs: float
-    interval: tuple[float, float] | None = None
+    deviation: float | None = None
     p_value: float | None = None
     reason: str = ""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of ours minus theirs, 95% over images."""
+        if self.deviation is None:
+            return None
+        difference, half = self.ours - self.theirs, CONFIDENCE_DEVIATIONS * self.deviation
+        return difference - half, difference + half
 
 
 def compare(results: Results, runs: Path, first: str, second: str) -> str:
@@ -90,22 +100,17 @@ def paired(results: Results, runs: Path, first: str, second: str) -> Iterator[Pa
             if figures[0] is None or figures[1] is None:
                 continue
             deviation, p_value = found.get(column.metric, (None, None))
-            interval = None if deviation is None else _around(figures[0].value - figures[1].value, deviation)
             yield Pair(
                 results.title_of_set(training_set),
+                (evaluation, column.metric),
                 column.title,
                 seed,
                 figures[0].value,
                 figures[1].value,
-                interval,
+                deviation,
                 p_value,
-                "" if interval else reason or "not resampled",
+                "" if deviation is not None else reason or "not resampled",
             )
-
-
-def _around(difference: float, deviation: float) -> tuple[float, float]:
-    half = CONFIDENCE_DEVIATIONS * deviation
-    return difference - half, difference + half
 
 
 Done = tuple[PlannedJob, Record]

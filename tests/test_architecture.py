@@ -130,6 +130,7 @@ OPEN = ("tests", "benchmarks", "examples")  # who may look behind doors, and nam
 MINIATURE = "data.miniature."  # makes all data sets
 IN_IMAGENETS_STRUCTURE = "data.sets.imagenet_variants."  # whose folders are ImageNet's synsets
 LAYOUTS_HOME = pretrain.layouts.__name__
+CALLED_AS_WHAT_SHIPS = {LAYOUTS_HOME, "core.extras"}  # a layout as its method, an extra as what needs it
 FIGURES = {column.metric for column in columns_of(tables_of(EVALUATIONS)).values()}  # some are called as what ships is
 OF_ANOTHER_KIND = {  # values that are called as a data set is
     "results.plan": {TRAINING_SETS},  # a key of every profile
@@ -186,7 +187,7 @@ def test_what_ships_is_entered_by_its_door_alone(home):
 @pytest.mark.parametrize(("home", "names"), NAMED_AT_HOME)
 def test_what_ships_is_named_at_home_alone(home, names):
     for name, path in modules().items():
-        if not name.startswith((f"{home}.", MINIATURE)) and name != LAYOUTS_HOME:  # a layout is called as its method
+        if not name.startswith((f"{home}.", MINIATURE)) and name not in CALLED_AS_WHAT_SHIPS:
             assert not literals(path) & (names - FIGURES), (name, "names what is at home in", home)
 
 

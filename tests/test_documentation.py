@@ -83,6 +83,8 @@ def run(words: list[str]) -> None:
             status, expected = run_all.main(["status", *options]), {NOTHING_IS_DONE}
         case ["python", "run_all.py", "cancel", *options]:
             status, expected = run_all.main(["cancel", *options]), {0, NOTHING_TO_ANSWER_WITH}
+        case ["python", "run_all.py", "data", *options]:
+            status, expected = run_all.main(["data", *options]), {0, DATA_ARE_MISSING}
         case ["python", "run_all.py", "doctor", *options]:
             status, expected = run_all.main(["doctor", *options]), {NOTHING_TO_ANSWER_WITH}
         case ["python", "run_all.py", "export", *options]:

@@ -27,6 +27,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InputError
+from core.extras import how_to_install
 
 Grays = list[np.ndarray]  # for each class, [n, 28, 28] 8-bit images with a black ground
 
@@ -163,7 +164,7 @@ def _package_folder(name: str) -> Path:
     """The folder of an installed Python package, found without importing it (its own imports are not needed)."""
     specification = importlib.util.find_spec(name)
     if specification is None or not specification.submodule_search_locations:
-        raise InputError(f"The Python package {name} is not installed: run 'make' to set the environment up.")
+        raise InputError(f"The Python package {name} is not installed: {how_to_install(name)}.")
     return Path(specification.submodule_search_locations[0])
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.extras import require_extra
 from core.files import write_text
 from results.plan import Results
 from results.trail import not_run_because
@@ -55,6 +56,7 @@ def _reasons(results: Results, runs: Path) -> Iterator[str]:
 
 
 def _page(results: Results, runs: Path, digest: str) -> str:
+    require_extra("report", "The report")
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -53,7 +53,7 @@ def written(runs: Path, jobs: list[dict]) -> Path:
 
 
 def test_criteria(runs):
-    study = Study(read_results(runs))
+    study = Study(read_results(runs), runs)
     reproduced, fall, before, fair, correction, labels = (part.row() for part in study.parts())
     assert (reproduced["mean"], reproduced["worlds where it is"], reproduced["met"]) == (60, 1, "yes")
     assert (fall["mean"], fall["met"]) == ((40 - 45 + 47 - 46) / 2, "no")
@@ -105,15 +105,23 @@ def test_sampling_of_a_difference():
     def metric(value, n, spread=None):
         return Metric(value=value, unit="%", n=n, spread=spread)
 
-    of_images = [(metric(50, 100), metric(80, 100)), (metric(50, 50), metric(80, 50))]
-    assert sampling_of_a_difference(of_images, "top1") == (pytest.approx(math.sqrt((41 + 82) / 2)), "images, at most")
+    of_images, unknown = [(metric(50, 100), metric(80, 100)), (metric(50, 50), metric(80, 50))], [None, None]
+    bound = pytest.approx(math.sqrt((41 + 82) / 2)), "images, at most"
+    assert sampling_of_a_difference(of_images, "top1", unknown) == bound
+    assert sampling_of_a_difference(of_images, "top1", [3.0, None]) == bound  # not measured in every world
+    measured = pytest.approx(math.sqrt((9 + 16) / 2)), "images"
+    assert sampling_of_a_difference(of_images, "top1", [3.0, 4.0]) == measured
+    assert sampling_of_a_difference(of_images, "box_ap", [3.0, 4.0]) == measured
+    assert sampling_of_a_difference(of_images, "box_ap", unknown) == (None, "not known")
     of_draws = [(metric(30, 4, 2.0), metric(20, 9, 6.0))]
-    assert sampling_of_a_difference(of_draws, "k4") == (pytest.approx(math.sqrt(1 + 4)), "draws alone")
-    assert sampling_of_a_difference([(metric(5, 60), metric(3, 60))], "box_ap") == (None, "not known")
+    draws = pytest.approx(math.sqrt(1 + 4)), "draws alone, at most"
+    assert sampling_of_a_difference(of_draws, "k4", [None]) == draws
+    both = pytest.approx(math.sqrt(1 + 4 + 4)), "images and draws, at most"
+    assert sampling_of_a_difference(of_draws, "k4", [2.0]) == both
 
 
 def test_spread_between_worlds_and_what_sampling_adds(runs):
-    study = Study(read_results(runs))
+    study = Study(read_results(runs), runs)
     names = ("ImageNet top-1", "CE on the strong view")
     row = next(row for row in study.figures() if (row["figure"], row["method"]) == names)
     assert row["mean"] == 49 and row["spread between worlds"] == pytest.approx(math.sqrt(2))
@@ -126,7 +134,9 @@ def test_spread_between_worlds_and_what_sampling_adds(runs):
 
 def test_what_sampling_adds_to_a_claim(runs):
     """Of the mean of two figures: half the root of the sum of both variances, beside the spread of the mean's lead."""
-    row = next(row for row in Study(read_results(runs)).sampling_of_claims() if row["over"] == "CE on the strong view")
+    row = next(
+        row for row in Study(read_results(runs), runs).sampling_of_claims() if row["over"] == "CE on the strong view"
+    )
     assert row["MoPro's lead"] == "accuracy" and row["worlds"] == 2
     top1, top5 = (55 * 45 + 50 * 50 + 47 * 53 + 48 * 52) / 5 / 2, 2 * 90 * 10 / 5
     assert row["sampling adds"] == pytest.approx(math.sqrt(top1 + top5) / 2)
@@ -152,7 +162,7 @@ def test_several_training_sets_are_refused(tmp_path):
     jobs = [write_job(tmp_path, "cleaning", "mopro", seed, {"kept": 50.0}) for seed in range(2)]
     jobs[1]["tags"]["set"] = "webvision-v2"
     with pytest.raises(InputError, match=r"several training sets \(webvision-v1, webvision-v2\), expected one"):
-        Study(read_results(written(tmp_path, jobs)))
+        Study(read_results(written(tmp_path, jobs)), tmp_path)
 
 
 def test_without_a_plan_one_sentence(tmp_path):

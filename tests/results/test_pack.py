@@ -102,9 +102,9 @@ def test_records_alone_give_all_tables_and_pass_an_audit(sound, records, tmp_pat
         kinds = {Path(name).name for name in tar.getnames()} - {"code.json", Path(DIFFERENCE).name, "requirements.lock"}
     assert kinds == {"plan.json", "record.json"}
     assert main([str(records)]) == 0
-    assert f"Tables: {Path('runs/records/tables')}" in capsys.readouterr().out
-    written = {path.name: path.read_text() for path in Path("runs/records/tables").iterdir()}
-    assert written == table_files(read_results(sound)) and Path("runs/records/report.html").is_file()
+    assert f"Tables: {Path('runs/archives/records/tables')}" in capsys.readouterr().out
+    written = {path.name: path.read_text() for path in Path("runs/archives/records/tables").iterdir()}
+    assert written == table_files(read_results(sound)) and Path("runs/archives/records/report.html").is_file()
     assert main(["audit", str(records)]) == 0
     answers = capsys.readouterr().out
     assert "outputs, none of which is here" in answers and "as the outputs that records name are not here" in answers

@@ -208,7 +208,7 @@ def test_the_plan_that_is_printed_says_what_is_held_back(tmp_path, capsys):
     record = jobs[0].folder(tmp_path) / RECORD_FILE
     record.parent.mkdir(parents=True)
     record.write_text("{")
-    print_plan(Selection(profile, jobs, jobs, jobs, tmp_path, []))
+    print_plan(Selection(profile, jobs, jobs, jobs, tmp_path, [], []))
     printed = capsys.readouterr().out
     assert f"{jobs[0].name} is held back: The record {record} is damaged (not JSON): restore it" in printed
     assert all(f"{job.name} is held back: needs " in printed for job in jobs if jobs[0] in job.needs.values())

@@ -11,7 +11,7 @@ from core.errors import InputError
 from profiles.load import load_profile
 from results import shipped
 from results.__main__ import main
-from results.claim_tables import tables_of_claims
+from results.claim_tables import ClaimTable, tables_of_claims
 from results.gain import steps_of_gain
 from results.plan import read_results
 from results.shipped import Difference, Shipped, agrees, digest_of
@@ -147,10 +147,21 @@ def test_a_part_of_a_profile_is_not_shipped(tmp_path, file):
     assert not file.exists()
 
 
-def test_a_run_with_verdicts_of_its_own_is_not_said_to_agree(eight, file):
-    results = read_results(eight)
-    shipped.ship(results)
-    table = next(table for table in tables_of_claims(results) if table.name == "claims")
+def claims_of(runs: Path) -> ClaimTable:
+    return next(table for table in tables_of_claims(read_results(runs)) if table.name == "claims")
+
+
+def test_the_shipped_worlds_have_nothing_beside_them(eight, file):
+    shipped.ship(read_results(eight))
+    table = claims_of(eight)
+    assert not any("Shipped" in row for row in table.rows)
+    assert "This is the result that comes with the code, beside which others are set." in table.notes
+
+
+def test_a_run_with_verdicts_of_its_own_is_not_said_to_agree(eight, file, tmp_path):
+    shipped.ship(read_results(eight))
+    (tmp_path / "other").mkdir()
+    table = claims_of(fill(tmp_path / "other", 8, first=8, **GAINS))
     assert not any("agrees" in str(row["Shipped"]) for row in table.rows)
     assert any("worlds 0, 1, 2, 3, 4, 5, 6 and 7 " in note and "of commit 0123456789" in note for note in table.notes)
 

@@ -17,9 +17,10 @@ from core.config import (
     PositiveNumber,
     Seed,
 )
+from core.extras import EXTRAS
 from pretrain.config import RuntimeConfig
 
-PACKAGES = ("mmengine", "mmcv", "mmdet", "pycocotools", "faster_coco_eval")
+PACKAGES = EXTRAS["detection"]
 
 
 class DetectionSchedule(Config):

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import core.vision  # noqa: F401  (mmengine imports torchvision, which must be importable)
 from core.errors import InputError
+from core.extras import how_to_install
 from transfer.detection.config import PACKAGES, OperatorChoice
 from transfer.detection.operators import Kernels, Operators, kernels
 
@@ -39,7 +40,7 @@ def load(operators: OperatorChoice = "compiled") -> None:
     missing = _missing()
     if missing:
         raise InputError(
-            f"Detection needs the package {missing[0]}, which is not installed: install requirements.lock, or leave "
+            f"Detection needs the package {missing[0]}, which is not installed: {how_to_install(missing[0])}, or leave "
             "detection out with --set evaluate.detection=null."
         )
     if EXTENSION not in sys.modules and importlib.util.find_spec(EXTENSION) is None:

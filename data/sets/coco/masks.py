@@ -9,6 +9,7 @@ from operator import mul
 from typing import Any
 
 from core.errors import InputError
+from core.extras import how_to_install
 
 LARGEST = 1e12  # beyond any coordinate, side or area; a number that is not finite isn't below it
 FEWEST_NUMBERS = 6  # of a polygon: three points; pycocotools takes four numbers for a box
@@ -115,6 +116,7 @@ def _drawn_pixels(polygons: Sequence[list[float]], width: int, height: int) -> i
         from pycocotools import mask
     except ImportError:
         raise InputError(
-            "Checking COCO's masks needs the package pycocotools, which is not installed: install requirements.lock."
+            "Checking COCO's masks needs the package pycocotools, which is not installed: "
+            f"{how_to_install('pycocotools')}."
         ) from None
     return int(mask.area(mask.merge(mask.frPyObjects(polygons, height, width))))

@@ -11,12 +11,14 @@ import numpy as np
 from PIL import Image
 
 from core.errors import InputError
-from data.images import DECODING_ERRORS, ImageTable, require_folder
+from data.images import DECODING_ERRORS, ImageTable
+from data.misplaced import FolderStructure, require_structure
 from data.paths import Paths
 from data.sets.coco.instances import Instances, read_instances
 from data.sets.coco.rules import SHOWN, Size, annotation_faults, is_image, names_a_file
 
 ANNOTATIONS = {split: f"annotations/instances_{split}2017.json" for split in ("train", "val")}
+STRUCTURE = FolderStructure("COCO", "data.coco.folder", tuple(ANNOTATIONS.values()))
 IMAGES = {split: f"{split}2017" for split in ("train", "val")}
 HEADERS_AT_ONCE = 16  # reading them is waiting
 
@@ -60,7 +62,7 @@ def read_coco(root: Path, classes: int) -> dict[str, COCOSplit]:
             :mod:`data.sets.coco.rules`, an image is not on disk or of another size, or the categories are not as many
             as expected or not the same in both splits.
     """
-    require_folder(root, "COCO")
+    require_structure(root, STRUCTURE)
     splits: dict[str, COCOSplit] = {}
     faults: list[str] = []
     for split in ANNOTATIONS:

@@ -17,4 +17,6 @@ SPEC = DataSetSpec(
     "data.sets.coco.verification:checks",
     {"coco_train": 118_287, "coco_val": 5_000},  # the annotation files of 2017
     title="COCO",
+    finder="data.sets.coco.discovery:FINDER",
+    manifest="data/sets/coco/manifest.yaml",
 )

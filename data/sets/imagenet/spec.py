@@ -11,4 +11,6 @@ SPEC = DataSetSpec(
     licence="ImageNet's images belong to their owners, and are given for non-commercial research and education: see "
     "the terms at https://image-net.org/download.",
     title="ImageNet",
+    finder="data.sets.imagenet.discovery:FINDER",
+    manifest="data/sets/imagenet/manifest.yaml",
 )

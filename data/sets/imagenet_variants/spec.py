@@ -28,6 +28,8 @@ IMAGENET_R = DataSetSpec(
     "data.sets.imagenet_variants.verification:checks_r",
     {"imagenet_r": 30_000},
     title="ImageNet-R",
+    finder="data.sets.imagenet_variants.discovery:FINDER_R",
+    manifest="data/sets/imagenet_variants/manifest_r.yaml",
 )
 IMAGENET_A = DataSetSpec(
     "imagenet_a",
@@ -35,4 +37,6 @@ IMAGENET_A = DataSetSpec(
     "data.sets.imagenet_variants.verification:checks_a",
     {"imagenet_a": 7_500},
     title="ImageNet-A",
+    finder="data.sets.imagenet_variants.discovery:FINDER_A",
+    manifest="data/sets/imagenet_variants/manifest_a.yaml",
 )

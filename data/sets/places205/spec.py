@@ -17,4 +17,6 @@ SPEC = DataSetSpec(
     "data.sets.places205.verification:checks",
     {"places205_train": 2_448_873, "places205_val": 20_500},  # its authors; 100 images a class in val
     title="Places205",
+    finder="data.sets.places205.discovery:FINDER",
+    manifest="data/sets/places205/manifest.yaml",
 )

@@ -102,4 +102,6 @@ SPEC = DataSetSpec(
     licence="WebVision's images were gathered from Flickr and Google, and each belongs to its owner: see the terms at "
     "https://data.vision.ee.ethz.ch/cvl/webvision/ (of images of your own, say here what you know).",
     title="WebVision",
+    finder="data.sets.webvision.discovery:FINDER",
+    manifest="data/sets/webvision/manifest.yaml",
 )
