@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The one command: reproduces MoPro (ICLR 2021), evaluates a checkpoint, tells, cancels, checks, exports, examines a cluster."""
+"""The one command: reproduces MoPro (ICLR 2021), evaluates a checkpoint, tells, cancels, checks, exports, examines."""
 
 import importlib
 import sys

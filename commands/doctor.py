@@ -1,12 +1,13 @@
 """`run_all.py doctor`: asks the cluster of a site, by short jobs, whether the profile's jobs will run there."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from commands.arguments import CommandParser, positive
-from commands.selection import Selection, selection_of
-from profiles.schema import StageResources
-from slurm.cluster import SlurmExecutor
-from slurm.doctor import Kind, examine
+
+if TYPE_CHECKING:  # help waits for none of it
+    from commands.selection import Selection
+    from slurm.doctor import Kind
 
 MINUTES = 10
 
@@ -24,18 +25,29 @@ def main(arguments: Sequence[str]) -> int:
         help="how long to wait for each job (default: %(default)s)",
     )
     given = parser.parse_args(arguments)
+
+    from core.extras import require_extra
+
+    require_extra("slurm", "run_all.py doctor")
+    from commands.selection import selection_of
+    from slurm.cluster import SlurmExecutor
+    from slurm.doctor import examine
+
     selection = selection_of(given)
     executor = SlurmExecutor(selection.runs, selection.profile.slurm)
     faults = 0
     for answer in examine(executor, list(_kinds(selection)), 60 * given.minutes, selection.selected):
         faults += answer.is_fault
         print(f"{'FAULT' if answer.is_fault else 'ok   '} {answer.about}: {answer.text}", flush=True)
-    print(f"{faults} faults." if faults else "No faults.")
+    print(f"{faults or 'No'} fault{'s' * (faults != 1)}.")
     return 1 if faults else 0
 
 
-def _kinds(selection: Selection) -> Iterator[Kind]:
+def _kinds(selection: "Selection") -> Iterator["Kind"]:
     """The kinds of resources of the selected jobs, each with all that its jobs read from outside."""
+    from profiles.schema import StageResources
+    from slurm.doctor import Kind
+
     throughput = selection.profile.throughput
     for name in StageResources.model_fields:
         resources = getattr(selection.profile.resources, name)

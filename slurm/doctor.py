@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -22,7 +22,7 @@ from execution.jobs import Job
 from execution.resources import Resources
 from slurm.cluster import QueueLimitError, SlurmExecutor
 from slurm.probe import Probe
-from slurm.scheduler import Entry
+from slurm.scheduler import Entry, Scheduler
 from slurm.submissions import FOLDER as LOGS
 
 FOLDER = "doctor"
@@ -109,10 +109,28 @@ def examine(executor: SlurmExecutor, kinds: Sequence[Kind], patience: float, job
             "accounting",
             "does not answer: some minutes after a job's end, its log alone tells how it ended; figures are the same",
         )
-    packages = _installed()
+    packages, place = _installed(), executor.runs / FOLDER / secrets.token_hex(4)
+    try:
+        left = list(kinds)
+        while left:
+            left = yield from _examine_what_fits(executor, left, place, packages, patience, jobs)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _examine_what_fits(
+    executor: SlurmExecutor,
+    kinds: Sequence[Kind],
+    place: Path,
+    packages: Mapping[str, str],
+    patience: float,
+    jobs: Sequence[Job],
+) -> Generator[Answer, None, list[Kind]]:
+    """Answers about as many kinds as the queue has room for; gives those that are left."""
+    probes: dict[str, tuple[Kind, Path]] = {}
+    left: list[Kind] = []
     with ExitStack() as held:
-        place = executor.runs / FOLDER / secrets.token_hex(4)
-        probes: dict[str, tuple[Kind, Path]] = {}
+        held.callback(_withdraw, executor.scheduler, probes)
         for kind in kinds:
             folder = place / kind.key
             held.enter_context(exclusive_lock(folder))
@@ -120,28 +138,38 @@ def examine(executor: SlurmExecutor, kinds: Sequence[Kind], patience: float, job
                 number = executor.submit_probe(Probe(folder, packages, kind.sources), kind.resources, jobs)
                 probes[number] = (kind, folder)
             except QueueLimitError as error:
-                yield Answer(kind.key, f"not examined: {error.sentence}", True)
+                left.append(kind)
+                why = error.sentence
             except InputError as error:
                 yield Answer(kind.key, f"{error.sentence.split(': change')[0]}: {_advice(error.sentence, kind)}", True)
-        try:
-            for number, (kind, folder) in probes.items():
-                waited = _wait(executor, number, time.monotonic() + patience)
-                if waited is None:
-                    yield from _answers(executor, number, kind, folder, packages)
-                elif FOR_EVER.fullmatch(waited.reason):
-                    text = f"would wait for ever ({waited.reason}): {_advice(waited.reason, kind)}"
-                    yield Answer(kind.key, text, True)
-                else:
-                    yield Answer(
-                        kind.key,
-                        f"{waited.state.lower()} ({waited.reason}) after {patience / 60:g} minutes and not examined: "
-                        "try again later, or with a larger --minutes",
-                        True,
-                    )
-        finally:
-            left = {entry.id for entry in scheduler.queue()}
-            scheduler.cancel(number for number in probes if number in left)
-            shutil.rmtree(place, ignore_errors=True)
+        if not probes:
+            for kind in left:
+                yield Answer(kind.key, f"not examined: {why}", True)
+            return []
+        for number, (kind, folder) in probes.items():
+            waited = _wait(executor, number, time.monotonic() + patience)
+            if waited is None or waited.is_active:  # processes that wait for each other run on
+                yield from _answers(executor, number, kind, folder, packages)
+            else:
+                yield _why_waiting(waited, kind, patience)
+    return left
+
+
+def _withdraw(scheduler: Scheduler, numbers: Iterable[str]) -> None:
+    """Take what is still there out of the queue."""
+    queued = {entry.id for entry in scheduler.queue()}
+    scheduler.cancel(number for number in numbers if number in queued)
+
+
+def _why_waiting(entry: Entry, kind: Kind, patience: float) -> Answer:
+    if FOR_EVER.fullmatch(entry.reason):
+        return Answer(kind.key, f"would wait for ever ({entry.reason}): {_advice(entry.reason, kind)}", True)
+    return Answer(
+        kind.key,
+        f"{entry.state.lower()} ({entry.reason}) after {patience / 60:g} minutes and not examined: try again later, or "
+        "with a larger --minutes",
+        True,
+    )
 
 
 def _installed() -> dict[str, str]:
@@ -201,7 +229,7 @@ def _why_silent(runs: Path, number: str) -> str:
     for words, sentence, advice in SILENCES:
         if said := next((line.strip() for line in lines if re.search(words, line)), None):
             return f"{sentence} ({said}): {advice}"
-    return f"the job ended without an answer ({(lines or ['nothing in its log'])[-1].strip()}): see {logs[0]}"
+    return f"the job gave no answer ({(lines or ['nothing in its log'])[-1].strip()}): see {logs[0]}"
 
 
 def _of_node(answers: Mapping[str, Any], kind: Kind, packages: Mapping[str, str]) -> Iterator[Answer]:

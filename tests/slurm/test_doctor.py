@@ -11,6 +11,7 @@ from execution.resources import Resources
 from slurm.cluster import SlurmExecutor
 from slurm.config import SlurmConfig
 from slurm.doctor import Answer, Kind, examine
+from slurm.scheduler import Scheduler
 from tests.execution.test_executor import toy
 from tests.support.commands import command, environment
 from tests.support.slurm_cluster import USER, Cluster, missing_programs, running, short_folder, wait_until
@@ -20,7 +21,7 @@ PartitionName=short Nodes=ALL MaxTime=1
 PartitionName=blind Nodes=127.0.0.4 MaxTime=INFINITE
 """
 BLIND = 4  # the node that does not see a folder
-PATIENCE = 90.0
+PATIENCE = 600.0  # seconds, on a machine that others share
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,8 @@ def cluster() -> Iterator[Cluster]:
     with running(Cluster(short_folder(), settings=SETTINGS)) as cluster:
         cluster.ask("sacctmgr", "--immediate", "add", "account", "vision")
         cluster.ask("sacctmgr", "--immediate", "add", "user", USER, "account=vision")
+        cluster.ask("sacctmgr", "--immediate", "add", "account", "few")
+        cluster.ask("sacctmgr", "--immediate", "add", "user", USER, "account=few", "maxsubmitjobs=1")
         yield cluster
 
 
@@ -47,10 +50,17 @@ def hidden(cluster, tmp_path_factory) -> Path:
     return folder
 
 
-def answers(runs: Path, *, sources=None, site=None, **resources) -> list[Answer]:
+def at_start_of_python(folder: Path, program: str) -> dict:
+    """A site where every process of a job begins with it."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(program)
+    return {"setup": [f"export PYTHONPATH=$PYTHONPATH:{folder}"]}
+
+
+def answers(runs: Path, *, patience=PATIENCE, sources=None, site=None, **resources) -> list[Answer]:
     executor = SlurmExecutor(runs, SlurmConfig.model_validate(site or {}))
     kind = Kind("resources.pretrain", Resources(**resources), sources or {})
-    return list(examine(executor, [kind], PATIENCE, [toy("any")]))
+    return list(examine(executor, [kind], patience, [toy("any")]))
 
 
 def faults(runs: Path, **site_and_resources) -> list[str]:
@@ -96,9 +106,7 @@ OWN_LOCKS = "import fcntl\nfcntl.flock = lambda *_: None"
 @pytest.mark.parametrize(("says", "sentence"), [(NO_LOCKS, "has no locks"), (OWN_LOCKS, "are not seen by another")])
 def test_locks_that_nodes_do_not_have_or_share(cluster, tmp_path, says, sentence):
     """Python's locks there do what those of such a file system do: nothing here can be mounted without them."""
-    (tmp_path / "node").mkdir()
-    (tmp_path / "node/sitecustomize.py").write_text(says)
-    site = {"setup": [f"export PYTHONPATH=$PYTHONPATH:{tmp_path}/node"]}
+    site = at_start_of_python(tmp_path / "node", says)
     (fault,) = faults(tmp_path / "runs", site=site)
     assert sentence in fault
 
@@ -120,6 +128,26 @@ def test_locks_that_nodes_do_not_have_or_share(cluster, tmp_path, says, sentence
 def test_what_is_wrong_on_a_node(cluster, tmp_path, site, resources, sentence):
     (fault,) = faults(tmp_path, site=site, **resources)
     assert fault.startswith(sentence), fault
+
+
+SECOND_HANGS = """import os, time
+if os.environ.get("SLURM_PROCID") == "1": time.sleep(900)"""
+
+
+def test_processes_that_wait_for_each_other(cluster, tmp_path):
+    """As behind a firewall that drops what one node sends to another: no error, and no end."""
+    site = at_start_of_python(tmp_path / "node", SECOND_HANGS)
+    (fault,) = faults(tmp_path / "runs", patience=120.0, site=site, tasks=2, nodes=2)
+    assert fault.startswith("the processes do not reach each other (1 of 2 processes began"), fault
+    wait_until(lambda: not Scheduler(None).queue(), "the probe is withdrawn")
+
+
+def test_a_queue_with_room_for_one_probe(cluster, tmp_path):
+    executor = SlurmExecutor(tmp_path, SlurmConfig(sbatch={"account": "few"}))
+    kinds = [Kind(f"resources.{name}", Resources(), {}) for name in ("pretrain", "evaluate")]
+    found = list(examine(executor, kinds, PATIENCE, [toy("any")]))
+    assert not [answer for answer in found if answer.is_fault]
+    assert {answer.about.split()[0] for answer in found} >= {kind.key for kind in kinds}
 
 
 def test_runs_that_a_node_does_not_see(cluster, hidden):
@@ -154,7 +182,7 @@ def test_the_command(cluster, tmp_path):
     site.write_text("slurm: {sbatch: {partition: nowhere}}\n")
     run = subprocess.run([*line, "--site", str(site)], capture_output=True, text=True, env=environment())
     assert run.returncode == 1, run.stdout + run.stderr
-    assert "FAULT resources.miniature: " in run.stdout and run.stdout.endswith("1 faults.\n")
+    assert "FAULT resources.miniature: " in run.stdout and run.stdout.endswith("1 fault.\n")
 
 
 def test_a_machine_without_slurm(tmp_path, monkeypatch):
