@@ -37,8 +37,6 @@ from results.schema import SCHEMA_VERSION, Code, Record, first_fault
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
 EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED, EXIT_UNWRITABLE = 1, 2, 3, 4
-
-
 INTERRUPTED = "interrupted"  # the kind of report of a job that can go on and is not queued again
 
 
