@@ -124,6 +124,16 @@ class Cluster:
                 if of_node in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
                     os.kill(process, signal.SIGKILL)
 
+    @contextmanager
+    def starting_nothing(self) -> Iterator[None]:
+        """Jobs wait for the length of the block."""
+        change = ("scontrol", "update", "PartitionName=test")
+        self.ask(*change, "State=DOWN")
+        try:
+            yield
+        finally:
+            self.ask(*change, "State=UP")
+
     def ask(self, *command: str, text: str = "") -> str:
         """What a program says, of this cluster or to a text."""
         done = subprocess.run(command, env=self.environment(), input=text, capture_output=True, text=True)
