@@ -83,7 +83,7 @@ class SlurmExecutor:
         open_jobs = jobs_by_state(jobs, self.runs).to_do
         ids = _lasting(open_jobs, queued, self._of_other_code(code_of_queued(entries, self.runs), open_jobs))
         self.scheduler.cancel(
-            queued[job.identity].id for job in open_jobs if job.identity in queued and job.name not in ids
+            queued[job.identity].id for job in reversed(open_jobs) if job.identity in queued and job.name not in ids
         )
         to_submit = [job for job in open_jobs if job.name not in ids and job.name not in ended]
         if not to_submit:

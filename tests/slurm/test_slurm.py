@@ -271,7 +271,8 @@ def test_cancel(cluster, runs):
     line.insert(2, "cancel")
     run = subprocess.run(line, capture_output=True, text=True, env=environment())
     assert run.returncode == 0, run.stderr
-    assert "cancelled pretrain/ce/" in run.stdout and "1 jobs cancelled" in run.stdout
+    assert "cancelled pretrain/ce/" in run.stdout and "cancelled accuracy-imagenet/ce/" in run.stdout
+    assert run.stdout.endswith("2 jobs cancelled.\n")
     wait_until(lambda: status(runs, *TWO_BRANCHES, **LONGER)["pretrain/ce"]["state"] == State.CANCELLED, "it is gone")
     cluster.ask("scancel", "--me")
 
