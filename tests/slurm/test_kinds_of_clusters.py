@@ -162,7 +162,8 @@ def test_a_wrapper_as_python_and_an_sbatch_that_says_more(first, runs, expected,
     assert run.returncode == 0, run.stdout + run.stderr
     assert records(runs) == expected
     calls = (folder / "calls").read_text().splitlines()
-    assert len(calls) >= 5 and all(call.startswith("--nv an image.sif ") for call in calls)
+    # One of each job; the one that writes the tables may find the queue full.
+    assert len(calls) >= 4 and all(call.startswith("--nv an image.sif ") for call in calls)
     scripts = [path.read_text() for path in runs.glob("mini/slurm/*_submission.sh")]
     assert scripts and all("--mpi=none" in script for script in scripts)
 
