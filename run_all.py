@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""The one command: reproduces MoPro (ICLR 2021), evaluates a checkpoint, tells, cancels, checks data, exports."""
+"""The one command: reproduces MoPro (ICLR 2021), evaluates a checkpoint, tells, cancels, checks, exports, examines."""
 
 import importlib
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.exit_status import exit_status_of
 
-COMMANDS = ("evaluate", "status", "cancel", "verify", "export", "data")
+COMMANDS = ("evaluate", "status", "cancel", "verify", "export", "data", "doctor")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -57,7 +57,7 @@ def needed_by(profile: Profile) -> list[Needed]:
 
 
 def archives_folder(named: Path | None, root: Path | None) -> Path | None:
-    """Where the archives of data sets lie: the folder that was named, or one below ``data.root``, if there is either."""
+    """Where the archives of data sets lie: in the folder that was named, or below ``data.root``, if there is either."""
     return named or (root / ARCHIVES if root else None)
 
 

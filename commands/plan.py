@@ -10,7 +10,7 @@ from commands.other_code import jobs_of_other_code, sentences_about
 from commands.selection import Selection
 from execution.jobs import jobs_by_state
 from profiles.cost import MEASURED_FILE, Throughput, by_kind, cheaper_plans, gpu_hours, read_measured
-from slurm.queue import read_queue_if_there
+from slurm.scheduler import Scheduler
 from slurm.submissions import code_of_queued, was_ever_submitted
 
 
@@ -41,7 +41,8 @@ def print_plan(selection: Selection) -> None:
         print(f"data.webvision.{name}.exclusions: {left_out.said}")
     for job, reason in found.held_back:
         print(f"\n{job.name} is held back: {reason}")
-    entries = read_queue_if_there() if was_ever_submitted(runs) else []
+    scheduler = Scheduler(selection.profile.slurm.cluster)
+    entries = scheduler.queue_if_there() if was_ever_submitted(runs) else []
     for sentence in sentences_about(jobs_of_other_code(found.to_do, runs, code_of_queued(entries, runs)), runs):
         print(f"\n{sentence}")
     kinds = by_kind(found.to_do, hours)

@@ -1,6 +1,6 @@
 """Reproduces MoPro (ICLR 2021): plans a profile's jobs, runs what is not done, prints the tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from commands.arguments import CommandParser, add_run_options
@@ -9,6 +9,7 @@ from core.files import exclusive_lock
 if TYPE_CHECKING:  # help waits for none of it
     from commands.selection import Selection
     from execution.jobs import Job
+    from slurm.cluster import Submitted
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,7 +44,8 @@ def _parser() -> CommandParser:
         "",
         __doc__,
         "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
-        "run_all.py evaluate, status, cancel, verify, data list, data prepare, export; each has its own --help.",
+        "run_all.py evaluate, status, cancel, verify, data list, data fetch, data prepare, export, doctor; each has its "
+        "own --help.",
     )
     add_run_options(parser)
     parser.add_argument(
@@ -64,25 +66,39 @@ def _submit(selection: "Selection", wait: bool, may_change_code: bool) -> int:
     from execution.display import TerminalDisplay
     from execution.local import Failure
     from slurm.cluster import SlurmExecutor
-    from slurm.queue import read_queue
     from slurm.submissions import code_of_queued
     from slurm.watching import watch
 
     with exclusive_lock(selection.runs):
-        queued = code_of_queued(read_queue(), selection.runs)
+        executor = SlurmExecutor(selection.runs, selection.profile.slurm)
+        queued = code_of_queued(executor.scheduler.queue(), selection.runs)
         begun = begin(selection, may_change_code, queued)
-        ids = SlurmExecutor(selection.runs, selection.profile.slurm).submit(begun.to_do)
-    _print_queued(begun.to_do, ids)
+        submitted = executor.submit(begun.to_do)
+    _print_queued([job for job in begun.to_do if job.name in submitted.ids], submitted.ids)
     held_back = [Failure(job, reason, None, is_input_error=True) for job, reason in begun.held_back]
     if not wait:
         print("Follow them with run_all.py status; the last job writes the tables.")
-        return status_after(held_back)
+        return _status_after_submission(submitted, status_after(held_back))
     with TerminalDisplay(len(begun.to_do)) as display:
-        failures = watch(begun.to_do, selection.runs, display)
+        failures = watch(begun.to_do, executor, submitted, display)
     return end([*held_back, *failures], selection.runs)
 
 
-def _print_queued(jobs: "Sequence[Job]", ids: dict[str, str]) -> None:
+def _status_after_submission(submitted: "Submitted", status: int) -> int:
+    """Say what the scheduler has not taken, if anything; gives the exit status."""
+    if not submitted.why:
+        return status
+    if not submitted.left:
+        print(f"{submitted.why} No job writes the tables: python -m results does, when all have ended.")
+        return status
+    print(
+        f"{submitted.why} {len(submitted.left)} jobs are left: give the same command again when others have ended, or "
+        "with --wait, which does so by itself."
+    )
+    return status or 1
+
+
+def _print_queued(jobs: "Sequence[Job]", ids: "Mapping[str, str]") -> None:
     from tabulate import tabulate
 
     rows = [

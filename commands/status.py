@@ -7,7 +7,7 @@ from typing import Any
 
 from commands.arguments import CommandParser
 from commands.selection import selection_of
-from slurm.queue import read_queue_if_there
+from slurm.scheduler import Scheduler
 from slurm.states import JobState, State, read_states
 from slurm.submissions import queued_jobs, was_ever_submitted
 
@@ -18,9 +18,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="for programs: a list of jobs with all that is known")
     given = parser.parse_args(arguments)
     selection = selection_of(given)
-    queue = read_queue_if_there() if was_ever_submitted(selection.runs) else []
+    scheduler = Scheduler(selection.profile.slurm.cluster)
+    queue = scheduler.queue_if_there() if was_ever_submitted(selection.runs) else []
     queued = queued_jobs(queue, selection.runs)  # before the records: what ends in between is done
-    states = read_states(selection.selected, selection.runs, queued)
+    states = read_states(selection.selected, selection.runs, queued, scheduler)
     print(json.dumps([_as_json(state) for state in states], indent=2) if given.json else _as_text(states))
     return 0 if all(state.state is State.DONE for state in states) else 1
 

@@ -26,6 +26,8 @@ def check_sbatch_options(options: SbatchOptions) -> SbatchOptions:
         ValueError: one of them is set by the program itself.
     """
     for name, value in options.items():
+        if name in ("clusters", "cluster"):
+            raise ValueError(f"sbatch option {name!r} is for every command of SLURM: set slurm.cluster instead")
         if name.replace("_", "-") in RESERVED:
             raise ValueError(f"sbatch option {name!r} is set from the resources or by the program: leave it out")
         if value is False:

@@ -38,6 +38,7 @@ from results.schema import SCHEMA_VERSION, Code, Record, first_fault
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.txt"
 EXIT_FAILED, EXIT_INPUT_ERROR, EXIT_INTERRUPTED, EXIT_UNWRITABLE = 1, 2, 3, 4
+INTERRUPTED = "interrupted"  # the kind of report of a job that can go on and is not queued again
 
 
 class UnrecordableError(Exception):
@@ -102,19 +103,19 @@ class Task:
         except InputError as error:
             if isinstance(error, UserCodeError):
                 traceback.print_exc()
-            return _report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
+            return report(folder, "input", error.sentence, EXIT_INPUT_ERROR)
         except UnrecordableError as error:
-            return _report(folder, "failure", str(error), EXIT_FAILED)
+            return report(folder, "failure", str(error), EXIT_FAILED)
         except Interrupted:
             print("stopped on request; the state is written")
             return EXIT_INTERRUPTED
         except (Exception, SystemExit) as error:
             if isinstance(error, OSError) and (sentence := sentence_about(error)):
-                return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
+                return report(folder, "input", sentence, EXIT_INPUT_ERROR)
             traceback.print_exc()
             if sentence := sentence_of(error):
-                return _report(folder, "input", sentence, EXIT_INPUT_ERROR)
-            return _report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
+                return report(folder, "input", sentence, EXIT_INPUT_ERROR)
+            return report(folder, "failure", f"{type(error).__name__}: {error}", EXIT_FAILED)
         return 0
 
     def _run_stage(self, folder: Path, leads: bool) -> None:
@@ -282,7 +283,11 @@ def _output_to(path: Path) -> Iterator[None]:
 
 
 def read_error(folder: Path) -> dict[str, str]:
-    """What the job reported when it failed: ``kind`` (``input`` or ``failure``) and ``sentence``; else nothing."""
+    """What the job reported when it ended without a record; else nothing.
+
+    Returns:
+        ``kind`` (``input``, ``failure``, or ``interrupted`` of one that can go on), and ``sentence``.
+    """
     try:
         return json.loads((folder / ERROR_FILE).read_text())
     except FileNotFoundError:
@@ -296,7 +301,8 @@ def forget_last_attempt(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _report(folder: Path, kind: str, sentence: str, status: int) -> int:
+def report(folder: Path, kind: str, sentence: str, status: int) -> int:
+    """Note why a job ends without a record; gives back the exit status."""
     print(sentence, flush=True)
     if not (folder / ERROR_FILE).exists():  # the first rank that fails is the cause, the others follow from it
         write_json(folder / ERROR_FILE, {"kind": kind, "sentence": sentence})

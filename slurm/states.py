@@ -1,5 +1,6 @@
 """The state of every job, read from disk and from the scheduler, never remembered."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,11 +10,14 @@ from typing import Any
 from core.files import is_held
 from core.workspace import read_progress
 from execution.jobs import Job, jobs_by_state
-from execution.task import LOG_FILE, read_error
-from slurm.queue import Entry, ended_states
+from execution.task import INTERRUPTED, LOG_FILE, read_error
+from slurm.scheduler import Entry, Scheduler
 from slurm.submissions import FOLDER, last_ids
 
 SAID_BY_SCRIPT = "error: "  # what a job's script says, before there is a process that could note it
+# Of the scheduler in a job's log. A step, other than a job, is also cancelled when one of its processes fails.
+LAST_WORDS = re.compile(r"\*\*\* JOB \S+ ON \S+ CANCELLED AT \S+(?: DUE TO ([A-Z ]+))? \*\*\*|oom[-_]kill")
+CAUSES = {"TIME LIMIT": "TIMEOUT", "PREEMPTION": "PREEMPTED", "NODE FAILURE": "NODE_FAIL", "JOB REQUEUE": ""}
 HINTS = {"OUT_OF_MEMORY": "OUT_OF_MEMORY: raise memory in the resources of the profile or site file"}
 
 
@@ -52,20 +56,21 @@ class JobState:
     progress: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) -> list[JobState]:
+def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry], scheduler: Scheduler) -> list[JobState]:
     """The state of each job.
 
     Args:
         jobs: topologically sorted, needs first; whatever else they need is done.
         runs: the folder that job folders lie in.
         queued: jobs in the scheduler's queue by identity, read before this call; empty where there is no scheduler.
+        scheduler: is asked how jobs ended, if it is there.
     """
     ids = last_ids(runs)
     found = jobs_by_state(jobs, runs)
     done = {job.name for job in found.done}
     held_back = dict(found.held_back)
     open_jobs = [job for job in jobs if job.name not in done]
-    ended = ended_states([ids[job.identity] for job in open_jobs if job.identity in ids])
+    ended = scheduler.ended_states([ids[job.identity] for job in open_jobs if job.identity in ids])
     states: dict[str, JobState] = {}
     for job in jobs:
         identity = ids.get(job.identity)
@@ -79,7 +84,8 @@ def read_states(jobs: Sequence[Job], runs: Path, queued: Mapping[str, Entry]) ->
         elif job in held_back:
             states[job.name] = JobState(job, State.HELD_BACK, held_back[job])
         else:
-            states[job.name] = _at_rest(job, runs, identity, ended.get(identity or "", ""), states)
+            how = ended.get(identity or "") or _said_by_scheduler(runs, identity)
+            states[job.name] = _at_rest(job, runs, identity, how, states)
     return list(states.values())
 
 
@@ -105,12 +111,26 @@ def _at_rest(job: Job, runs: Path, identity: str | None, ended: str, states: Map
         return JobState(job, State.NOT_STARTED, next(iter(lost), ""))
     if ended == "CANCELLED" or not has_begun:  # without accounting: it left the queue before it began
         return JobState(job, State.CANCELLED, next(iter(lost), ""), log, identity)
-    if not error and identity is None:  # the command on this machine would have noted how a job failed
-        return JobState(job, State.INTERRUPTED, "goes on when the command is given again", log)
+    if error.get("kind") == INTERRUPTED:
+        return JobState(job, State.INTERRUPTED, error["sentence"], log, identity)
+    if not error and (identity is None or ended == "PREEMPTED"):  # on this machine, a job that fails notes how
+        return JobState(job, State.INTERRUPTED, "goes on when the command is given again", log, identity)
     if said := _said_by_script(runs, identity):
         return JobState(job, State.FAILED, said, _log_of_scheduler(runs, identity), identity)
     hint = HINTS.get(ended, ended) or "ended without a record"
     return JobState(job, State.FAILED, error.get("sentence", hint), log, identity)
+
+
+def _said_by_scheduler(runs: Path, identity: str | None) -> str:
+    """How a job ended, of which the scheduler knows nothing any more, by what it wrote into the job's log."""
+    log = _log_of_scheduler(runs, identity)
+    text = log.read_text(errors="replace") if log.exists() else ""
+    *_, last = [None, *LAST_WORDS.finditer(text)]
+    if last is None:
+        return ""
+    if "oom" in last[0]:
+        return "OUT_OF_MEMORY"
+    return CAUSES.get(last[1] or "", "CANCELLED")
 
 
 def _said_by_script(runs: Path, identity: str | None) -> str | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.files import write_json
 from execution.jobs import Job
-from slurm.queue import Entry
+from slurm.scheduler import Entry
 
 FOLDER = "slurm"
 

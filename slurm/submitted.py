@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,11 +10,15 @@ from pathlib import Path
 import submitit
 
 from core import interruption
-from execution.task import EXIT_FAILED, EXIT_INTERRUPTED, Task, forget_last_attempt
+from execution.task import EXIT_FAILED, EXIT_INTERRUPTED, INTERRUPTED, Task, forget_last_attempt, report
 from results.writing import write_results
 
 REQUEUE = signal.Signals[f"SIG{submitit.JobEnvironment.USR_SIG}"]
 SECONDS_UNTIL_KILLED = 600
+NOT_QUEUED_AGAIN = (
+    "SLURM does not queue the job again, whose state is written: it goes on when the command is given again, which "
+    "--wait does by itself."
+)
 
 
 class SubmittedTask:
@@ -35,8 +40,7 @@ class SubmittedTask:
             forget_last_attempt(self.task.folder)
         status = self.task()
         if status == EXIT_INTERRUPTED:
-            self._wait_to_be_killed(queue_again if place.rank == 0 else None)
-            status = EXIT_FAILED
+            status = self._wait_to_be_killed(queue_again if place.rank == 0 else None)
         for number in (REQUEUE, signal.SIGTERM):  # Python lets go of its handlers before the process has ended
             signal.signal(number, signal.SIG_IGN)
         sys.exit(status)
@@ -45,17 +49,21 @@ class SubmittedTask:
         """What is to be called when the job runs again: the same, as everything else lies on disk."""
         return submitit.helpers.DelayedSubmission(self)
 
-    def _wait_to_be_killed(self, queue_again: object) -> None:
+    def _wait_to_be_killed(self, queue_again: object) -> int:
         """Queue again if the scheduler asked for that, and keep the processes together until it ends them.
 
         A job that is preempted gets SIGTERM too, and is queued again by the scheduler once it has killed it; one that
-        is cancelled gets SIGTERM alone, and stays away.
+        is cancelled gets SIGTERM alone, and stays away. One that the scheduler does not queue again says so, and ends.
         """
         end = time.monotonic() + SECONDS_UNTIL_KILLED
         while time.monotonic() < end:
             if REQUEUE in interruption.received() and callable(queue_again):
-                queue_again(REQUEUE, None)
+                try:
+                    queue_again(REQUEUE, None)
+                except subprocess.CalledProcessError:
+                    return report(self.task.folder, INTERRUPTED, NOT_QUEUED_AGAIN, EXIT_FAILED)
             time.sleep(0.1)  # the signal may be noted between a look and a pause, so a pause would miss it
+        return EXIT_FAILED
 
 
 class SubmittedTables:

@@ -56,6 +56,7 @@ LIGHT = (
     "commands.export",
     "commands.audit",
     "commands.data_fetch",
+    "commands.doctor",
     "slurm.watching",
     "profiles.expand",
     "profiles.load",

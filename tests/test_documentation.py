@@ -92,6 +92,8 @@ def run(words: list[str]) -> None:
             status, expected = run_all.main(["data", "prepare", *options]), {NOTHING_TO_ANSWER_WITH}
         case ["python", "run_all.py", "data", *options]:
             status, expected = run_all.main(["data", *options]), {0, DATA_ARE_MISSING}
+        case ["python", "run_all.py", "doctor", *options]:
+            status, expected = run_all.main(["doctor", *options]), {NOTHING_TO_ANSWER_WITH}
         case ["python", "run_all.py", "export", *options]:
             status, expected = run_all.main(["export", *options]), {NOTHING_TO_ANSWER_WITH}
         case ["python", "run_all.py", "evaluate", checkpoint, *options]:

@@ -90,6 +90,7 @@ def test_jobs_run_a_copy_of_the_installed_code(site, tmp_path):
     [
         (RUN_ALL, ("--only", "detection"), "mmdet", "detection"),
         (RUN_ALL, ("--cluster", "slurm"), "submitit", "slurm"),
+        (RUN_ALL, ("doctor",), "submitit", "slurm"),
         (RESULTS, ("picture", "claims.svg"), "matplotlib", "report"),
     ],
 )

@@ -21,6 +21,7 @@ from execution.jobs import Job, topologically_sorted
 from execution.local import Failure, LocalExecutor
 from execution.resources import Resources
 from results.records import UnusableRecordError
+from slurm.scheduler import Scheduler
 from slurm.states import State, read_states
 from tests.support.commands import records
 
@@ -135,7 +136,7 @@ def test_a_killed_job_is_named_and_runs_again(tmp_path):
     job = toy("killed", "be_killed")
     ((failure,), _) = run([job], tmp_path)
     assert failure.reason.startswith("ended by SIGKILL: the system probably had no memory left; let fewer jobs run")
-    assert read_states([job], tmp_path, {})[0].state is State.FAILED
+    assert read_states([job], tmp_path, {}, Scheduler(None))[0].state is State.FAILED
     assert job.record(tmp_path) is None
     part = job.folder(tmp_path) / f".state.pt.12345678{UNFINISHED}"
     part.touch()
@@ -245,7 +246,10 @@ def test_a_spoilt_record_is_kept_and_holds_back_what_needs_it(tmp_path, change):
     assert "restore it from a backup, or remove it and give the command" in failures[0].reason
     assert failures[1].reason == "needs first, which is held back"
     assert path.read_text() == spoilt
-    states = {state.job.name: state.state for state in read_states(topologically_sorted([third]), tmp_path, {})}
+    states = {
+        state.job.name: state.state
+        for state in read_states(topologically_sorted([third]), tmp_path, {}, Scheduler(None))
+    }
     assert states == dict.fromkeys(("first", "second", "third"), State.HELD_BACK)
     with pytest.raises(UnusableRecordError):
         first.record(tmp_path)
@@ -274,7 +278,7 @@ def test_the_state_of_a_job_may_be_asked_without_those_that_are_done(tmp_path):
     first = toy("first")
     second = toy("second", needs=[first])
     run([first], tmp_path)
-    assert [state.state for state in read_states([second], tmp_path, {})] == [State.NOT_STARTED]
+    assert [state.state for state in read_states([second], tmp_path, {}, Scheduler(None))] == [State.NOT_STARTED]
 
 
 def test_a_folder_that_cannot_be_read_as_a_record_holds_back_too(tmp_path):

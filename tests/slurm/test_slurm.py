@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,14 +15,14 @@ from core.errors import InputError
 from core.workspace import PARTS_FOLDER, read_progress
 from slurm.cluster import SlurmExecutor
 from slurm.config import SlurmConfig
-from slurm.queue import read_queue
+from slurm.scheduler import Scheduler
 from slurm.states import State, read_states
 from slurm.submissions import code_of_queued, queued_jobs
 from tests.execution.test_executor import toy
 from tests.support import REPOSITORY
 from tests.support.checkouts import copied_checkout, git
 from tests.support.commands import command, environment, records, run_all
-from tests.support.slurm_cluster import Cluster, missing_programs, wait_until
+from tests.support.slurm_cluster import Cluster, missing_programs, running, short_folder, wait_until
 
 SLURM = ("--cluster", "slurm")
 ONE_BRANCH = ("--only", "accuracy-imagenet", "--methods", "mopro")
@@ -41,20 +40,8 @@ LONGER = {"pretrain__schedule__epochs": "26", "pretrain__schedule__decay_at": "[
 def cluster() -> Iterator[Cluster]:
     if missing_programs():
         pytest.skip(f"no SLURM on this machine: {', '.join(missing_programs())} not installed")
-    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))  # a short path: it holds sockets
-    cluster = Cluster(folder)
-    outer = {name: os.environ.get(name) for name in ("SLURM_CONF", "PATH")}
-    os.environ |= {name: cluster.environment()[name] for name in outer}
-    try:
-        cluster.start()
+    with running(Cluster(short_folder())) as cluster:
         yield cluster
-    finally:
-        cluster.stop()
-        for name, value in outer.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -220,8 +207,11 @@ def test_a_warning_that_comes_when_all_is_done_changes_nothing(cluster, tmp_path
     first = toy("first", "be_warned_at_the_end")
     second = toy("second", needs=[first])
     SlurmExecutor(tmp_path, SlurmConfig()).submit([first, second])
-    wait_until(lambda: not read_queue(), "both have ended", 120)
-    assert [state.state for state in read_states([first, second], tmp_path, {})] == [State.DONE, State.DONE]
+    wait_until(lambda: not Scheduler(None).queue(), "both have ended", 120)
+    assert [state.state for state in read_states([first, second], tmp_path, {}, Scheduler(None))] == [
+        State.DONE,
+        State.DONE,
+    ]
 
 
 def test_a_cancelled_pretraining_takes_its_branch_with_it_and_the_command_repairs_it(cluster, runs):
@@ -309,7 +299,8 @@ def test_cancel(cluster, runs):
     line.insert(2, "cancel")
     run = subprocess.run(line, capture_output=True, text=True, env=environment())
     assert run.returncode == 0, run.stderr
-    assert "cancelled pretrain/ce/" in run.stdout and "1 jobs cancelled" in run.stdout
+    assert "cancelled pretrain/ce/" in run.stdout and "cancelled accuracy-imagenet/ce/" in run.stdout
+    assert run.stdout.endswith("2 jobs cancelled.\n")
     wait_until(lambda: status(runs, *TWO_BRANCHES, **LONGER)["pretrain/ce"]["state"] == State.CANCELLED, "it is gone")
     cluster.ask("scancel", "--me")
 
@@ -319,7 +310,7 @@ def test_a_refused_job_leaves_no_trace(cluster, runs):
     assert run.returncode == 2
     (line,) = run.stderr.strip().splitlines()
     assert "SLURM refuses pretrain/mopro" in line and "partition" in line
-    assert not list(runs.glob("mini/slurm/submission-*"))
+    assert not list(runs.glob("mini/slurm/*"))
 
 
 def test_status_without_accounting(cluster, runs, monkeypatch, tmp_path):
@@ -414,7 +405,7 @@ def test_a_job_that_is_requeued_after_a_commit_runs_as_it_was_submitted(cluster,
     commit = git(checkout, "rev-parse", "HEAD")
     (checkout / "tests/support/toy_stages.py").write_text(WAITING.format(value=2))
     git(checkout, "commit", "--quiet", "--all", "--message=edited")
-    (entry,) = (entry for entry in read_queue() if entry.is_active)
+    (entry,) = (entry for entry in Scheduler(None).queue() if entry.is_active)
     cluster.ask("scontrol", "requeue", entry.id)
     wait_until(lambda: list(runs.glob("first-*/begun-1")), "it has begun again", 120)
     for job in (toy("first"), toy("second", needs=[toy("first")])):
@@ -434,11 +425,13 @@ def test_a_job_whose_code_is_gone_says_so(cluster, tmp_path):
     checkout, runs = copied_checkout(tmp_path / "checkout"), tmp_path / "runs"
     submitted_from(checkout, runs, 1)
     (code,) = (runs / "code").iterdir()
-    (entry,) = (entry for entry in read_queue() if entry.is_active)
+    (entry,) = (entry for entry in Scheduler(None).queue() if entry.is_active)
     shutil.rmtree(code)
     cluster.ask("scontrol", "requeue", entry.id)
-    wait_until(lambda: not [entry for entry in read_queue() if entry.can_run], "nothing is left that can run", 120)
-    (state,) = read_states([toy("first")], runs, {})
+    wait_until(
+        lambda: not [entry for entry in Scheduler(None).queue() if entry.can_run], "nothing is left that can run", 120
+    )
+    (state,) = read_states([toy("first")], runs, {}, Scheduler(None))
     assert state.state is State.FAILED
     assert state.detail.startswith(
         f"The folder {code} with the code of this job is not there: restore it from a backup"
@@ -449,10 +442,10 @@ def test_a_job_whose_code_is_gone_says_so(cluster, tmp_path):
 def test_jobs_that_wait_with_other_code_are_submitted_anew_where_that_was_decided(cluster, tmp_path):
     checkout, runs = copied_checkout(tmp_path / "checkout"), tmp_path / "runs"
     submitted_from(checkout, runs, 1)
-    before = queued_jobs(read_queue(), runs)
+    before = queued_jobs(Scheduler(None).queue(), runs)
     first, second = toy("first"), toy("second", needs=[toy("first")])
     submitted_from(checkout, runs, 2)
-    entries = read_queue()
+    entries = Scheduler(None).queue()
     after = queued_jobs(entries, runs)
     assert after[first.identity].id == before[first.identity].id
     assert after[second.identity].id != before[second.identity].id

@@ -11,16 +11,28 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NODES, GPUS = 4, 8
 ADDRESS = "127.0.0.1"
 USER = getpass.getuser()
 SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-PROGRAMS = ("slurmctld", "slurmd", "slurmstepd", "slurmdbd", "mariadbd", "sbatch", "srun", "squeue", "sacct")
+PROGRAMS = (
+    "slurmctld",
+    "slurmd",
+    "slurmstepd",
+    "slurmdbd",
+    "mariadbd",
+    "sbatch",
+    "srun",
+    "squeue",
+    "sacct",
+    "sacctmgr",
+)
 
 
 def missing_programs() -> list[str]:
@@ -33,12 +45,27 @@ class Cluster:
 
     Args:
         folder: a short path, as it holds sockets.
+        name: by which other clusters of the same accounting know it.
+        shares: the started cluster whose accounting it has; None for one of its own.
+        accounting: whether it has any.
+        settings: further lines of slurm.conf.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "test",
+        shares: "Cluster | None" = None,
+        accounting: bool = True,
+        settings: str = "",
+    ) -> None:
         self.folder = folder
+        self.name = name
+        self.settings = settings
+        self.has_daemon_of_accounting = accounting and shares is None
         self.conf = folder / "slurm.conf"
         self.port = _ports(NODES + 2)
+        self.port_of_accounting = (shares.port_of_accounting if shares else self.port + 1) if accounting else None
         self.daemons: dict[str, subprocess.Popen] = {}
         for name in ("state", "spool", "database", "devices", "logs"):
             (folder / name).mkdir()
@@ -51,21 +78,30 @@ class Cluster:
 
     def start(self) -> None:
         self._configure()
+        if self.has_daemon_of_accounting:
+            self._start_accounting()
+        if self.port_of_accounting:
+            self.ask("sacctmgr", "--immediate", "add", "cluster", self.name)
+        self.start_controller()
+        for node in range(1, NODES + 1):
+            self.start_node(node)
+        wait_until(self._is_idle, "all nodes are idle")
+
+    def _start_accounting(self) -> None:
         database = self.folder / "database.sock"
-        self._start(
-            "mariadbd",
+        server = (
             *("mariadbd", "--no-defaults", f"--datadir={self.folder}/database", f"--socket={database}"),
             *(f"--user={USER}", "--skip-networking", "--skip-grant-tables", f"--pid-file={self.folder}/mariadbd.pid"),
             *("--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0"),
             *("--innodb-lock-wait-timeout=900", "--performance-schema=OFF"),
         )
+        # Without its own tables a database keeps no procedures, and what an account inherits reads as zero.
+        tables = Path("/usr/share/mysql/mysql_system_tables.sql").read_text()
+        self.ask(*server, "--bootstrap", text=f"CREATE DATABASE mysql;\nUSE mysql;\n{tables}")
+        self._start("mariadbd", *server)
         wait_until(database.is_socket, "the database answers")
         self._start("slurmdbd", "slurmdbd", "-D")
         wait_until(lambda: _listens(self.port + 1), "slurmdbd listens")
-        self.start_controller()
-        for node in range(1, NODES + 1):
-            self.start_node(node)
-        wait_until(self._is_idle, "all nodes are idle")
 
     def start_controller(self) -> None:
         self._start("slurmctld", "slurmctld", "-D")
@@ -74,8 +110,10 @@ class Cluster:
     def stop_controller(self) -> None:
         self._stop("slurmctld")
 
-    def start_node(self, number: int) -> None:
-        self._start(f"node{number}", "slurmd", "-D", "-N", f"127.0.0.{number}")
+    def start_node(self, number: int, *around: str) -> None:
+        """Start its daemon, through another program if one is named."""
+        self._start(f"node{number}", *around, "slurmd", "-D", "-N", f"127.0.0.{number}")
+        wait_until(lambda: _listens(self.port + 1 + number), f"slurmd of node {number} listens")
 
     def lose_node(self, number: int) -> None:
         """What a power failure does: the daemon and every process of jobs on that node are gone at once."""
@@ -86,8 +124,19 @@ class Cluster:
                 if of_node in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
                     os.kill(process, signal.SIGKILL)
 
-    def ask(self, *command: str) -> str:
-        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True)
+    @contextmanager
+    def starting_nothing(self) -> Iterator[None]:
+        """Jobs wait for the length of the block."""
+        change = ("scontrol", "update", "PartitionName=test")
+        self.ask(*change, "State=DOWN")
+        try:
+            yield
+        finally:
+            self.ask(*change, "State=UP")
+
+    def ask(self, *command: str, text: str = "") -> str:
+        """What a program says, of this cluster or to a text."""
+        done = subprocess.run(command, env=self.environment(), input=text, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -159,8 +208,15 @@ StorageLoc=accounting
         host = socket.gethostname().split(".")[0]
         # cred_expire sets the delay before a requeued job runs again (2 minutes else); numbers of jobs begin with the
         # clock, so that those of an earlier cluster never come back.
+        of_accounting = (
+            f"""AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost={ADDRESS}
+AccountingStoragePort={self.port_of_accounting}"""
+            if self.port_of_accounting
+            else "AccountingStorageType=accounting_storage/none"
+        )
         self.conf.write_text(
-            f"""ClusterName=test
+            f"""ClusterName={self.name}
 SlurmctldHost={host}({ADDRESS})
 SlurmctldPort={self.port}
 SlurmUser={USER}
@@ -191,16 +247,37 @@ ReturnToService=2
 SlurmdTimeout=10
 KillWait=5
 FirstJobId={1000 + int(time.time()) % 50_000_000}
-AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost={ADDRESS}
-AccountingStoragePort={self.port + 1}
+{of_accounting}
 GresTypes=gpu
 NodeName=127.0.0.[1-{NODES}] NodeHostname={host} NodeAddr={ADDRESS} Port=[{self.port + 2}-{self.port + 1 + NODES}] \
 CPUs=8 RealMemory=1000000 Gres=gpu:{GPUS} State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=30
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
+{self.settings}
 """
         )
+
+
+def short_folder() -> Path:
+    """A new one, in whose path there is room for the name of a socket."""
+    return Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
+
+
+@contextmanager
+def running(cluster: Cluster) -> Iterator[Cluster]:
+    """Start a cluster, and let all commands of SLURM speak to it for the length of the block."""
+    outer = {name: os.environ.get(name) for name in ("SLURM_CONF", "PATH")}
+    os.environ |= {name: cluster.environment()[name] for name in outer}
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        for name, value in outer.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+    shutil.rmtree(cluster.folder)
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
