@@ -43,8 +43,9 @@ def _parser() -> CommandParser:
     parser = CommandParser(
         "",
         __doc__,
-        "Run the same command again to go on after an interruption: finished jobs stay. Further commands: run_all.py "
-        "evaluate, status, cancel, verify, data list, data fetch, data prepare, export, doctor; each has its own --help.",
+        "Run the same command again to go on after an interruption: finished jobs stay. Further commands: "
+        "run_all.py evaluate, status, cancel, verify, data list, data fetch, data prepare, export and doctor; each has "
+        "its own --help.",
     )
     add_run_options(parser)
     parser.add_argument(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
-from core.files import exclusive_lock, remove_parts, write_json
+from core.files import exclusive_lock, remove_unfinished, write_json
 from data.misplaced import FolderStructure
 from data.paths import shown
 from data.preparation.archives import Archive
@@ -91,7 +91,7 @@ def prepare(task: Task, processes: int, progress: Callable[[int, int], None]) ->
             _require_room(task, content, sum(piece.bytes for piece in pieces))
         shard_folders = task.preparation.shard_folders if task.form.shards else ()
         for name in shard_folders:
-            remove_parts(content / name / SHARDS)
+            remove_unfinished(content / name / SHARDS)
         work = Work(pieces, states, content, shard_folders, task.form.shorter_side)
         unpack(work, processes, lambda: _write_progress(aside / PROGRESS, task, pieces, states), progress)
         if not task.structure.is_at(content):
