@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from core.files import exclusive_lock
