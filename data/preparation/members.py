@@ -138,7 +138,7 @@ def _of_zip(archive: Path) -> Iterator[Member]:
 
 def _alone(archive: Path) -> Iterator[Member]:
     size = archive.stat().st_size
-    yield Member(archive.name, size, partial(_content, archive, archive.name, size, lambda: open(archive, "rb")))
+    yield Member(archive.name, size, partial(_content, archive, archive.name, size, partial(_opened, archive)))
 
 
 def _opened(archive: Path) -> IO[bytes]:
