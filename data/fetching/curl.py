@@ -18,7 +18,7 @@ from core.errors import InputError
 from core.files import naming
 
 OPTIONS = (
-    *("curl", "--silent", "--show-error", "--fail", "--location", "--globoff"),
+    *("curl", "--silent", "--show-error", "--no-buffer", "--fail", "--location", "--globoff"),
     *("--proto", "=http,https", "--proto-redir", "=http,https"),
     *("--connect-timeout", "30", "--speed-limit", "1000", "--speed-time", "60"),  # bytes a second, for seconds
 )

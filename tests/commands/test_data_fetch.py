@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,8 @@ def test_an_interrupted_command_goes_on_where_it_was(world, server, half_way):  
 
 
 def test_a_signal_to_the_command_alone_ends_its_downloads(world, server, half_way):  # noqa: F811
-    with subprocess.Popen(line(world), cwd=REPOSITORY, env=environment(), stderr=subprocess.PIPE) as process:
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also where these tests run in the background
+    with subprocess.Popen(line(world), cwd=REPOSITORY, env=environment(), preexec_fn=listening) as process:
         while not has_half(world):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)

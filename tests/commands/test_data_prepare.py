@@ -61,7 +61,7 @@ def settings(world: Path, root: Path) -> list[str]:
 def verified(world: Path, root: Path, runs: Path) -> dict[str, dict]:
     """What verification says of the three."""
     run_all.main(["verify", *settings(world, root), "--runs", str(runs), "--jobs", "1", "--full"])
-    folder = runs / "mini/verification"
+    folder = runs / "mini/verification/full"
     return {name: json.loads((folder / f"{name}.json").read_text()) for name in ("voc07", "imagenet_r", "coco")}
 
 

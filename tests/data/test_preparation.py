@@ -160,6 +160,7 @@ def killed_after(pieces: int, seconds: float, aside: Path, *arguments: object) -
     assert process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", TIMES_KILLED)
 def test_it_goes_on_where_it_was_killed(prepared, downloads, manifests, tmp_path, options):
     """With the same end; what was noted as whole is not unpacked again."""

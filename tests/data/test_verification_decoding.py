@@ -39,7 +39,7 @@ run_all.main(sys.argv[1:])
     runs = tmp_path / "runs"
     arguments = ["verify", "--full", *options(miniature), "--runs", str(runs), "--jobs", "2"]
     process = started(program, *arguments)
-    partial = runs / "mini/verification/webvision.train.partial"
+    partial = runs / "mini/verification/full/webvision.train.partial"
     while not (partial.exists() and json.loads(partial.read_text())["done"] >= 20):
         assert process.poll() is None
         time.sleep(0.05)
@@ -57,7 +57,7 @@ run_all.main(sys.argv[1:])
     assert main(arguments) == 0
     assert decoded[0] == 200 - done
     assert not partial.exists()
-    report = runs / "mini/verification/webvision.json"
+    report = runs / "mini/verification/full/webvision.json"
     goes_on = report.read_bytes()
     assert main(arguments) == 0
     assert goes_on == report.read_bytes()

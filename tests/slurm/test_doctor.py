@@ -16,6 +16,8 @@ from tests.execution.test_executor import toy
 from tests.support.commands import command, environment
 from tests.support.slurm_cluster import USER, Cluster, missing_programs, running, short_folder, wait_until
 
+pytestmark = pytest.mark.slow  # each fault is planted in a cluster that runs
+
 SETTINGS = """AccountingStorageEnforce=associations,limits,qos
 PartitionName=short Nodes=ALL MaxTime=1
 PartitionName=blind Nodes=127.0.0.4 MaxTime=INFINITE

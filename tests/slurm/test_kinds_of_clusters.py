@@ -19,6 +19,8 @@ from tests.slurm.test_slurm import LONGER, SLURM, TWO_BRANCHES, finish, is_train
 from tests.support.commands import command, environment, records, run_all
 from tests.support.slurm_cluster import USER, Cluster, missing_programs, running, short_folder, wait_until
 
+pytestmark = pytest.mark.slow  # each starts clusters of its own
+
 FEW = 3  # jobs that a user of the cluster with a limit may have in its queue
 
 

@@ -163,6 +163,7 @@ def test_a_preempted_pretraining_goes_on_to_the_same_figures(cluster, runs, undi
     assert records(runs) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_twice_preempted_evaluation_goes_on_to_the_same_figures(cluster, runs, tmp_path):
     """Many draws of low-shot SVMs; what one start has fitted, no other fits again."""
     arguments, draws = ("--only", "lowshot-voc07", "--methods", "ce"), {"evaluate__lowshot_voc07__draws": "1000"}
