@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from core.workspace import Workspace
+from data import manifest
 from data.miniature import build
+from tests.support import published
+from tests.support.file_server import FileServer, serving
 
 torch.set_num_threads(1)  # as jobs have it; more threads only wait for each other on images this small
 
@@ -31,6 +34,28 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("miniature")
     build.run(TINY, Workspace(folder))
     return folder
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A web server on the loopback, which is asked without any proxy."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with serving() as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the manifests, which say no size and no digest."""
+    return published.write_manifests(tmp_path_factory.mktemp("manifests"))
+
+
+@pytest.fixture
+def nothing_is_stated(manifests: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These manifests take the place of the repository's."""
+    monkeypatch.setattr(manifest, "REPOSITORY", manifests)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,7 +22,7 @@ from data.paths import shown
 
 ZIP, TAR, COMPRESSED_TAR = ".zip", ".tar", ".tar.gz"  # any other ending: a file that is no archive
 BYTES_AT_ONCE = 1 << 20
-# What the libraries raise for damage. RuntimeError: an encrypted member; NotImplementedError, one of it, a compression.
+# What the libraries raise for damage; RuntimeError for a member that is encrypted, or compressed in an unknown way.
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, OverflowError, RuntimeError)
 
 

@@ -20,7 +20,6 @@ from data.fetching.part import Part
 from data.manifest import read_manifest
 from profiles.registry import DATA_SETS
 from tests.data.test_added_data_set import EVALUATION, PROFILE
-from tests.data.test_fetching import no_proxy, server  # noqa: F401 (fixtures)
 from tests.support import REPOSITORY
 from tests.support.commands import environment
 from tests.support.file_server import FileServer, Served
@@ -41,7 +40,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.fixture
-def world(tmp_path, server) -> Path:  # noqa: F811
+def world(tmp_path, server) -> Path:
     """A folder with a profile whose data set is published as one file, on the server."""
     server.files["/x.bin"] = Served(CONTENT, etag='"1"')
     write_manifest(tmp_path, server, **STATED)
@@ -50,7 +49,7 @@ def world(tmp_path, server) -> Path:  # noqa: F811
     return tmp_path
 
 
-def write_manifest(folder: Path, server: FileServer, sign_up: str = "", **known: object) -> None:  # noqa: F811
+def write_manifest(folder: Path, server: FileServer, sign_up: str = "", **known: object) -> None:
     file = {"name": "x.bin", "holds": "x", "addresses": [{"url": f"{server.url}/x.bin", "said_by": "a test"}], **known}
     release = {"title": "Added", "terms": "none", "sign_up": sign_up, "files": [file]}
     (folder / "manifest.yaml").write_text(yaml.safe_dump([release]))
@@ -70,7 +69,7 @@ def run(world: Path, *arguments: str, **variables: str) -> subprocess.CompletedP
     )
 
 
-def test_what_a_profile_needs_is_fetched(world, server):  # noqa: F811
+def test_what_a_profile_needs_is_fetched(world, server):
     done = run(world)
     assert (done.returncode, done.stderr) == (0, b"")
     file = world / "to/x.bin"
@@ -80,14 +79,14 @@ def test_what_a_profile_needs_is_fetched(world, server):  # noqa: F811
     assert run(world).stdout == done.stdout and len(server.requests) == 1
 
 
-def test_what_is_unpacked_needs_no_archive(world, server):  # noqa: F811
+def test_what_is_unpacked_needs_no_archive(world, server):
     (world / "images").mkdir()
     done = run(world)
     assert done.returncode == 0 and done.stdout.decode() == f"{world / 'images'} is there.\n"
     assert not server.requests and not (world / "to").exists()
 
 
-def test_what_cannot_be_had_is_said_and_ends_with_1(world, server):  # noqa: F811
+def test_what_cannot_be_had_is_said_and_ends_with_1(world, server):
     server.files.clear()
     done = run(world)
     assert (done.returncode, done.stderr) == (1, b"")
@@ -97,13 +96,13 @@ def test_what_cannot_be_had_is_said_and_ends_with_1(world, server):  # noqa: F81
     assert done.returncode == 1 and b"x.bin is not there: first register at https://x/register; then" in done.stdout
 
 
-def test_a_digest_that_nobody_states_is_said_to_be_unknown(world, server):  # noqa: F811
+def test_a_digest_that_nobody_states_is_said_to_be_unknown(world, server):
     write_manifest(world, server)
     assert f"digest unknown (found: {STATED['sha256']})." in run(world).stdout.decode()
 
 
 @pytest.fixture
-def half_way(world, server):  # noqa: F811
+def half_way(world, server):
     """The server, which sends half and then waits until it is told to go on."""
     served = server.files["/x.bin"]
     served.cuts, served.goes_on = [HALF], threading.Event()
@@ -117,7 +116,7 @@ def has_half(world: Path) -> bool:
 
 
 @pytest.mark.parametrize("known", [STATED, {}])
-def test_a_killed_command_goes_on_where_it_was(world, server, half_way, known):  # noqa: F811
+def test_a_killed_command_goes_on_where_it_was(world, server, half_way, known):
     write_manifest(world, server, **known)
     with subprocess.Popen(line(world), cwd=REPOSITORY, env=environment()) as process:
         while not has_half(world):
@@ -128,7 +127,7 @@ def test_a_killed_command_goes_on_where_it_was(world, server, half_way, known): 
     assert (world / "to/x.bin").read_bytes() == CONTENT and server.asked("/x.bin") == [None, HALF]
 
 
-def test_an_interrupted_command_goes_on_where_it_was(world, server, half_way):  # noqa: F811
+def test_an_interrupted_command_goes_on_where_it_was(world, server, half_way):
     done = interrupted(line(world), lambda: has_half(world))
     assert sentence_of(done, status=130) == "interrupted: what is done stays; give the same command again to go on"
     half_way.goes_on.set()
@@ -136,7 +135,7 @@ def test_an_interrupted_command_goes_on_where_it_was(world, server, half_way):  
     assert (world / "to/x.bin").read_bytes() == CONTENT and server.asked("/x.bin") == [None, HALF]
 
 
-def test_a_signal_to_the_command_alone_ends_its_downloads(world, server, half_way):  # noqa: F811
+def test_a_signal_to_the_command_alone_ends_its_downloads(world, server, half_way):
     listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also where these tests run in the background
     with subprocess.Popen(line(world), cwd=REPOSITORY, env=environment(), preexec_fn=listening) as process:
         while not has_half(world):
@@ -145,7 +144,7 @@ def test_a_signal_to_the_command_alone_ends_its_downloads(world, server, half_wa
         assert process.wait(timeout=60) == 130  # the server still waits
 
 
-def test_a_full_disk_is_one_sentence_and_the_part_stays(world, server):  # noqa: F811
+def test_a_full_disk_is_one_sentence_and_the_part_stays(world, server):
     (world / "to").mkdir()
     kept = world / "kept"
     done = shell(
@@ -157,7 +156,7 @@ def test_a_full_disk_is_one_sentence_and_the_part_stays(world, server):  # noqa:
     assert 0 < kept.stat().st_size < len(CONTENT) and CONTENT.startswith(kept.read_bytes())
 
 
-def test_what_was_carried_needs_no_address(world, server):  # noqa: F811
+def test_what_was_carried_needs_no_address(world, server):
     (world / "carried").mkdir()
     (world / "carried/x.bin").write_bytes(CONTENT)
     assert run(world, "--from", str(world / "carried"), PATH="").returncode == 0
@@ -165,7 +164,7 @@ def test_what_was_carried_needs_no_address(world, server):  # noqa: F811
     assert "names" in sentence_of(run(world, "--from", str(world / "gone")))
 
 
-def test_the_printed_script_is_for_a_machine_with_curl_alone(world, server):  # noqa: F811
+def test_the_printed_script_is_for_a_machine_with_curl_alone(world, server):
     printed = run(world, "--print", PATH="")
     assert printed.returncode == 0 and not (world / "to").exists()
     (world / "online").mkdir()
@@ -177,7 +176,7 @@ def test_without_curl_it_is_said_how_to_do(world):
     assert "There is no curl on this machine" in sentence_of(run(world, PATH=""))
 
 
-def test_checkpoints_and_lists_come_to_where_the_profile_expects_them(tmp_path, server, monkeypatch, capsys):  # noqa: F811
+def test_checkpoints_and_lists_come_to_where_the_profile_expects_them(tmp_path, server, monkeypatch, capsys):
     server.files = {"/list": Served(b"n01440764_10026.JPEG\n"), "/pth": Served(b"PK\3\4 tensors")}
     files = [
         {"name": name, "holds": "x", "addresses": [{"url": f"{server.url}/{path}", "said_by": "a test"}]}

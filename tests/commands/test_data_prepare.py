@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 import run_all
-from data import manifest
 from data.sets.coco.reader import read_coco
 from data.sets.imagenet import synsets
 from data.sets.imagenet_variants.reader import read_variant
@@ -20,14 +19,7 @@ from tests.support.image_files import photograph, saved
 SYNSET = synsets.variant("imagenet-r")[0]
 
 
-@pytest.fixture(scope="module")
-def manifests(tmp_path_factory) -> Path:
-    return published.write_manifests(tmp_path_factory.mktemp("manifests"))
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_stated(manifests, monkeypatch) -> None:
-    monkeypatch.setattr(manifest, "REPOSITORY", manifests)
+pytestmark = pytest.mark.usefixtures("nothing_is_stated")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from data import manifest
 from data.manifest import read_manifest
 from data.sets.imagenet import synsets
 from profiles.load import load_profile
-from tests.data.test_fetching import no_proxy, server  # noqa: F401 (fixtures)
 from tests.support import published
 from tests.support.file_server import FileServer, Served
 
@@ -19,7 +18,7 @@ WITHOUT_ADDRESS = "byol"  # a browser has to be asked
 
 
 @pytest.fixture
-def manifests(tmp_path, server, monkeypatch) -> Path:  # noqa: F811
+def manifests(tmp_path, server, monkeypatch) -> Path:
     """Those of the repository, with the server in the place of all others, as if a person had signed up."""
     folder = published.write_manifests(tmp_path / "manifests")
     for path in folder.rglob("*.yaml"):
@@ -36,7 +35,7 @@ def manifests(tmp_path, server, monkeypatch) -> Path:  # noqa: F811
 
 
 @pytest.fixture
-def world(tmp_path, miniature, manifests, server) -> Path:  # noqa: F811
+def world(tmp_path, miniature, manifests, server) -> Path:
     """Everything is on the server, and nothing on the disk."""
     downloads = tmp_path / "downloads"
     downloads.mkdir()
@@ -57,7 +56,7 @@ def settings(world: Path) -> list[str]:
     return ["--profile", "released", *(part for key, value in values.items() for part in ("--set", f"{key}={value}"))]
 
 
-def test_two_commands_lead_to_a_plan_that_lacks_nothing(world, server: FileServer, capsys):  # noqa: F811
+def test_two_commands_lead_to_a_plan_that_lacks_nothing(world, server: FileServer, capsys):
     own = settings(world)
     assert run_all.main(["data", "list", *own]) == 1
     assert run_all.main([*own, "--dry-run"]) == 0 and "not found below data.root" in capsys.readouterr().out
@@ -74,7 +73,7 @@ def test_two_commands_lead_to_a_plan_that_lacks_nothing(world, server: FileServe
     assert len(server.requests) == fetched.count(" is there: ")
 
 
-def test_what_needs_a_signature_comes_from_a_folder(world, server, manifests, tmp_path, capsys):  # noqa: F811
+def test_what_needs_a_signature_comes_from_a_folder(world, server, manifests, tmp_path, capsys):
     path = manifests / SIGNED_UP[0]
     releases = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump([release | {"sign_up": "ask for it"} for release in releases]))

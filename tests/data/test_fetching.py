@@ -25,26 +25,13 @@ from data.fetching.script import script_of
 from data.fetching.wanted import Source, Wanted
 from data.fetching.watch import Watch
 from data.manifest import PublishedFile
-from tests.support.file_server import Served, proxy_before, serving
+from tests.support.file_server import Served, proxy_before
 
 CONTENT = bytes(range(256)) * 2048  # half a megabyte
 HALF = len(CONTENT) // 2
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 STATED = {"sure": "owner", "stated_by": "its owner's page"}
 PAGE = b"\n<!DOCTYPE html><html><body>Google Drive can't scan this file for viruses.</body></html>"
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def server():
-    with serving() as server:
-        yield server
 
 
 def wanted(folder: Path, *urls: str, name: str = "x.bin", sign_up: str = "", **known) -> Wanted:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import run_all
-from data import manifest
 from data.sets.imagenet import synsets
 from tests.support import published
 
@@ -21,14 +20,7 @@ SOUND = (f"imagenet-r/{SYNSET}/art_0.jpg", published.tiny_jpeg("art_0"))
 IMAGENET = ("ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar", "ILSVRC2012_devkit_t12.tar.gz")
 
 
-@pytest.fixture(scope="module")
-def manifests(tmp_path_factory) -> Path:
-    return published.write_manifests(tmp_path_factory.mktemp("manifests"))
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_stated(manifests, monkeypatch) -> None:
-    monkeypatch.setattr(manifest, "REPOSITORY", manifests)
+pytestmark = pytest.mark.usefixtures("nothing_is_stated")
 
 
 @pytest.fixture
