@@ -69,9 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     if source is None:
         raise InputError("The profile has no data.root, below which archives could lie: name their folder with --from.")
     if not source.is_dir():
-        raise InputError(
-            f"The folder {shown(source)} does not exist: name the one that holds the archives, with --from."
-        )
+        raise InputError(f"{shown(source)} is no folder: name the one that holds the archives, with --from.")
     outcomes = [_prepared(it, source, Form(given.shards, given.shorter_side), given.jobs) for it in wanted]
     return 0 if all(outcomes) else 1
 

@@ -53,6 +53,10 @@ def with_lists(profile: Profile, runs: Path) -> tuple[Profile, dict[str, LeftOut
             listed, left_out[name] = _verified(key, runs / FULL_VERIFICATION_FOLDER / f"{name}.json")
         elif _is_there(listed.file, profile):
             listed, left_out[name] = _as_it_is(key, listed, drawn=section.subset is not None)
+        elif profile.miniature is None:
+            left_out[name] = LeftOut(
+                f"the list {listed.file} does not exist (`{VERIFIED}` takes that of verify --full)"
+            )
         sets[name] = section.model_copy(update={"exclusions": listed})
     data = profile.data.model_copy(update={"webvision": sets})
     return profile.model_copy(update={"data": data}), left_out

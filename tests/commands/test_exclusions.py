@@ -12,6 +12,7 @@ from commands.selection import Selection, selection_of
 from core.errors import InputError
 from core.files import sha256_of
 from data.sets.webvision.reader import read_train
+from profiles.exclusions import with_lists
 from profiles.load import load_profile
 from run_all import main
 from tests.data.test_verification import options
@@ -165,3 +166,9 @@ def test_what_stands_in_place_of_a_list(tmp_path):
     for value, said in (("3", "exclusions"), ("{file: a, sha: b}", "did you mean 'data.webvision.webvision.excl")):
         with pytest.raises(InputError, match=said):
             load_profile("mini", [f"data.webvision.webvision.exclusions={value}"])
+
+
+def test_a_list_that_does_not_exist_is_named(tmp_path):
+    misspelt = load_profile("paper", ["data.webvision.webvision-v1.exclusions=verifed"])
+    _, left_out = with_lists(misspelt, tmp_path)
+    assert "the list verifed does not exist (`verified` takes" in left_out["webvision-v1"].said

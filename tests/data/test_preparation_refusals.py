@@ -291,8 +291,9 @@ def test_archives_of_imagenet_that_do_not_fit_together(downloads, capsys, change
     ("arguments", "said"),
     [
         (["imagnet", "--from", "."], "There is no data set imagnet, expected one of webvision-v05,"),
-        ([], "The folder /datasets/archives does not exist: name the one that holds the archives, with --from"),
-        (["--from", "/no/where"], "The folder /no/where does not exist"),
+        ([], "/datasets/archives is no folder: name the one that holds the archives, with --from"),
+        (["--from", "/no/where"], "/no/where is no folder: name the one"),
+        (["--from", __file__], "is no folder: name the one that holds the archives"),
         (["--from", ".", "--shorter-side", "0"], "found 0, expected a number from 1"),
         (["--profile", "mini", "--from", "."], "The profile mini makes its data"),
     ],
